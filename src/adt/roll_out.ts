@@ -1,0 +1,70 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Condition, Denoiser } from "../sampling/denoiser.ts";
+import { sample, type SampleOptions } from "../sampling/sample.ts";
+import type { Sampler } from "../sampling/sampler.ts";
+import type { Params } from "../tensor/params.ts";
+import { uniform } from "../runtime/random.ts";
+import type { BackwardPlan } from "./backward_plan.ts";
+
+/** A roll-out that has run; its tensors are the caller's to dispose. */
+export interface RollOut {
+  /** x_end [B,h,w,c]. */
+  end: tf.Tensor;
+  /** x_i [B,h,w,c] before each trained step i: all that the backward pass needs. */
+  states: Map<number, tf.Tensor>;
+}
+
+/**
+ * Runs the inference path of a plan with no tape and keeps the states before its trained steps.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { ddim } from "../sampling/ddim.ts";
+ * import { drawPlan } from "./backward_plan.ts";
+ * import { rollOut } from "./roll_out.ts";
+ * await tf.setBackend("cpu");
+ * const denoiser = { predictionType: "epsilon", forward: (_: unknown, x: tf.Tensor) => x } as const;
+ * const sampler = ddim({}, 4);
+ * const plan = drawPlan({ kind: "truncated", steps: 2 }, { from: 0, to: 4 }, { seed: 0, step: 0 });
+ * const { states } = await rollOut(denoiser, {}, sampler, tf.randomNormal([1, 4, 4, 4]), {}, plan);
+ * console.log([...states.keys()]); // [2, 3]
+ * ```
+ */
+export async function rollOut(
+  denoiser: Denoiser,
+  params: Params,
+  sampler: Sampler,
+  start: tf.Tensor,
+  condition: Condition,
+  plan: BackwardPlan,
+  options: Pick<SampleOptions, "noise" | "signal"> = {},
+): Promise<RollOut> {
+  const trained = new Set(plan.trained), states = new Map<number, tf.Tensor>();
+  try {
+    const end = await sample(denoiser, params, sampler, start, condition, {
+      ...options,
+      from: plan.from,
+      onStep: ({ index, before }) => {
+        if (trained.has(index)) states.set(index, before.clone());
+      },
+    });
+    return { end, states };
+  } catch (error) {
+    for (const state of states.values()) state.dispose();
+    throw error;
+  }
+}
+
+/**
+ * The step of the sampler's grid at which a training roll-out starts: uniform over all of them with image-to-image
+ * starts (they smooth how hard the discriminator's task is), else 0, pure noise.
+ */
+export function drawStart(
+  sampler: Sampler,
+  imageToImage: boolean,
+  { seed, step }: { seed: number; step: number },
+): number {
+  if (!imageToImage) return 0;
+  const [u] = uniform({ seed, purpose: "image-to-image start", step, sample: 0 }, 1);
+  return Math.floor(u! * sampler.steps.length);
+}

@@ -1,0 +1,62 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Autoencoder } from "../models/autoencoder.ts";
+import type { Condition, Denoiser } from "../sampling/denoiser.ts";
+import type { NoiseSchedule } from "../sampling/noise_schedule.ts";
+import type { Sampler } from "../sampling/sampler.ts";
+import type { Layout } from "../tensor/params.ts";
+import type { AdamWOptions, Moments } from "../training/adamw.ts";
+import type { LearningRateSchedule } from "../training/schedules.ts";
+import type { TrainingState } from "../training/training_state.ts";
+import type { AugmentationSettings } from "./augmentation.ts";
+import type { PlanSettings } from "./backward_plan.ts";
+import type { Adversary } from "./discriminator_gradients.ts";
+
+/** Numbers that define an adversarial diffusion tuning. */
+export interface AdtSettings {
+  /** Length of the training, for the learning rate schedules. */
+  steps: number;
+  seed: number;
+  plan: PlanSettings;
+  imageToImage: boolean;
+  /** Weight of the adversarial loss; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
+  lambdaAdv: number;
+  lambdaDiffusion: number;
+  /** Classifier-free guidance of the roll-out; 1 is none. */
+  guidanceScale: number;
+  augmentation: AugmentationSettings;
+  optimizer: AdamWOptions & LearningRateSchedule;
+  discriminatorOptimizer: AdamWOptions & LearningRateSchedule;
+  emaDecay: number;
+}
+
+/** All that an ADT step needs besides its state and its batch. */
+export interface AdtSetup {
+  denoiser: Denoiser;
+  /** Layout of the tuned weights. */
+  layout: Layout;
+  autoencoder: Autoencoder;
+  schedule: NoiseSchedule;
+  /** The inference path that is tuned. */
+  sampler: Sampler;
+  /** Condition of the unguided half, batch 1; needed unless the guidance scale is 1. */
+  nullCondition?: Condition;
+  adversary: Adversary;
+  /** Layout of the discriminator's trained weights. */
+  headLayout: Layout;
+  settings: AdtSettings;
+}
+
+/** What tuning changes, as flat vectors. */
+export type AdtState = {
+  generator: TrainingState;
+  discriminator: { weights: tf.Tensor1D; moments: Moments };
+};
+
+/** Real samples of one step. */
+export interface AdtBatch {
+  /** [B,H,W,3] in [−1,1]: the images that roll-outs start from. */
+  images: tf.Tensor;
+  condition: Condition;
+  /** Reference of each pair [B,H,W,3]: the images themselves, or others of the same condition. */
+  reference: tf.Tensor;
+}

@@ -1,0 +1,161 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { UserError } from "../runtime/errors.ts";
+import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
+import { type ImageEntry, listImages } from "./image_list.ts";
+
+export interface ImageFolderOptions {
+  /** Height and width that every image is brought to. */
+  resolution: number;
+  /** Whether an unreadable image is an error instead of being left out; false if not given. */
+  strict?: boolean;
+  /** Told while the images' headers are read at the start. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** An image that could not be read. */
+export interface SkippedImage {
+  file: string;
+  reason: string;
+}
+
+/** A data set of the images in a folder. */
+export interface ImageFolder extends Dataset {
+  /** Names of the classes, where labels are names; label i is `classNames[i]`. */
+  classNames?: string[];
+  /**
+   * Images left out because they cannot be read. One whose header is good but whose body is not is found only when it
+   * is asked for; from then on the next readable image of the list stands in for it.
+   */
+  skipped: SkippedImage[];
+}
+
+/**
+ * A folder of images of any size, as a data set: see `listImages` for its layout. Images are turned as their EXIF says,
+ * scaled to cover the square (Lanczos, antialiased), cropped at the centre; transparency is laid on white.
+ *
+ * @throws UserError when there is no image to read, the metadata is malformed, or, if `strict`, for any unreadable image
+ */
+export async function imageFolder(
+  folder: string,
+  { resolution, strict = false, onProgress }: ImageFolderOptions,
+): Promise<ImageFolder> {
+  const listed = await listImages(folder);
+  const skipped: SkippedImage[] = [];
+  const skip = (file: string, error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (strict) {
+      throw new UserError(`${join(folder, file)}: not a readable image: ${reason}`, { cause: error });
+    }
+    skipped.push({ file, reason });
+  };
+  const entries = await withGoodHeaders(folder, listed, skip, onProgress);
+  if (entries.length === 0) {
+    throw new UserError(
+      `${folder}: none of its ${listed.length} images can be read: ${describeSkipped(skipped)}`,
+    );
+  }
+  const { classCount, classNames } = classesOf(listed);
+  const classNumber = new Map(classNames?.map((name, i) => [name, i]));
+  const labels = entries.map(({ label }) => typeof label === "string" ? classNumber.get(label)! : label!);
+  const broken = new Set<number>();
+  /** Reads image `index`, or the next readable one. */
+  const read = async (index: number): Promise<{ index: number; pixels: Uint8Array }> => {
+    for (let tried = 0; tried < entries.length; tried++, index = (index + 1) % entries.length) {
+      if (broken.has(index)) continue;
+      const { file } = entries[index]!;
+      try {
+        return { index, pixels: await decodeImage(join(folder, file), resolution) };
+      } catch (error) {
+        if (!broken.has(index)) skip(file, error);
+        broken.add(index);
+      }
+    }
+    throw new UserError(`${folder}: no image can be read any more: ${describeSkipped(skipped)}`);
+  };
+  return {
+    size: entries.length,
+    classCount,
+    classNames,
+    skipped,
+    async get(indices): Promise<Batch> {
+      checkIndices(indices, entries.length);
+      const found = await Promise.all(Array.from(indices, read));
+      const batch: Batch = {
+        images: stack(found.map((r) => r.pixels), resolution),
+        indices: Uint32Array.from(found, (r) => r.index),
+      };
+      if (classCount !== undefined) batch.labels = Int32Array.from(batch.indices, (i) => labels[i]!);
+      if (entries[0]!.caption !== undefined) {
+        batch.captions = Array.from(batch.indices, (i) => entries[i]!.caption!);
+      }
+      return batch;
+    },
+  };
+}
+
+/** One line about skipped images: how many, and the first few with the reason. */
+export function describeSkipped(skipped: readonly SkippedImage[]): string {
+  const shown = skipped.slice(0, 5).map(({ file, reason }) => `${file} (${reason})`).join(", ");
+  const rest = skipped.length > 5 ? `, and ${skipped.length - 5} more` : "";
+  return `${skipped.length} unreadable image${skipped.length === 1 ? "" : "s"}: ${shown}${rest}`;
+}
+
+/**
+ * Decodes an image file, scales it to cover a square and crops it at the centre.
+ *
+ * @returns RGB, [resolution, resolution, 3], 0 … 255
+ */
+export async function decodeImage(file: string, resolution: number): Promise<Uint8Array> {
+  const { data, info } = await sharp(file)
+    .autoOrient()
+    .flatten({ background: "white" })
+    .resize(resolution, resolution, { fit: "cover", position: "centre" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels, expected 3`);
+  return data;
+}
+
+/** Reads the headers of all images, a few at a time; keeps the order. */
+async function withGoodHeaders(
+  folder: string,
+  entries: ImageEntry[],
+  skip: (file: string, error: unknown) => void,
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<ImageEntry[]> {
+  const good: ImageEntry[] = [];
+  for (let at = 0; at < entries.length; at += 16) {
+    const some = entries.slice(at, at + 16);
+    const results = await Promise.allSettled(some.map(({ file }) => sharp(join(folder, file)).metadata()));
+    results.forEach((result, i) => {
+      if (result.status === "fulfilled") good.push(some[i]!);
+      else skip(some[i]!.file, result.reason);
+    });
+    onProgress(at + some.length, entries.length);
+  }
+  return good;
+}
+
+/** Classes of all images listed, so that they do not depend on which ones can be read. */
+function classesOf(listed: ImageEntry[]): { classCount?: number; classNames?: string[] } {
+  const labels = listed.map((entry) => entry.label);
+  if (labels[0] === undefined) return {};
+  if (typeof labels[0] === "number") {
+    return { classCount: (labels as number[]).reduce((a, b) => Math.max(a, b)) + 1 };
+  }
+  const classNames = [...new Set(labels as string[])].sort();
+  return { classCount: classNames.length, classNames };
+}
+
+/** RGB bytes of B images to [B, H, W, 3] in [-1, 1]. */
+function stack(images: Uint8Array[], resolution: number): tf.Tensor4D {
+  const size = resolution * resolution * 3;
+  const values = new Float32Array(images.length * size);
+  images.forEach((pixels, b) => {
+    for (let i = 0; i < size; i++) values[b * size + i] = pixels[i]! / 127.5 - 1;
+  });
+  return tf.tensor4d(values, [images.length, resolution, resolution, 3]);
+}

@@ -1,0 +1,50 @@
+import { permutation } from "../runtime/random.ts";
+import type { Batch, Dataset } from "./dataset.ts";
+
+export interface LoaderOptions {
+  batchSize: number;
+  /** Fixes the order of every epoch. */
+  seed: number;
+}
+
+/** Gives shuffled batches by number; it keeps no state, so the number of the next batch is all a resumed run needs. */
+export interface Loader {
+  /** Places in the data set of batch `k`, [batchSize]. */
+  indices(k: number): Uint32Array;
+  /** Reads batch `k`: 0 is the first of a run, and there is no last one. */
+  batch(k: number): Promise<Batch>;
+  /** Batches in one pass over the data, rarely a whole number. */
+  batchesPerEpoch: number;
+}
+
+/**
+ * A loader that shows every image once per epoch, in a new random order each time. Batch k depends on the seed and k
+ * only. A batch may reach from one epoch into the next, so no image is left out.
+ *
+ * ```ts
+ * import { makeLoader } from "./loader.ts";
+ * const numbers = { size: 10, get: () => Promise.reject(new Error("not needed here")) };
+ * const loader = makeLoader(numbers, { batchSize: 4, seed: 0 });
+ * console.log(loader.indices(0), loader.indices(1_000_000));
+ * ```
+ */
+export function makeLoader(dataset: Dataset, { batchSize, seed }: LoaderOptions): Loader {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new RangeError(`batchSize must be a whole number of at least 1, got ${batchSize}`);
+  }
+  if (dataset.size < 1) throw new RangeError("the data set is empty");
+  let heldEpoch = -1, order = new Uint32Array();
+  const indices = (k: number) => {
+    const out = new Uint32Array(batchSize);
+    for (let b = 0; b < batchSize; b++) {
+      const position = k * batchSize + b, epoch = Math.floor(position / dataset.size);
+      if (epoch !== heldEpoch) {
+        order = permutation({ seed, purpose: "data order", step: epoch }, dataset.size);
+        heldEpoch = epoch;
+      }
+      out[b] = order[position % dataset.size]!;
+    }
+    return out;
+  };
+  return { indices, batch: (k) => dataset.get(indices(k)), batchesPerEpoch: dataset.size / batchSize };
+}

@@ -1,0 +1,31 @@
+/** What a notebook front end is given: the same content under several MIME types; it shows the richest it knows. */
+export type MimeBundle = Record<string, unknown>;
+
+export interface DisplayOptions {
+  /** Name of an output, so that it can be replaced later. */
+  display_id?: string;
+  /** Replaces the output of that name instead of adding one. */
+  update?: boolean;
+}
+
+/** Deno's kernel sends some outputs a few ms after it reports "idle", and front ends then drop them. */
+const SETTLE_MS = 5;
+
+/** Whether this code runs in a Jupyter notebook. */
+export function inNotebook(): boolean {
+  try {
+    return Deno.jupyter !== undefined;
+  } catch {
+    return false; // the getter throws everywhere else
+  }
+}
+
+/** Sends one output to the notebook and waits until it is safely out. */
+export async function emit(bundle: MimeBundle, options: DisplayOptions = {}): Promise<void> {
+  const display = Deno.jupyter.display as (
+    bundle: MimeBundle,
+    options: DisplayOptions & { raw: true },
+  ) => Promise<void>;
+  await display(bundle, { raw: true, ...options });
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}

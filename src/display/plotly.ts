@@ -1,0 +1,59 @@
+import { describeFigure, type Figure } from "./figure.ts";
+import { type Markup, markup, raw, scriptJson } from "./html.ts";
+import type { MimeBundle } from "./host.ts";
+
+/** The source of plotly.js (lines, points, bars: 1.2 MB), for pages that must show figures with no network. */
+export async function plotlySource(): Promise<string> {
+  const module = await import("plotly.js-basic-dist-min/plotly-basic.min.js", { with: { type: "text" } });
+  return module.default as unknown as string;
+}
+
+/** Waits for the library, takes the page's own text colour, and draws over the words that stood in for the figure. */
+const MOUNT = raw(`function(id, figure) {
+  (function draw() {
+    var element = document.getElementById(id);
+    if (!element) return;
+    if (!window.Plotly) return setTimeout(draw, 100);
+    figure.layout.font = Object.assign({}, figure.layout.font, { color: getComputedStyle(element).color });
+    element.textContent = "";
+    window.Plotly.newPlot(element, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+  })();
+}`);
+
+/** A figure as HTML that draws itself once `window.Plotly` is there, and reads as one line of words until then. */
+export function figureHtml(figure: Figure): Markup {
+  const id = `figure-${crypto.randomUUID()}`;
+  const height = typeof figure.layout.height === "number" ? figure.layout.height : 360;
+  const words = describeFigure(figure);
+  return markup`<div id="${id}" role="img" aria-label="${words}" style="min-height:${height}px">${words}</div>
+<script>(${MOUNT})(${scriptJson(id)}, ${scriptJson(figure)})</script>`;
+}
+
+/** The script element that defines `window.Plotly` unless the page has it. */
+export async function plotlyScript(): Promise<Markup> {
+  return raw(`<script>if (!window.Plotly) {${await plotlySource()}}</script>`);
+}
+
+/** A page of its own, opened by any browser with no network. */
+export async function figurePage(figure: Figure): Promise<string> {
+  return markup`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${describeFigure(figure)}</title>
+<style>:root { color-scheme: light dark; font-family: system-ui, sans-serif; }</style></head>
+<body>${await plotlyScript()}${figureHtml(figure)}</body>
+</html>
+`.markup;
+}
+
+let librarySent = false;
+
+/** What a notebook gets. The first figure of a kernel carries the library; later ones find it in the page. */
+export async function figureBundle(figure: Figure): Promise<MimeBundle> {
+  const library = librarySent ? undefined : await plotlyScript();
+  librarySent = true;
+  return {
+    "application/vnd.plotly.v1+json": figure,
+    "text/html": markup`${library}${figureHtml(figure)}`.markup,
+    "text/plain": describeFigure(figure),
+  };
+}

@@ -1,0 +1,151 @@
+import { emit, inNotebook } from "./host.ts";
+import { markup } from "./html.ts";
+import { formatDuration, formatNumber } from "./text.ts";
+
+/** A progress bar that is under way. */
+export interface Progress {
+  /** Tells how many units are done, with an optional note ("loss 0.12"). Cheap: draws at a bounded rate. */
+  update(done: number, note?: string): void;
+  /** Draws the final state and ends the line; the bar stays where it is if the work was cut short. */
+  done(): Promise<void>;
+}
+
+export interface ProgressOptions {
+  /** What is counted: "steps" (default), "images", "MB". */
+  unit?: string;
+  /** Units done before this run, when work is resumed. */
+  start?: number;
+  /** Seconds; for tests. */
+  clock?: () => number;
+  /** Where a terminal's bar is drawn (standard error unless told); for tests. */
+  output?: ProgressOutput;
+}
+
+/** A place for a terminal's bar. */
+export interface ProgressOutput {
+  write(text: string): void;
+  /** Whether a line can be overwritten. */
+  live: boolean;
+  columns: number;
+}
+
+interface State {
+  label: string;
+  total: number;
+  unit: string;
+  done: number;
+  /** Units a second over the latest stretch; undefined until there is one. */
+  rate?: number;
+  elapsed: number;
+  note: string;
+}
+
+/** Rates are taken over this many latest drawings, so that a slow first step does not spoil the forecast. */
+const WINDOW = 20;
+const LIVE_INTERVAL = 0.1;
+const LOG_INTERVAL = 5;
+const LOG_SHARE = 0.1;
+
+function standardError(): ProgressOutput {
+  const encoder = new TextEncoder();
+  const live = Deno.stderr.isTerminal();
+  const columns = live ? Deno.consoleSize().columns : 100;
+  return { live, columns, write: (text) => void Deno.stderr.writeSync(encoder.encode(text)) };
+}
+
+function figures({ total, unit, done, rate, elapsed, note }: State): string {
+  const share = `${Math.floor(100 * done / total)} %`.padStart(5);
+  const speed = rate === undefined ? "" : `, ${formatNumber(Number(rate.toPrecision(3)))} ${unit}/s`;
+  const left = done >= total
+    ? `, took ${formatDuration(elapsed)}`
+    : rate
+    ? `, ${formatDuration((total - done) / rate)} left`
+    : "";
+  return `${share} ${formatNumber(done)}/${formatNumber(total)} ${unit}${speed}${left}${note && `  ${note}`}`;
+}
+
+function barText(state: State, columns: number): string {
+  const width = 20, filled = Math.round(width * Math.min(1, state.done / state.total));
+  const line = `${state.label} ${"█".repeat(filled)}${"░".repeat(width - filled)}${figures(state)}`;
+  return line.length < columns ? line : line.slice(0, columns - 2) + "…";
+}
+
+/** Overwrites one line of a terminal, or prints a line now and then where lines cannot be overwritten. */
+function terminalView(output: ProgressOutput) {
+  let logged = 0, loggedAt = 0;
+  const due = ({ done, total, elapsed }: State) =>
+    done < total && (done - logged >= LOG_SHARE * total || elapsed - loggedAt >= LOG_INTERVAL);
+  return {
+    interval: output.live ? LIVE_INTERVAL : 0,
+    draw(state: State, last: boolean): Promise<void> {
+      if (output.live) output.write(`\r\x1b[K${barText(state, output.columns)}${last ? "\n" : ""}`);
+      else if (last || due(state)) {
+        logged = state.done, loggedAt = state.elapsed;
+        output.write(`${state.label} ${figures(state)}\n`);
+      }
+      return Promise.resolve();
+    },
+  };
+}
+
+/** One notebook output, replaced in place. A drawing that is still on its way makes the next one wait its turn. */
+function notebookView() {
+  const id = `progress-${crypto.randomUUID()}`;
+  let shown = false, pending: Promise<void> | undefined;
+  const send = (state: State) => {
+    const bar = markup`<progress max="${state.total}" value="${state.done}"></progress>`;
+    const drawn = markup`<div>${state.label} ${bar} ${figures(state)}</div>`.markup;
+    const options = { display_id: id, update: shown };
+    shown = true;
+    return emit({ "text/html": drawn, "text/plain": `${state.label} ${figures(state)}` }, options);
+  };
+  return {
+    interval: LIVE_INTERVAL,
+    async draw(state: State, last: boolean): Promise<void> {
+      if (last) await pending;
+      else if (pending !== undefined) return;
+      pending = send(state).finally(() => pending = undefined);
+      await pending;
+    },
+  };
+}
+
+/**
+ * A progress bar with rate and forecast: a line on standard error in a terminal, a bar in a notebook, a line every
+ * 10 % or 5 s where output is a file.
+ *
+ * @example
+ * ```ts
+ * import { progress } from "./progress.ts";
+ * const bar = progress(3, "sampling", { unit: "images" });
+ * for (let i = 1; i <= 3; i++) bar.update(i);
+ * await bar.done();
+ * ```
+ */
+export function progress(total: number, label: string, options: ProgressOptions = {}): Progress {
+  const { unit = "steps", start = 0, clock = () => performance.now() / 1000 } = options;
+  const view = inNotebook() ? notebookView() : terminalView(options.output ?? standardError());
+  const begun = clock();
+  const state: State = { label, total, unit, done: start, elapsed: 0, note: "" };
+  const marks = [{ at: 0, done: start }];
+  let drawnAt = -Infinity;
+  return {
+    update(done, note = "") {
+      Object.assign(state, { done, note, elapsed: clock() - begun });
+      if (state.elapsed - drawnAt < view.interval) return;
+      drawnAt = state.elapsed;
+      const from = marks[0]!;
+      if (done > from.done && state.elapsed > from.at) {
+        state.rate = (done - from.done) / (state.elapsed - from.at);
+      }
+      marks.push({ at: state.elapsed, done });
+      if (marks.length > WINDOW) marks.shift();
+      void view.draw({ ...state }, false);
+    },
+    async done() {
+      state.elapsed = clock() - begun;
+      if (state.elapsed > 0) state.rate = (state.done - start) / state.elapsed;
+      await view.draw({ ...state }, true);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import * as tf from "@tensorflow/tfjs";
+import { describeFigure, type Figure, isFigure } from "./figure.ts";
+import { describeGrid, gridHtml, type ImageGrid, isGrid } from "./grid.ts";
+import { emit, inNotebook, type MimeBundle } from "./host.ts";
+import { escapeHtml, type Markup, markup } from "./html.ts";
+import { figureBundle, figurePage } from "./plotly.ts";
+import { columnsOf, describeTensor, formatCell, formatTable, isNumeric, isRows, type Rows } from "./text.ts";
+
+export interface ShowOptions {
+  /** Also writes a figure as an HTML page, or a grid as a PNG. */
+  saveAs?: string;
+}
+
+async function save(value: Figure | ImageGrid, path: string): Promise<void> {
+  if (isGrid(value)) await Deno.writeFile(path, value.png);
+  else await Deno.writeTextFile(path, await figurePage(value));
+}
+
+function tableHtml(rows: Rows): Markup {
+  const columns = columnsOf(rows).map((name) => ({ name, align: isNumeric(rows, name) ? "right" : "left" }));
+  const heads = columns.map(({ name, align }) => markup`<th style="text-align:${align}">${name}</th>`);
+  const line = (row: Rows[number]) =>
+    columns.map(({ name, align }) => markup`<td style="text-align:${align}">${formatCell(row[name])}</td>`);
+  const lines = rows.map((row) => markup`<tr>${line(row)}</tr>`);
+  return markup`<table><thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table>`;
+}
+
+/** Any value in words: what a terminal prints, and what a notebook falls back on. */
+export async function describe(value: unknown): Promise<string> {
+  if (isFigure(value)) return describeFigure(value);
+  if (isGrid(value)) return describeGrid(value);
+  if (value instanceof tf.Tensor) return await describeTensor(value);
+  if (isRows(value)) return formatTable(value);
+  return typeof value === "string" ? value : Deno.inspect(value, { depth: 4, colors: false });
+}
+
+async function bundle(value: unknown): Promise<MimeBundle> {
+  if (isFigure(value)) return await figureBundle(value);
+  const text = await describe(value);
+  if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };
+  if (isRows(value)) return { "text/html": tableHtml(value).markup, "text/plain": text };
+  return { "text/html": `<pre>${escapeHtml(text)}</pre>`, "text/plain": text };
+}
+
+/**
+ * Shows a figure, an image grid, a tensor (shape and range), a table (a list of plain objects) or any other value.
+ * In a notebook it is drawn; in a terminal it is told in words.
+ *
+ * @example
+ * ```ts
+ * import { show } from "./show.ts";
+ * await show([{ arm: "untuned", FID: 31.4 }, { arm: "ADT", FID: 8.2 }]);
+ * ```
+ */
+export async function show(value: unknown, { saveAs }: ShowOptions = {}): Promise<void> {
+  if (saveAs !== undefined && (isFigure(value) || isGrid(value))) await save(value, saveAs);
+  if (inNotebook()) return await emit(await bundle(value));
+  console.log(await describe(value) + (saveAs === undefined ? "" : ` → ${saveAs}`));
+}

@@ -1,0 +1,59 @@
+/**
+ * Parts that several run configurations share.
+ * @module
+ */
+import { z } from "zod";
+
+const positive = z.number().positive();
+/** A whole number of at least 1. */
+export const count = z.int().min(1);
+const share = z.number().min(0).lt(1);
+/** A path; relative ones start at the current folder. */
+export const path = z.string().min(1);
+
+/** AdamW and its learning rate schedule. */
+export const optimizerSchema = z.strictObject({
+  /** Learning rate after warm-up. */
+  lr: positive.default(5e-5),
+  /** Decay of the running means of the gradient and of its square. */
+  betas: z.tuple([share, share]).default([0.9, 0.999]),
+  /** Decoupled weight decay (Loshchilov and Hutter 2019). */
+  weight_decay: z.number().min(0).default(0),
+  /** The gradient is scaled down to this global norm. */
+  clip_norm: positive.default(1),
+  /** Steps over which the learning rate rises linearly from 0. */
+  warmup_steps: z.int().min(0).default(0),
+  /** How the learning rate goes on after warm-up: cosine and linear fall to 0 at the last step. */
+  schedule: z.enum(["constant", "cosine", "linear"]).default("constant"),
+});
+
+/** Images to train on. */
+export const dataSchema = z.discriminatedUnion("kind", [
+  /** The bundled digits, training split. */
+  z.strictObject({ kind: z.literal("digits") }),
+  /** A folder of images, see `imageFolder`. */
+  z.strictObject({
+    kind: z.literal("folder"),
+    path,
+    /** Height and width that images are brought to. */
+    resolution: count,
+    /** Whether an unreadable image ends the run instead of being left out. */
+    strict: z.boolean().default(false),
+  }),
+]).prefault({ kind: "digits" });
+
+/** What lies between images and the diffusion model: 2×2 squares of gray pixels become 4 channels. */
+export const latentsSchema = z.enum(["space_to_depth"]).default("space_to_depth");
+
+/** Decay of the moving average of the weights; the averaged weights are the result of a run. */
+export const emaDecaySchema = share.default(0.99);
+
+/** When to write what. A checkpoint is also written at the end and on Ctrl-C. */
+export const paceShape = {
+  steps: count,
+  batch_size: count.default(32),
+  checkpoint_every: count.default(50),
+  log_every: count.default(1),
+  /** Fixes all random numbers of the run. */
+  seed: z.int().min(0).default(0),
+};

@@ -1,0 +1,83 @@
+import { z } from "zod";
+import {
+  count,
+  dataSchema,
+  emaDecaySchema,
+  latentsSchema,
+  optimizerSchema,
+  paceShape,
+  path,
+} from "./config_parts.ts";
+
+/** Through which network calls of a roll-out the gradient flows. */
+const planSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("full") }),
+  z.strictObject({
+    /** The last K steps, or K steps spread evenly with the gradient stopped at the network's input (ADT). */
+    kind: z.enum(["truncated", "stop-input"]),
+    /** K: how many steps are trained; a roll-out of fewer trains them all. */
+    steps: count,
+  }),
+]).prefault({ kind: "stop-input", steps: 3 });
+
+const discriminatorSchema = z.strictObject({
+  /** Folder of the frozen DINOv2 backbone. */
+  backbone: path,
+  /** Transformer blocks whose patch grids the heads judge, counted from 0. */
+  blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
+  /** How generated and real image are compared; `single` judges the generated image alone. */
+  score: z.enum(["cosine", "difference", "relativistic", "single"]).default("relativistic"),
+  loss: z.enum(["hinge", "softplus", "least_squares"]).default("softplus"),
+  /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
+  pairing: z.enum(["image", "condition"]).default("image"),
+  /** Differentiable augmentation of the discriminator's inputs. */
+  augment: z.boolean().default(true),
+  lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
+  betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
+});
+
+/** Settings of `adt tune`. */
+export const tuneSchema = z.strictObject({
+  model: z.strictObject({
+    /** Folder of the UNet, in diffusers' layout. */
+    unet: path,
+    /** `scheduler_config.json`, its folder, or the folder of a diffusers pipeline. */
+    scheduler: path,
+    latents: latentsSchema,
+  }),
+  data: dataSchema,
+  /** The inference path that tuning runs. */
+  sampler: z.strictObject({
+    name: z.enum(["ddim", "euler"]).default("ddim"),
+    steps: count.max(1000).default(10),
+    /** Classifier-free guidance; 1 is none. */
+    guidance_scale: z.number().min(0).default(1),
+  }).prefault({}),
+  adt: z.strictObject({
+    plan: planSchema,
+    /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
+    image_to_image: z.boolean().default(true),
+    /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
+    lambda_adv: z.number().min(0).default(0.1),
+    lambda_diffusion: z.number().min(0).default(1),
+    discriminator: discriminatorSchema,
+  }),
+  optimizer: optimizerSchema.prefault({}),
+  ema_decay: emaDecaySchema,
+  train: z.strictObject({
+    ...paceShape,
+    /** Steps between two sample grids. */
+    sample_every: count.default(50),
+    /** Low-rank adaptation of the attention projections instead of full tuning. */
+    lora: z.strictObject({ rank: count.default(16), alpha: z.number().positive().default(16) }).nullable()
+      .default(null),
+  }),
+  /** Folder of the run; new or empty, unless the run is resumed. */
+  output: path,
+}).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
+  path: ["adt", "lambda_adv"],
+  error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
+});
+
+/** Settings of `adt tune`, all defaults filled in. */
+export type TuneConfig = z.output<typeof tuneSchema>;

@@ -1,0 +1,35 @@
+import { UserError } from "../runtime/errors.ts";
+import { checkFeatures, type Features } from "./features.ts";
+import { wilsonInterval } from "./interval.ts";
+import type { Score } from "./score.ts";
+
+/**
+ * Share of images that the evaluation network puts into the class they were generated for, with Wilson's interval.
+ *
+ * ```ts
+ * import { classAccuracy } from "./accuracy.ts";
+ * const logits = { n: 2, d: 3, data: Float32Array.of(0, 5, 1, 9, 2, 2) };
+ * console.assert(classAccuracy(logits, [1, 2]).value === 0.5);
+ * ```
+ *
+ * @param logits class scores [n, classes], as a feature matrix
+ * @param labels the class asked for, 0 … classes - 1, per image
+ * @throws {UserError} if there is not one label of a known class per image
+ */
+export function classAccuracy(logits: Features, labels: ArrayLike<number>): Score {
+  checkFeatures("logit", logits);
+  const { n, d, data } = logits;
+  if (labels.length !== n) {
+    throw new UserError(`${labels.length} labels for ${n} images; expected one label each`);
+  }
+  let right = 0;
+  for (let i = 0; i < n; i++) {
+    const label = labels[i]!;
+    if (!Number.isInteger(label) || label < 0 || label >= d) {
+      throw new UserError(`label ${label} of image ${i}: expected a class from 0 to ${d - 1}`);
+    }
+    const row = data.subarray(i * d, (i + 1) * d);
+    if (row.indexOf(Math.max(...row)) === label) right++;
+  }
+  return { value: right / n, ci: wilsonInterval(right / n, n), n };
+}

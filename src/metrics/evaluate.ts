@@ -1,0 +1,76 @@
+import { UserError } from "../runtime/errors.ts";
+import { classAccuracy } from "./accuracy.ts";
+import type { ScoreName } from "./definitions.ts";
+import { checkSameSpace, type Features } from "./features.ts";
+import { fid } from "./fid.ts";
+import { type Floor, floorInSteps, type FloorOptions, floorSteps } from "./floor.ts";
+import { kid } from "./kid.ts";
+import { type ManifoldScores, manifoldScores } from "./manifold.ts";
+import { type CopyScores, copyScores } from "./nearest.ts";
+import { stepper } from "./progress.ts";
+import type { Score } from "./score.ts";
+
+/** All scores of a set of generated images; `SCORE_DEFINITIONS` says how to read each. */
+export interface Scores extends ManifoldScores, CopyScores {
+  fid: Score;
+  kid: Score;
+  /** Present when logits and labels were given. */
+  accuracy?: Score;
+}
+
+/** What is evaluated, all features by one network that took no part in training. */
+export interface EvaluationOptions extends Omit<FloorOptions, "n"> {
+  generated: Features;
+  /** The evaluation network's class scores of the generated images, and the classes they were made for. */
+  logits?: Features;
+  labels?: ArrayLike<number>;
+  /** From `measureFloor` at this n: measure it once when several models are compared. Default: measured here. */
+  floor?: Floor;
+}
+
+/**
+ * Every score of the generated images, each with its confidence interval, n and same-distribution floor.
+ * 1,000 images of 64 features against 2,000 held-out and 8,000 training images take about 2 s, and the floor about 5 s.
+ *
+ * @throws {UserError} if the floor is for another n, there are too few images, or the features do not fit together
+ */
+export async function evaluateFeatures(options: EvaluationOptions): Promise<Scores> {
+  const { generated, reference, train, logits, labels, seed = 0 } = options;
+  checkSameSpace({ reference, train, generated });
+  if ((logits === undefined) !== (labels === undefined)) {
+    throw new UserError("class accuracy needs both logits and labels; only one of them was given");
+  }
+  const floorOptions = { ...options, n: generated.n };
+  const step = stepper(4 + (options.floor ? 0 : floorSteps(floorOptions)), options);
+  const floor = options.floor ?? await floorInSteps(floorOptions, step);
+  checkFloor(floor, options);
+  const { k, referenceRadii, heldOutDistances } = floor;
+
+  const scores = { fid: fid(generated, reference, { seed }) } as Scores;
+  await step();
+  scores.kid = kid(generated, reference, { seed });
+  await step();
+  Object.assign(scores, manifoldScores(generated, reference, { k, seed, referenceRadii }));
+  await step();
+  if (logits && labels) scores.accuracy = classAccuracy(logits, labels);
+  for (const [name, score] of Object.entries(scores)) {
+    const value = floor.scores[name as ScoreName];
+    if (value !== undefined) score.floor = value;
+  }
+  Object.assign(scores, copyScores(generated, train, heldOutDistances, seed));
+  await step();
+  return scores;
+}
+
+function checkFloor(floor: Floor, { generated, reference, k = floor.k }: EvaluationOptions): void {
+  if (floor.k !== k) {
+    throw new UserError(
+      `the floor was measured with k = ${floor.k} neighbours, expected ${k}: measure it with the same k`,
+    );
+  }
+  if (floor.n === generated.n && floor.nReference === reference.n) return;
+  throw new UserError(
+    `the floor was measured at n = ${floor.n} against ${floor.nReference} real images, the samples are n = ` +
+      `${generated.n} against ${reference.n}: measure the floor at the samples' n`,
+  );
+}

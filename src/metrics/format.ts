@@ -1,0 +1,96 @@
+import { UserError } from "../runtime/errors.ts";
+import { SCORE_DEFINITIONS, type ScoreName } from "./definitions.ts";
+import type { Scores } from "./evaluate.ts";
+import { checkComparable, type Score } from "./score.ts";
+
+/** The scores of one model. */
+export interface ScoreRow {
+  /** The model's name in the table. */
+  name: string;
+  scores: Scores;
+}
+
+/** A table of scores: one line per score, one column per model, and the floor. */
+export interface ScoreTable {
+  header: string[];
+  body: string[][];
+  /** Sentences that say n, and what arrows, brackets and the floor are. */
+  notes: string[];
+}
+
+/**
+ * Scores of several models side by side, as texts for a terminal, a notebook or a report.
+ *
+ * @throws {UserError} if there is nothing to show, or the models were evaluated at different n
+ */
+export function scoreTable(rows: readonly ScoreRow[]): ScoreTable {
+  const [first] = rows;
+  if (!first) throw new UserError("a table of scores needs at least one model's scores; none were given");
+  const names = (Object.keys(SCORE_DEFINITIONS) as ScoreName[]).filter((name) =>
+    rows.some(({ scores }) => scores[name])
+  );
+  const body = names.map((name) => {
+    const scores = rows.map((row) => row.scores[name]),
+      present = scores.filter((score) => score !== undefined);
+    for (const score of present) checkComparable(present[0]!, score);
+    const { label, better, decimals } = SCORE_DEFINITIONS[name], floor = present[0]!.floor;
+    const cells = scores.map((score) => cell(score, decimals));
+    return [
+      `${label} ${ARROWS[better]}`,
+      ...cells,
+      floor === undefined ? "none" : formatNumber(floor, decimals),
+    ];
+  });
+  const { fid, nearestTrain } = first.scores;
+  return {
+    header: ["score", ...rows.map(({ name }) => name), "floor"],
+    body,
+    notes: [
+      `n = ${count(fid.n)} generated images per model, against ${
+        count(fid.nReference!)
+      } held-out real images ` +
+      `(${SCORE_DEFINITIONS.nearestTrain.label}, ${SCORE_DEFINITIONS.nearCopies.label}: against ` +
+      `${count(nearestTrain.nReference!)} training images).`,
+      `${ARROWS.lower} lower is better, ${ARROWS.higher} higher is better, ${ARROWS.floor} near the floor is better; ` +
+      "[low, high]: 95 % confidence interval.",
+      `floor: what real images score at the same n = ${count(fid.n)}, as good as it gets.`,
+    ],
+  };
+}
+
+/**
+ * The table as plain text with aligned columns, n and the floor always in it.
+ *
+ * @throws {UserError} if there is nothing to show, or the models were evaluated at different n
+ */
+export function formatScores(rows: readonly ScoreRow[]): string {
+  const { header, body, notes } = scoreTable(rows);
+  const widths = header.map((title, c) => Math.max(title.length, ...body.map((line) => line[c]!.length)));
+  const align = (line: string[]) => line.map((text, c) => text.padEnd(widths[c]!)).join("  ").trimEnd();
+  return [align(header), align(widths.map((width) => "-".repeat(width))), ...body.map(align), "", ...notes]
+    .join("\n");
+}
+
+const ARROWS = { lower: "↓", higher: "↑", floor: "≈" } as const;
+
+function cell(score: Score | undefined, decimals?: number): string {
+  if (!score) return "none";
+  const { value, ci = [] } = score;
+  const same = decimals ?? decimalsFor(Math.max(...[value, ...ci].map(Math.abs)));
+  const [centre, ...ends] = [value, ...ci].map((number) => number.toFixed(same));
+  return ends.length ? `${centre} [${ends.join(", ")}]` : centre!;
+}
+
+function formatNumber(value: number, decimals = decimalsFor(Math.abs(value))): string {
+  return value.toFixed(decimals);
+}
+
+/** Decimals for three significant digits (129.9 gets one more). */
+function decimalsFor(magnitude: number): number {
+  if (magnitude === 0 || magnitude >= 1000) return 0;
+  return magnitude >= 100 ? 1 : Math.min(6, 2 - Math.floor(Math.log10(magnitude)));
+}
+
+function count(n: number): string {
+  return n.toLocaleString("en-US");
+}

@@ -1,0 +1,57 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Declarations } from "../nn/declare.ts";
+import { conv2d, groupNorm, linear } from "../nn/layers.ts";
+import type { Params } from "../tensor/params.ts";
+import { upsample2x } from "../tensor/upsample.ts";
+
+export interface ResnetSize {
+  in: number;
+  out: number;
+  /** Width of the time embedding; null for blocks without one. */
+  temb: number | null;
+  groups: number;
+  eps: number;
+}
+
+/** A residual block with a time embedding: x [B,H,W,in], silu(temb) [B,temb] → [B,H,W,out]. */
+export type ResnetBlock = (params: Params, x: tf.Tensor, activatedTemb: tf.Tensor | null) => tf.Tensor;
+
+/** diffusers' ResnetBlock2D: norm, SiLU, conv, + time, norm, SiLU, conv, + shortcut. */
+export function resnetBlock(d: Declarations, name: string, size: ResnetSize): ResnetBlock {
+  const { groups, eps } = size;
+  const norm1 = groupNorm(d, `${name}.norm1`, { channels: size.in, groups, eps, silu: true });
+  const conv1 = conv2d(d, `${name}.conv1`, { in: size.in, out: size.out, kernel: 3 });
+  const time = size.temb === null
+    ? null
+    : linear(d, `${name}.time_emb_proj`, { in: size.temb, out: size.out });
+  const norm2 = groupNorm(d, `${name}.norm2`, { channels: size.out, groups, eps, silu: true });
+  const conv2 = conv2d(d, `${name}.conv2`, { in: size.out, out: size.out, kernel: 3 });
+  const shortcut = size.in === size.out
+    ? null
+    : conv2d(d, `${name}.conv_shortcut`, { in: size.in, out: size.out, kernel: 1 });
+  return (params, x, activatedTemb) => {
+    let h = conv1(params, norm1(params, x));
+    if (time && activatedTemb) h = h.add(time(params, activatedTemb).reshape([-1, 1, 1, size.out]));
+    h = conv2(params, norm2(params, h));
+    return h.add(shortcut ? shortcut(params, x) : x);
+  };
+}
+
+/** Halves height and width by a convolution of stride 2. */
+export function downsample(
+  d: Declarations,
+  name: string,
+  channels: number,
+): (params: Params, x: tf.Tensor) => tf.Tensor {
+  return conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3, stride: 2, padding: 1 });
+}
+
+/** Doubles height and width by repetition, then a convolution. */
+export function upsample(
+  d: Declarations,
+  name: string,
+  channels: number,
+): (params: Params, x: tf.Tensor) => tf.Tensor {
+  const conv = conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3 });
+  return (params, x) => conv(params, upsample2x(x));
+}

@@ -1,0 +1,51 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Params } from "../tensor/params.ts";
+import { uniform } from "../runtime/random.ts";
+
+/** How a weight starts: a constant, or uniform in ±bound (PyTorch's default for convolutions and linear layers). */
+export type Init = { kind: "constant"; value: number } | { kind: "uniform"; bound: number };
+
+/** One declared weight: its shape in memory and its start value. */
+export interface Declaration {
+  readonly shape: readonly number[];
+  readonly init: Init;
+}
+
+/** All weights of a network by name, collected while its layers are built. */
+export type Declarations = Record<string, Declaration>;
+
+/** A layer: weights in, tensor in, tensor out. */
+export type Layer = (params: Params, x: tf.Tensor) => tf.Tensor;
+
+/** Declares a weight and returns a function that reads it from a record of weights. */
+export function declare(
+  d: Declarations,
+  name: string,
+  shape: readonly number[],
+  init: Init,
+): (params: Params) => tf.Tensor {
+  if (d[name]) throw new Error(`weight ${name} is declared twice`);
+  d[name] = { shape, init };
+  return (params) => {
+    const tensor = params[name];
+    if (!tensor) throw new Error(`no weight named ${name} among ${Object.keys(params).length} given`);
+    return tensor;
+  };
+}
+
+/** Start values of all declared weights; the same seed gives the same numbers on every engine. */
+export function initParams(d: Declarations, seed: number): Params {
+  return Object.fromEntries(
+    Object.entries(d).map((
+      [name, { shape, init }],
+    ) => [name, tf.tensor(startValues(name, shape, init, seed), [...shape])]),
+  );
+}
+
+function startValues(name: string, shape: readonly number[], init: Init, seed: number): Float32Array {
+  const size = tf.util.sizeFromShape([...shape]);
+  if (init.kind === "constant") return new Float32Array(size).fill(init.value);
+  return uniform({ seed, purpose: `init ${name}`, step: 0, sample: 0 }, size).map((u) =>
+    (2 * u - 1) * init.bound
+  );
+}

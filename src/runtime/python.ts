@@ -1,0 +1,54 @@
+import { UserError } from "./errors.ts";
+
+/** A Python 3 with pip. */
+export interface Python {
+  command: string;
+  /** What `pip --version` says, shortened, e.g. "pip 23.2.1 (python 3.11)". */
+  pip: string;
+}
+
+/** Outcome of a command that was run to its end. */
+export interface Outcome {
+  success: boolean;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command to its end; one that cannot be started counts as failed, with the reason in `stderr`. */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  try {
+    const out = await new Deno.Command(command, { args: [...args], env, stdin: "null" }).output();
+    const text = new TextDecoder();
+    return { success: out.success, stdout: text.decode(out.stdout), stderr: text.decode(out.stderr) };
+  } catch (error) {
+    return { success: false, stdout: "", stderr: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/**
+ * Finds a Python 3 that has pip: `ADT_PYTHON`, or else `python3`, or else `python`.
+ *
+ * @throws UserError if there is none.
+ */
+export async function findPython(): Promise<Python> {
+  const named = Deno.env.get("ADT_PYTHON");
+  const commands = named ? [named] : ["python3", "python"];
+  let found = false;
+  for (const command of commands) {
+    found ||= (await runCommand(command, ["-c", "import zipfile"])).success;
+    const { success, stdout } = await runCommand(command, ["-m", "pip", "--version"]);
+    if (success) return { command, pip: stdout.trim().replace(/ from .* \(/, " (") };
+  }
+  const names = commands.join(" or ");
+  throw new UserError(
+    found
+      ? `${names} has no pip; install it (Debian, Ubuntu: apt install python3-pip; elsewhere: ${
+        commands[0]
+      } -m ensurepip)`
+      : `Python 3 was not found (looked for ${names}); install it, or set ADT_PYTHON to its path`,
+  );
+}

@@ -1,0 +1,90 @@
+import Module from "node:module";
+import util from "node:util";
+import * as tf from "@tensorflow/tfjs";
+import { backend } from "./backend.ts";
+import { type Binding, createBinding } from "./binding.ts";
+import { createContext, type Device } from "./context.ts";
+import { createHandleTable } from "./handles.ts";
+import { cString, libraryPath, openLibrary } from "./library.ts";
+import { setSession } from "./session.ts";
+import { createStatus } from "./status.ts";
+
+/** What runs, for `doctor` and reports. */
+export interface TensorflowInfo {
+  /** TensorFlow's version, e.g. "2.21.0". */
+  version: string;
+  devices: readonly Device[];
+}
+
+const ENVIRONMENT = {
+  /** oneDNN's convolutions: off by default on AMD processors, and the biggest single gain. */
+  TF_ENABLE_ONEDNN_OPTS: "1",
+  /** Errors and warnings only. */
+  TF_CPP_MIN_LOG_LEVEL: "1",
+  TF_FORCE_GPU_ALLOW_GROWTH: "true",
+};
+
+let started: Promise<TensorflowInfo> | undefined;
+
+/**
+ * Starts TensorFlow from `libraryFolder` (the `tensorflow` folder of an unpacked PyPI wheel) and makes it tfjs's
+ * backend. The package `@tensorflow/tfjs-node-gpu` runs unchanged, on a binding over Deno FFI instead of its C++
+ * addon. Environment variables of TensorFlow that the user has set are left as they are. A second call returns the
+ * first one's outcome.
+ *
+ * @throws UserError if the library is not there or does not load.
+ */
+export function startTensorflow(libraryFolder: string): Promise<TensorflowInfo> {
+  return started ??= start(libraryFolder).catch((error) => {
+    started = undefined;
+    throw error;
+  });
+}
+
+async function start(folder: string): Promise<TensorflowInfo> {
+  for (const [name, value] of Object.entries(ENVIRONMENT)) {
+    if (Deno.env.get(name) === undefined) Deno.env.set(name, value);
+  }
+  const library = openLibrary(folder, { showNotices: Deno.env.get("TF_CPP_MIN_LOG_LEVEL") === "0" });
+  const status = createStatus(library);
+  const context = createContext(library, status);
+  const session = { library, status, context, handles: createHandleTable(), recorder: undefined };
+  setSession(session);
+  const binding = createBinding(session);
+  await importTfjsNode(libraryPath(folder), binding);
+  await tf.ready();
+  readOffTheEventLoop(binding);
+  return { version: cString(library.TF_Version()), devices: context.devices };
+}
+
+interface NodeModule {
+  _load(id: string, ...rest: unknown[]): unknown;
+}
+
+/** Imports tfjs-node; where it looks for its addon (`path`, which must exist), it finds our binding. */
+async function importTfjsNode(path: string, binding: Binding): Promise<void> {
+  // Node removed these from `util`; tfjs-node 4.22 still calls them.
+  const legacy = util as unknown as Record<string, unknown>;
+  legacy.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
+  legacy.isArray ??= Array.isArray;
+
+  const module = Module as unknown as NodeModule, load = module._load;
+  module._load = function (id, ...rest) {
+    if (id === "@mapbox/node-pre-gyp") return { find: () => path };
+    return id === path ? binding : load.call(this, id, ...rest);
+  };
+  try {
+    await import("@tensorflow/tfjs-node-gpu");
+  } finally {
+    module._load = load;
+  }
+}
+
+/** `await tensor.data()` waits for the device on Deno's blocking pool; tfjs-node would block the event loop. */
+function readOffTheEventLoop(binding: Binding): void {
+  const node = backend();
+  node.read = async (dataId) => {
+    const { values, id } = node.tensorMap.get(dataId);
+    return values ?? await binding.tensorData(id);
+  };
+}

@@ -1,0 +1,185 @@
+import { UserError } from "../errors.ts";
+import { type Attribute, AttributeKind } from "./attributes.ts";
+import { createGraph, type Graph, type Output } from "./graph.ts";
+import { cName } from "./library.ts";
+import type { Recorder, Session, TensorMetadata } from "./session.ts";
+import { DataType } from "./tensors.ts";
+
+/** A recorded function: to call it, execute the op `name` with these attributes on its inputs, then the captures. */
+export interface RecordedFunction {
+  readonly name: string;
+  readonly attributes: readonly Attribute[];
+  /** Ids of tensors from outside that the function reads; owned by the function. */
+  readonly captures: readonly number[];
+  readonly outputs: number;
+  free(): void;
+}
+
+/** A function being recorded. End it with `finish`, then `free` it in any case. */
+export interface Recording {
+  readonly recorder: Recorder;
+  /** Declares the next input. */
+  input(dtype: number, shape: readonly number[]): TensorMetadata;
+  /** Makes the function that computes these tensors. */
+  finish(outputs: readonly number[], options: { name: string; xla: boolean }): RecordedFunction;
+  free(): void;
+}
+
+/** Tensors from outside with at most so many elements become constants of the function, others are captured. */
+const LARGEST_CONSTANT = 4096;
+
+let recorded = 0;
+
+/**
+ * Starts recording into an empty graph. While `session.recorder` is the recording's, ops run into the graph.
+ *
+ * @param beforeCapture is told the id of each tensor from outside before the function takes it in; may throw
+ */
+export function createRecording(session: Session, beforeCapture: (id: number) => void): Recording {
+  const { library, handles } = session;
+  const graph = createGraph(session);
+  const symbols = new Map<number, Output>(); // tensor id -> output in the graph
+  const inputs: Output[] = [];
+  const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
+  let finished = false;
+
+  const outputOf = (id: number): Output => {
+    let output = symbols.get(id);
+    if (!output) symbols.set(id, output = outside(id));
+    return output;
+  };
+
+  function outside(id: number): Output {
+    beforeCapture(id);
+    const handle = handles.get(id), { dtype, shape } = handleType(session, handle);
+    if (dtype !== DataType.string && shape.reduce((a, b) => a * b, 1) <= LARGEST_CONSTANT) {
+      return constantOf(session, graph, handle, dtype);
+    }
+    const copy = library.TFE_TensorHandleCopySharingTensor(handle, session.status.pointer);
+    session.status.check();
+    captures.push(handles.add(copy));
+    const placeholder = graph.placeholder(dtype, shape);
+    captured.push(placeholder);
+    return placeholder;
+  }
+
+  const GAP = Number(Deno.env.get("GAP") ?? 0), ZERO = Deno.env.get("PH") === "1" ? -1 : 0;
+  const pos = new Map<bigint, number>(), seq: bigint[] = [];
+  const recorder: Recorder = {
+    execute(name, attributes, ids) {
+      const outs = ids.map(outputOf), k = seq.length;
+      const newest = Math.max(
+        -2,
+        ...outs.map((o) =>
+          pos.get(o.operation) ??
+            (captured.some((c) => c.operation === o.operation) ||
+                inputs.some((c) => c.operation === o.operation)
+              ? -1
+              : -2)
+        ),
+      );
+      const after = GAP && k > 2 * GAP && newest >= ZERO && newest < k - 2 * GAP ? seq[k - GAP] : undefined;
+      const operation = graph.operation(name, attributes, outs, after);
+      pos.set(operation, k);
+      seq.push(operation);
+      return graph.outputTypes(operation).map(({ dtype, shape }, index) => {
+        if (!shape || shape.some((d) => d < 0)) throw unknownShape(name);
+        const id = handles.addSymbolic();
+        symbols.set(id, { operation, index });
+        return { id, dtype, shape };
+      });
+    },
+    forget: (id) => void symbols.delete(id),
+    beforeRead(id) {
+      if (handles.isSymbolic(id)) throw valueRead();
+    },
+  };
+
+  /** An output of the function must be a node of its own: not an input, and not given out twice. */
+  function functionOutputs(ids: readonly number[]): Output[] {
+    const taken = new Set([...inputs, ...captured].map((o) => `${o.operation}:0`));
+    return ids.map(outputOf).map((output) => {
+      const key = `${output.operation}:${output.index}`;
+      if (taken.has(key)) return graph.identity(output);
+      taken.add(key);
+      return output;
+    });
+  }
+
+  return {
+    recorder,
+    input(dtype, shape) {
+      const id = handles.addSymbolic(), placeholder = graph.placeholder(dtype, shape);
+      inputs.push(placeholder);
+      symbols.set(id, placeholder);
+      return { id, dtype, shape: [...shape] };
+    },
+    finish(outputs, { name, xla }) {
+      const unique = `${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;
+      const results = functionOutputs(outputs);
+      graph.toFunction(unique, [...inputs, ...captured], results);
+      finished = true;
+      return {
+        name: unique,
+        attributes: xla ? XLA : GRAPH_OPTIMIZER,
+        captures,
+        outputs: results.length,
+        free() {
+          freeCaptures(session, captures);
+          library.TFE_ContextRemoveFunction(session.context.pointer, cName(unique), session.status.pointer);
+          session.status.check();
+        },
+      };
+    },
+    free() {
+      graph.free();
+      if (!finished) freeCaptures(session, captures);
+    },
+  };
+}
+
+const XLA: Attribute[] = [{ name: "_XlaMustCompile", type: AttributeKind.bool, value: true }];
+/** An empty ConfigProto: the function goes through TensorFlow's graph optimizer with its defaults. */
+const GRAPH_OPTIMIZER: Attribute[] = [{
+  name: "config_proto",
+  type: AttributeKind.string,
+  value: Uint8Array.from(JSON.parse(Deno.env.get("CFG") ?? "[]") as number[]),
+}];
+
+function freeCaptures({ library, handles }: Session, captures: readonly number[]): void {
+  for (const id of captures) library.TFE_DeleteTensorHandle(handles.remove(id)!);
+}
+
+function handleType({ library, status }: Session, handle: bigint): { dtype: number; shape: number[] } {
+  const rank = library.TFE_TensorHandleNumDims(handle, status.pointer);
+  status.check();
+  return {
+    dtype: library.TFE_TensorHandleDataType(handle),
+    shape: Array.from(
+      { length: rank },
+      (_, i) => Number(library.TFE_TensorHandleDim(handle, i, status.pointer)),
+    ),
+  };
+}
+
+function constantOf({ library, status }: Session, graph: Graph, handle: bigint, dtype: number): Output {
+  const tensor = library.TFE_TensorHandleResolve(handle, status.pointer);
+  status.check();
+  try {
+    return graph.constant(dtype, tensor);
+  } finally {
+    library.TF_DeleteTensor(tensor);
+  }
+}
+
+const unknownShape = (op: string) =>
+  new UserError(
+    `compile() cannot record ${op}: the shape of its result depends on values that are known only when it runs. ` +
+      "Compute it outside the compiled function and pass it in.",
+  );
+
+const valueRead = () =>
+  new UserError(
+    "A tensor's value was read (data, dataSync, array, print) while compile() records the function, where tensors " +
+      "have shapes but no values yet. Return the tensor and read it outside the compiled function.",
+  );

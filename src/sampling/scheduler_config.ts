@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { UserError } from "../runtime/errors.ts";
+import { type Config, readJsonObject } from "../weights/config.ts";
+
+/** diffusers writes null for "not set"; keys it does not write take diffusers' default. */
+export function setting<T extends z.ZodType>(type: T, fallback: z.output<T>) {
+  return z.preprocess((value) => value ?? fallback, type);
+}
+
+/** A feature that must be off. */
+export const off = setting(z.literal(false, { error: "not supported; set it to false" }), false);
+
+/**
+ * Checks a scheduler config against a schema. Keys the schema does not know are left alone.
+ *
+ * @throws UserError that names every bad key, what was given and what is supported.
+ */
+export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): z.output<T> {
+  const result = schema.safeParse(config);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => {
+    const key = String(path[0]);
+    return `${path.join(".")}: ${JSON.stringify(config[key])}: ${message}`;
+  });
+  throw new UserError(
+    `scheduler config of ${config["_class_name"] ?? "no class"}:\n  ${faults.join("\n  ")}`,
+  );
+}
+
+/**
+ * Reads `scheduler_config.json`: `path` is the file, its folder, or a diffusers pipeline's folder (with
+ * `scheduler/`).
+ *
+ * @throws UserError if it is missing or not a JSON object.
+ */
+export async function readSchedulerConfig(path: string): Promise<Config> {
+  for (
+    const file of [join(path, "scheduler_config.json"), join(path, "scheduler", "scheduler_config.json")]
+  ) {
+    if (await exists(file)) return await readJsonObject(file, "");
+  }
+  return await readJsonObject(path, "give a scheduler_config.json or a folder that holds one");
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+}

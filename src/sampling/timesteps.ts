@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { UserError } from "../runtime/errors.ts";
+import { linspace } from "./noise_schedule.ts";
+import { setting } from "./scheduler_config.ts";
+
+/** How the sampling timesteps spread over the training timesteps (Lin et al. 2023, table 2). */
+export type Spacing = "leading" | "trailing" | "linspace";
+
+/** The config keys that place the timesteps; the default spacing differs between schedulers. */
+export function spacingSettings(fallback: Spacing) {
+  return {
+    timestep_spacing: setting(z.enum(["leading", "trailing", "linspace"]), fallback),
+    steps_offset: setting(z.int().min(0), 0),
+  };
+}
+
+/**
+ * The timesteps at which a sampler calls the network, highest first, as diffusers spaces them. `linspace` is
+ * not rounded.
+ *
+ * @param steps how many
+ * @param trained number N of training timesteps
+ * @param offset added with `leading` spacing
+ * @throws UserError unless 1 ≤ steps ≤ N, and steps ≥ 2 with `linspace`.
+ */
+export function spacedTimesteps(spacing: Spacing, steps: number, trained: number, offset: number): number[] {
+  if (!Number.isInteger(steps) || steps < 1 || steps > trained) {
+    throw new UserError(
+      `${steps} sampling steps: expected an integer from 1 to ${trained} (num_train_timesteps)`,
+    );
+  }
+  switch (spacing) {
+    case "leading": {
+      const stride = Math.floor(trained / steps);
+      return Array.from({ length: steps }, (_, i) => (steps - 1 - i) * stride + offset);
+    }
+    case "trailing":
+      return Array.from({ length: steps }, (_, i) => roundHalfEven(trained - i * trained / steps) - 1);
+    case "linspace":
+      if (steps === 1) {
+        throw new UserError("timestep_spacing linspace needs at least 2 steps; use trailing for one step");
+      }
+      return [...linspace(trained - 1, 0, steps)];
+  }
+}
+
+/** Nearest integer, ties to even as numpy rounds. */
+export function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + below % 2 : Math.round(value);
+}

@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+import { writeAtomically } from "../weights/atomic_write.ts";
+
+/** The folder of a run, held by this process until it is disposed. */
+export interface RunFolder extends Disposable {
+  path: string;
+  /** The run's configuration, all defaults filled in. */
+  configFile: string;
+  metricsFile: string;
+  /** Folder of the checkpoints. */
+  checkpoints: string;
+  /** Folder of the resulting weights. */
+  weights: string;
+}
+
+export interface RunFolderOptions {
+  /** The configuration as YAML, kept in the folder. */
+  config: string;
+  /** Whether to go on with the run that is there, instead of starting one. */
+  resume?: boolean;
+}
+
+const LOCK = "run.lock";
+const CONFIG = "config.yaml";
+
+/**
+ * Opens a run's folder and locks it. A new run makes it, or takes an empty one; a resumed run takes its own. The lock
+ * belongs to the open file, so the operating system lifts it however the process ends.
+ *
+ * @throws UserError when another process is using the folder; when a new run finds a run or other files there; when
+ * there is no run to resume; when it cannot be written
+ */
+export async function openRunFolder(
+  path: string,
+  { config, resume = false }: RunFolderOptions,
+): Promise<RunFolder> {
+  await checkContents(path, resume);
+  await makeFolder(path);
+  const lock = await lockFolder(path);
+  const run = {
+    path,
+    configFile: join(path, CONFIG),
+    metricsFile: join(path, "metrics.jsonl"),
+    checkpoints: join(path, "checkpoints"),
+    weights: join(path, "weights"),
+    [Symbol.dispose]: () => lock.close(),
+  };
+  try {
+    // Again, now that no other process can change it.
+    await checkContents(path, resume);
+    await makeFolder(run.checkpoints);
+    await makeFolder(run.weights);
+    await writeAtomically(run.configFile, [new TextEncoder().encode(config)]);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return run;
+}
+
+async function checkContents(path: string, resume: boolean): Promise<void> {
+  const names = await namesIn(path);
+  const isRun = names.includes(CONFIG);
+  if (resume && !isRun) {
+    throw new UserError(`there is no run to resume in ${path}; leave out --resume to start one there`);
+  }
+  if (!resume && isRun) {
+    throw new UserError(`${path} already holds a run; go on with it by --resume, or choose another folder`);
+  }
+  // What a run makes before its configuration is there, if it was killed in between.
+  const own = new Set([LOCK, "checkpoints", "weights"]);
+  const other = names.find((name) => !own.has(name) && !name.endsWith(".tmp"));
+  if (!isRun && other !== undefined) {
+    throw new UserError(
+      `${path} is not empty (it holds "${other}"); choose a new or empty folder for the run`,
+    );
+  }
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw cannotUse(path, error);
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    throw cannotUse(path, error);
+  }
+}
+
+async function lockFolder(path: string): Promise<Deno.FsFile> {
+  const file = join(path, LOCK);
+  let lock: Deno.FsFile;
+  try {
+    lock = await Deno.open(file, { create: true, read: true, write: true });
+  } catch (error) {
+    throw cannotUse(path, error);
+  }
+  if (await lock.tryLock(true)) {
+    await lock.truncate();
+    await lock.write(new TextEncoder().encode(String(Deno.pid)));
+    return lock;
+  }
+  lock.close();
+  // Where locks also keep others from reading, the holder stays unnamed.
+  const pid = await Deno.readTextFile(file).catch(() => "");
+  const holder = pid === "" ? "another process" : `process ${pid}`;
+  throw new UserError(`${path} is in use by ${holder}; wait until it ends, or choose another folder`);
+}
+
+function cannotUse(path: string, error: unknown): UserError {
+  return new UserError(
+    `cannot use the folder ${path} for a run: ${(error as Error).message}; choose another folder`,
+    {
+      cause: error,
+    },
+  );
+}

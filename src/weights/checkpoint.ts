@@ -1,0 +1,112 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+import type { Params } from "../tensor/params.ts";
+import { writeAtomically } from "./atomic_write.ts";
+import type { Config } from "./config.ts";
+import type { HostData } from "./dtypes.ts";
+import { checkpointShape, fromCheckpointLayout, toCheckpointLayout } from "./layout.ts";
+import { type TensorSource, writeSafetensors } from "./safetensors.ts";
+import { openWeightFiles, type WeightFiles } from "./weight_files.ts";
+
+/** What a model declares: its parameters' shapes in memory (convolutions HWIO). */
+type Declarations = Readonly<Record<string, { shape: readonly number[] }>>;
+
+/**
+ * Loads the parameters a model declares from a checkpoint folder, as float32 in memory layout. Host memory
+ * holds one tensor at a time.
+ *
+ * With `prefix` (e.g. "dinov2." for a backbone inside a larger checkpoint) names are looked up as prefix +
+ * name, and names outside the prefix are left alone.
+ *
+ * @throws UserError that lists every missing, unexpected and misshaped name (shapes as in the checkpoint);
+ * nothing is left in the engine then. Broken files: see `openSafetensors`.
+ */
+export async function loadParams(
+  folder: string,
+  declarations: Declarations,
+  { prefix = "" }: { prefix?: string } = {},
+): Promise<Params> {
+  using files = await openWeightFiles(folder);
+  checkNames(files, declarations, prefix);
+  const params: Params = {};
+  try {
+    for (const name of Object.keys(declarations)) {
+      const { data, shape } = await files.read(prefix + name);
+      params[name] = tf.tidy(() => fromCheckpointLayout(tf.tensor(data, [...shape], "float32")));
+    }
+  } catch (error) {
+    tf.dispose(params);
+    throw error;
+  }
+  return params;
+}
+
+/** How to save a checkpoint. */
+export interface SaveOptions {
+  /** Width of the floats in the file. F16 halves it and keeps 11 significant bits. */
+  dtype: "F32" | "F16";
+  /** Which library's file name to use: `diffusion_pytorch_model.safetensors` or `model.safetensors`. */
+  kind: "diffusers" | "transformers";
+  /** Free text kept in the file's header. */
+  metadata?: Record<string, string>;
+}
+
+/**
+ * Saves a model folder that diffusers or transformers can load: the weights and `config.json`, each written
+ * atomically. The folder is created if need be.
+ *
+ * @throws UserError when it cannot be written, or when a value does not fit F16.
+ */
+export async function saveParams(
+  folder: string,
+  config: Config,
+  params: Params,
+  { dtype, kind, metadata }: SaveOptions,
+): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new UserError(`cannot create the folder ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+  const sources: Record<string, TensorSource> = {};
+  for (const [name, x] of Object.entries(params)) {
+    sources[name] = { shape: checkpointShape(x.shape), dtype, load: () => download(x) };
+  }
+  const file = kind === "diffusers" ? "diffusion_pytorch_model.safetensors" : "model.safetensors";
+  // transformers refuses a file whose metadata does not say which framework's layout it has.
+  await writeSafetensors(join(folder, file), sources, { format: "pt", ...metadata });
+  const json = new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n");
+  await writeAtomically(join(folder, "config.json"), [json]);
+}
+
+async function download(x: tf.Tensor): Promise<HostData> {
+  const stored = toCheckpointLayout(x);
+  try {
+    return new Float32Array(await stored.data());
+  } finally {
+    stored.dispose();
+  }
+}
+
+function checkNames(files: WeightFiles, declarations: Declarations, prefix: string): void {
+  const missing: string[] = [], misshaped: string[] = [];
+  for (const [name, { shape }] of Object.entries(declarations)) {
+    const given = files.shapes.get(prefix + name), expected = checkpointShape(shape);
+    if (!given) missing.push(`${prefix}${name} [${expected}]`);
+    else if (given.join() !== expected.join()) {
+      misshaped.push(`${prefix}${name} [${given}], expected [${expected}]`);
+    }
+  }
+  const unexpected = [...files.shapes].filter(([name]) =>
+    name.startsWith(prefix) && !Object.hasOwn(declarations, name.slice(prefix.length))
+  ).map(([name, shape]) => `${name} [${shape}]`);
+  const lists = [["missing", missing], ["unexpected", unexpected], ["misshaped", misshaped]] as const;
+  const faults = lists.filter(([, names]) => names.length > 0)
+    .map(([kind, names]) => `${names.length} ${kind}:\n  ${names.join("\n  ")}`);
+  if (faults.length === 0) return;
+  throw new UserError(
+    `${files.path} does not fit the model that its config describes:\n${faults.join("\n")}\n` +
+      "Check that config.json belongs to these weights.",
+  );
+}

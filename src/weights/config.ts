@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+
+/** A model's config.json as diffusers or transformers wrote it. */
+export type Config = Record<string, unknown>;
+
+/**
+ * Reads `config.json` of a model folder.
+ *
+ * @throws UserError if it is missing, not JSON or not an object.
+ */
+export async function readConfig(folder: string): Promise<Config> {
+  return await readJsonObject(
+    join(folder, "config.json"),
+    "a model folder in diffusers' or transformers' layout has one",
+  );
+}
+
+/**
+ * Reads a JSON file that must hold an object; `hint` ends the message when there is no such file.
+ *
+ * @throws UserError if it is missing, not JSON or not an object.
+ */
+export async function readJsonObject(path: string, hint: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    throw new UserError(`cannot read ${path} (${(error as Error).message}); ${hint}`, { cause: error });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${path}: not valid JSON: ${(error as Error).message}`, { cause: error });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new UserError(`${path}: expected a JSON object`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Checks that a config is for the class expected, by `_class_name` (diffusers), `architectures` or
+ * `model_type` (transformers).
+ *
+ * ```ts
+ * import { expectClass } from "./config.ts";
+ * expectClass({ _class_name: "UNet2DConditionModel" }, "UNet2DConditionModel");
+ * ```
+ *
+ * @param expected a class name or model type, or several of which any will do
+ * @param where names the file in the error
+ * @throws UserError "… is a config for X, expected Y"
+ */
+export function expectClass(
+  config: Config,
+  expected: string | readonly string[],
+  where = "config.json",
+): void {
+  const accepted = typeof expected === "string" ? [expected] : expected;
+  const given = [config["_class_name"], config["architectures"], config["model_type"]].flat()
+    .filter((name) => typeof name === "string");
+  if (accepted.some((name) => given.includes(name))) return;
+  const found = given.length > 0
+    ? `a config for ${given.join(" / ")}`
+    : "no config of a model (it names no class)";
+  throw new UserError(`${where} is ${found}, expected ${accepted.join(" or ")}`);
+}

@@ -1,0 +1,211 @@
+import { UserError } from "../runtime/errors.ts";
+import { writeAtomically } from "./atomic_write.ts";
+import {
+  decode,
+  DTYPE_BYTES,
+  encode,
+  type HostData,
+  type HostTensor,
+  UnfitValue,
+  type WriteDtype,
+} from "./dtypes.ts";
+import { type Header, MAX_HEADER_BYTES, parseHeader, type TensorEntry } from "./safetensors_header.ts";
+
+/**
+ * An open safetensors file. Tensors are read one at a time, so memory holds no more than the tensor asked
+ * for.
+ */
+export interface SafetensorsFile extends Header, Disposable {
+  path: string;
+  /**
+   * @throws UserError if there is no such tensor or it cannot be read.
+   */
+  read(name: string): Promise<HostTensor>;
+}
+
+/**
+ * Opens a safetensors file and checks its whole header; no tensor is read yet. Close it with `using`.
+ *
+ * @throws UserError naming the file (and tensor): missing, truncated, bad JSON, offsets that do not fit, and
+ * so on.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await open(path);
+  try {
+    const { header, dataStart } = await readHeader(file, path);
+    const read = async (name: string) => {
+      const entry = header.entries.get(name);
+      if (!entry) {
+        throw new UserError(
+          `${path}: there is no tensor "${name}"; it holds ${[...header.entries.keys()].join(", ")}`,
+        );
+      }
+      const bytes = await readAt(file, dataStart + entry.begin, entry.end - entry.begin, path);
+      return { shape: entry.shape, dtype: entry.dtype, data: decodeNamed(bytes, entry, name, path) };
+    };
+    return { path, ...header, read, [Symbol.dispose]: () => file.close() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads every tensor of a safetensors file. F64, F16 and BF16 become Float32Array; integers become
+ * Int32Array, exactly.
+ *
+ * @throws UserError as `openSafetensors` does, and for integers beyond 32 bits.
+ */
+export async function readTensors(path: string): Promise<Record<string, HostTensor>> {
+  using file = await openSafetensors(path);
+  const tensors: Record<string, HostTensor> = {};
+  for (const name of file.entries.keys()) tensors[name] = await file.read(name);
+  return tensors;
+}
+
+/** What to write under one name; `load` is called only when the turn of this tensor comes. */
+export interface TensorSource {
+  shape: readonly number[];
+  dtype: WriteDtype;
+  load(): HostData | Promise<HostData>;
+}
+
+/**
+ * Writes tensors to a safetensors file, atomically, loading them one at a time.
+ *
+ * @throws UserError when the file cannot be written, when a value does not fit its dtype or a shape does not
+ * fit its data.
+ */
+export function writeSafetensors(
+  path: string,
+  sources: Record<string, TensorSource>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  // Wide dtypes first, then by name: every tensor is aligned to its own element size.
+  const inOrder = Object.entries(sources).sort(([a, { dtype: da }], [b, { dtype: db }]) =>
+    DTYPE_BYTES[db]! - DTYPE_BYTES[da]! || (a < b ? -1 : 1)
+  );
+  return writeAtomically(path, serialize(path, inOrder, metadata));
+}
+
+/**
+ * Writes tensors held in memory: Float32Array as F32 and Int32Array as I32 unless a `dtype` says otherwise.
+ *
+ * ```ts
+ * import { readTensors, writeTensors } from "./safetensors.ts";
+ * const path = await Deno.makeTempFile();
+ * await writeTensors(path, { x: { shape: [2], data: new Float32Array([1, 2.5]) } });
+ * console.log((await readTensors(path)).x); // { shape: [2], dtype: "F32", data: Float32Array [1, 2.5] }
+ * await Deno.remove(path);
+ * ```
+ *
+ * @throws UserError as `writeSafetensors` does.
+ */
+export function writeTensors(
+  path: string,
+  tensors: Record<string, { shape: readonly number[]; data: HostData; dtype?: WriteDtype }>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const sources: Record<string, TensorSource> = {};
+  for (
+    const [name, { shape, data, dtype = data instanceof Int32Array ? "I32" : "F32" }] of Object.entries(
+      tensors,
+    )
+  ) {
+    sources[name] = { shape, dtype, load: () => data };
+  }
+  return writeSafetensors(path, sources, metadata);
+}
+
+async function* serialize(path: string, sources: [string, TensorSource][], metadata: Record<string, string>) {
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  let position = 0;
+  for (const [name, { shape, dtype }] of sources) {
+    const end = position + shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
+    header[name] = { dtype, shape, data_offsets: [position, end] };
+    position = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
+  padded.set(json, 8);
+  yield padded;
+  for (const [name, { shape, dtype, load }] of sources) {
+    const data = await load();
+    if (data.length !== shape.reduce((a, b) => a * b, 1)) {
+      throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${data.length} numbers`);
+    }
+    yield named(() => encode(data, dtype), name, path);
+  }
+}
+
+async function open(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new UserError(`${path}: no such file`, { cause: error });
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new UserError(`${path}: permission denied`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: Header; dataStart: number }> {
+  const { size, isFile } = await file.stat();
+  if (!isFile) throw new UserError(`${path}: not a file`);
+  if (size < 8) throw new UserError(`${path}: truncated: ${size} bytes, too few for a safetensors header`);
+  const length = Number(new DataView((await readAt(file, 0, 8, path)).buffer).getBigUint64(0, true));
+  if (length > MAX_HEADER_BYTES) {
+    throw new UserError(`${path}: not a safetensors file (its header would be ${length} bytes long)`);
+  }
+  if (8 + length > size) {
+    throw new UserError(
+      `${path}: truncated: its header should be ${length} bytes long, but the file has only ${size} bytes`,
+    );
+  }
+  const text = new TextDecoder().decode(await readAt(file, 8, length, path));
+  return { header: parseHeader(text, size - 8 - length, path), dataStart: 8 + length };
+}
+
+async function readAt(
+  file: Deno.FsFile,
+  start: number,
+  length: number,
+  path: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await file.seek(start, Deno.SeekMode.Start);
+  for (let done = 0; done < length;) {
+    const count = await file.read(bytes.subarray(done));
+    if (!count) {
+      throw new UserError(
+        `${path}: the file ended at byte ${start + done}, expected ${
+          start + length
+        }: did it change while being read?`,
+      );
+    }
+    done += count;
+  }
+  return bytes;
+}
+
+function decodeNamed(
+  bytes: Uint8Array<ArrayBuffer>,
+  entry: TensorEntry,
+  name: string,
+  path: string,
+): HostData {
+  return named(() => decode(bytes, entry.dtype), name, path);
+}
+
+function named<T>(f: () => T, name: string, path: string): T {
+  try {
+    return f();
+  } catch (error) {
+    if (error instanceof UnfitValue) {
+      throw new UserError(`${path}: tensor "${name}": ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}

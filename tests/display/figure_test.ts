@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { barFigure, describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
+import { smoothed } from "../../src/display/series.ts";
+import { UserError } from "../../src/runtime/errors.ts";
+
+const options = { title: "Loss", x: { label: "step" }, y: { label: "error", unit: "px²", log: true } };
+
+Deno.test("lineFigure() is plain JSON with titles, units and scale of its axes", () => {
+  const figure = lineFigure([{ name: "a", x: [0, 1], y: [1, 2] }], options);
+  assert.deepEqual(JSON.parse(JSON.stringify(figure)), figure);
+  assert.deepEqual((figure.layout.yaxis as Record<string, unknown>).title, { text: "error (px²)" });
+  assert.equal((figure.layout.yaxis as Record<string, unknown>).type, "log");
+});
+
+Deno.test("lineFigure() shows what is not finite as a gap", () => {
+  const figure = lineFigure([{ name: "a", x: [0, 1, 2], y: [1, NaN, Infinity] }], options);
+  assert.deepEqual(figure.data[0]!.y, [1, null, null]);
+});
+
+Deno.test("lineFigure() tells series apart by more than colour", () => {
+  const { data } = lineFigure([0, 1, 2].map((i) => ({ name: `${i}`, x: [0], y: [i] })), options);
+  const looks = data.map(({ line, marker }) => [line, marker].map((look) => JSON.stringify(look)));
+  assert.equal(new Set(looks.map(([line]) => line)).size, 3);
+  assert.equal(new Set(looks.map(([, marker]) => marker)).size, 3);
+});
+
+Deno.test("lineFigure() draws a band that the legend and the description leave out", () => {
+  const figure = lineFigure([{ name: "a", x: [0], y: [1], low: [0], high: [2] }], options);
+  assert.equal(figure.data.length, 3);
+  assert.equal(figure.data.filter(({ showlegend }) => showlegend === false).length, 2);
+  assert.equal(describeFigure(figure), 'figure "Loss": error (px²) over step [a]');
+});
+
+Deno.test("figures refuse series of unequal lengths, naming the series", () => {
+  const expected = (error: Error) =>
+    error instanceof UserError && /"a": y has 1 values, x has 2/.test(error.message);
+  for (const make of [lineFigure, scatterFigure]) {
+    assert.throws(() => make([{ name: "a", x: [0, 1], y: [1] }], options), expected);
+  }
+  assert.throws(
+    () => barFigure(["x", "y"], [{ name: "a", values: [1] }], options),
+    /1 values for 2 categories/,
+  );
+});
+
+Deno.test("barFigure() has one bar a category, with errors", () => {
+  const { data } = barFigure(["x", "y"], [{ name: "a", values: [1, 2], error: [0.1, 0.2] }], options);
+  assert.deepEqual(data[0]!.y, [1, 2]);
+  assert.deepEqual((data[0]!.error_y as Record<string, unknown>).array, [0.1, 0.2]);
+});
+
+Deno.test("isFigure() knows figures from other values", () => {
+  assert.ok(isFigure(scatterFigure([], options)));
+  for (const other of [null, 3, [], {}, { data: [] }]) assert.ok(!isFigure(other));
+});
+
+Deno.test("smoothed() averages over the window, bounds it, and skips what is not finite", () => {
+  const series = smoothed("a", [0, 1, 2, 3, 4], [0, 3, NaN, 6, 9], 3);
+  assert.deepEqual(series.x, [0, 1, 3, 4]);
+  assert.deepEqual(series.y, [1.5, 3, 6, 7.5]);
+  assert.deepEqual(series.low, [0, 0, 3, 6]);
+  assert.deepEqual(series.high, [3, 6, 9, 9]);
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { progress, type ProgressOutput } from "../../src/display/progress.ts";
+
+/** A bar on a clock that the test moves, and what it has written. */
+function bar(total: number, { live = false, columns = 120, start = 0 } = {}) {
+  const written: string[] = [], time = { now: 0 };
+  const output: ProgressOutput = { live, columns, write: (text) => void written.push(text) };
+  return { bar: progress(total, "tuning", { clock: () => time.now, output, start }), written, time };
+}
+
+Deno.test("progress() forecasts from the rate", async () => {
+  const { bar: it, written, time } = bar(100);
+  for (let i = 1; i <= 50; i++) time.now = 2 * i, it.update(i, "loss 0.5");
+  assert.equal(written.at(-1), "tuning  48 % 48/100 steps, 0.5 steps/s, 1 min 44 s left  loss 0.5\n");
+  time.now = 150;
+  await it.done();
+  assert.match(written.at(-1)!, /50 % 50\/100/);
+});
+
+Deno.test("progress() ends with the time it took, on one line of its own", async () => {
+  const { bar: it, written, time } = bar(4);
+  for (let i = 1; i <= 4; i++) time.now = i, it.update(i);
+  await it.done();
+  assert.equal(written.filter((line) => line.includes("100 %")).length, 1);
+  assert.equal(written.at(-1), "tuning 100 % 4/4 steps, 1 steps/s, took 4.0 s\n");
+});
+
+Deno.test("progress() in a file prints every 10 % or 5 s, not every step", () => {
+  const fast = bar(1000);
+  for (let i = 1; i < 1000; i++) fast.time.now = i / 1000, fast.bar.update(i);
+  assert.equal(fast.written.length, 9);
+  const slow = bar(1000);
+  for (let i = 1; i <= 20; i++) slow.time.now = i, slow.bar.update(i);
+  assert.equal(slow.written.length, 4);
+});
+
+Deno.test("progress() in a terminal overwrites one line, at a bounded rate, within the width", async () => {
+  const { bar: it, written, time } = bar(1000, { live: true, columns: 40 });
+  for (let i = 1; i <= 1000; i++) time.now = i / 1000, it.update(i, "a note that is long");
+  await it.done();
+  assert.ok(written.length <= 12, `${written.length} drawings in a second`);
+  for (const text of written) {
+    assert.ok(text.startsWith("\r\x1b[K"));
+    assert.match(text.slice(4), /^[^\n]{0,39}\n?$/);
+  }
+  assert.equal(written.filter((text) => text.endsWith("\n")).length, 1);
+});
+
+Deno.test("progress() of resumed work counts its rate from where it resumed", () => {
+  const { bar: it, written, time } = bar(100, { start: 80 });
+  time.now = 10, it.update(90);
+  assert.equal(written.at(-1), "tuning  90 % 90/100 steps, 1 steps/s, 10 s left\n");
+});
