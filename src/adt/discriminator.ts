@@ -5,11 +5,6 @@ import { UserError } from "../runtime/errors.ts";
 import { layerNorm } from "../tensor/layer_norm.ts";
 import type { Params } from "../tensor/params.ts";
 
-/** What the discriminator sees: patch grids [B,h,w,C] of some blocks of a network, from images [B,H,W,3] in [-1,1]. */
-export interface FeatureExtractor {
-  patchGrids(images: tf.Tensor): tf.Tensor4D[];
-}
-
 /**
  * How a pair (x, reference) becomes a score. The ADT abstract says "similarity" between generated and real image; it can
  * be read in three ways, and the single branch is the usual discriminator, for comparison:

@@ -4,11 +4,12 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import type { FeatureExtractor } from "../models/feature_extractor.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Params } from "../tensor/params.ts";
 import { valueAndGrad, vjp } from "../tensor/vjp.ts";
 import { augment, type AugmentationParameters, type AugmentationSettings } from "./augmentation.ts";
-import type { FeatureExtractor, TwinDiscriminator } from "./discriminator.ts";
+import type { TwinDiscriminator } from "./discriminator.ts";
 import { type AdversarialLoss, discriminatorLoss, generatorLoss, relativisticLoss } from "./losses.ts";
 
 /** All that judges images, apart from the trainable weights. */
@@ -41,7 +42,7 @@ export interface AugmentedImages {
  * import { type Adversary, adversarialLossAndGradient } from "./discriminator_gradients.ts";
  * const discriminator = twinDiscriminator({ score: "relativistic", channels: [3], width: 8, embedding: 8 });
  * const extractor = { patchGrids: (images: tf.Tensor) => [images as tf.Tensor4D] };
- * const adversary: Adversary = { discriminator, extractor, loss: "non_saturating", fill: "border" };
+ * const adversary: Adversary = { discriminator, extractor, loss: "softplus", fill: "border" };
  * const of = (images: tf.Tensor) => ({ images, augmentation: {} });
  * const generated = of(tf.randomNormal([2, 8, 8, 3])), real = of(tf.randomNormal([2, 8, 8, 3]));
  * const heads = initParams(discriminator.declarations, 0);

@@ -2,7 +2,7 @@
  * Adversarial losses on scores [B] (high = judged real). They share one function: how far a margin m falls short of 1,
  *
  *     hinge           max(0, 1 − m)     (Lim & Ye 2017, "Geometric GAN")
- *     non_saturating  log(1 + e^−m)     (Goodfellow et al. 2014)
+ *     softplus        log(1 + e^−m)     (Goodfellow et al. 2014)
  *     least_squares   ½ (m − 1)²        (Mao et al. 2017, targets ±1)
  *
  * The ADT paper, as far as it could be read, says "adversarial loss" only; hinge as default is this project's choice.
@@ -10,11 +10,11 @@
  */
 import * as tf from "@tensorflow/tfjs";
 
-export const adversarialLosses = ["hinge", "non_saturating", "least_squares"] as const;
+export const adversarialLosses = ["hinge", "softplus", "least_squares"] as const;
 export type AdversarialLoss = typeof adversarialLosses[number];
 
 /**
- * The discriminator's loss: real scores should exceed 1, generated ones fall below −1 (softly for non_saturating).
+ * The discriminator's loss: real scores should exceed 1, generated ones fall below −1 (softly for softplus).
  *
  * @param real [B], @param fake [B]
  * @returns scalar: mean shortfall of m = real plus that of m = −fake
@@ -36,7 +36,7 @@ export function generatorLoss(loss: AdversarialLoss, fake: tf.Tensor): tf.Scalar
 
 /**
  * The loss of either side of a relativistic pairing GAN (Jolicoeur-Martineau 2019; Huang et al. 2024, "The GAN is dead;
- * long live the GAN!"): only the difference of two logits counts. With `non_saturating` it is RpGAN's own
+ * long live the GAN!"): only the difference of two logits counts. With `softplus` it is RpGAN's own
  * softplus(−difference); `hinge` here asks for a lead of 1 of one logit over the other, on both sides.
  *
  * @param difference [B]: d(real) − d(generated) for the discriminator, d(generated) − d(real) for the generator
@@ -50,7 +50,7 @@ function shortfall(loss: AdversarialLoss, margin: tf.Tensor): tf.Tensor {
   switch (loss) {
     case "hinge":
       return tf.sub(1, margin).relu();
-    case "non_saturating":
+    case "softplus":
       return softplus(margin.neg());
     case "least_squares":
       return margin.sub(1).square().mul(0.5);

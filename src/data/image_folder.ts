@@ -41,7 +41,6 @@ export async function imageFolder(
   folder: string,
   { resolution, strict = false, onProgress }: ImageFolderOptions,
 ): Promise<ImageFolder> {
-  const listed = await listImages(folder);
   const skipped: SkippedImage[] = [];
   const skip = (file: string, error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
@@ -50,6 +49,7 @@ export async function imageFolder(
     }
     skipped.push({ file, reason });
   };
+  const listed = await listImages(folder);
   const entries = await withGoodHeaders(folder, listed, skip, onProgress);
   if (entries.length === 0) {
     throw new UserError(
@@ -59,36 +59,26 @@ export async function imageFolder(
   const { classCount, classNames } = classesOf(listed);
   const classNumber = new Map(classNames?.map((name, i) => [name, i]));
   const labels = entries.map(({ label }) => typeof label === "string" ? classNumber.get(label)! : label!);
-  const broken = new Set<number>();
-  /** Reads image `index`, or the next readable one. */
-  const read = async (index: number): Promise<{ index: number; pixels: Uint8Array }> => {
-    for (let tried = 0; tried < entries.length; tried++, index = (index + 1) % entries.length) {
-      if (broken.has(index)) continue;
-      const { file } = entries[index]!;
-      try {
-        return { index, pixels: await decodeImage(join(folder, file), resolution) };
-      } catch (error) {
-        if (!broken.has(index)) skip(file, error);
-        broken.add(index);
-      }
-    }
-    throw new UserError(`${folder}: no image can be read any more: ${describeSkipped(skipped)}`);
-  };
+  const read = readerWithStandIns(
+    entries.map(({ file }) => join(folder, file)),
+    resolution,
+    (index, error) => {
+      skip(entries[index]!.file, error);
+    },
+  );
   return {
     size: entries.length,
     classCount,
     classNames,
     skipped,
-    async get(indices): Promise<Batch> {
-      checkIndices(indices, entries.length);
-      const found = await Promise.all(Array.from(indices, read));
-      const batch: Batch = {
-        images: stack(found.map((r) => r.pixels), resolution),
-        indices: Uint32Array.from(found, (r) => r.index),
-      };
-      if (classCount !== undefined) batch.labels = Int32Array.from(batch.indices, (i) => labels[i]!);
+    async get(wanted): Promise<Batch> {
+      checkIndices(wanted, entries.length);
+      const found = await Promise.all(Array.from(wanted, read));
+      const indices = Uint32Array.from(found, ({ index }) => index);
+      const batch: Batch = { images: stack(found.map(({ pixels }) => pixels), resolution), indices };
+      if (classCount !== undefined) batch.labels = Int32Array.from(indices, (i) => labels[i]!);
       if (entries[0]!.caption !== undefined) {
-        batch.captions = Array.from(batch.indices, (i) => entries[i]!.caption!);
+        batch.captions = Array.from(indices, (i) => entries[i]!.caption!);
       }
       return batch;
     },
@@ -137,6 +127,29 @@ async function withGoodHeaders(
     onProgress(at + some.length, entries.length);
   }
   return good;
+}
+
+/** A function that reads image `index`, or the next readable one; it tells of each broken image once. */
+function readerWithStandIns(
+  files: string[],
+  resolution: number,
+  tell: (index: number, error: unknown) => void,
+): (index: number) => Promise<{ index: number; pixels: Uint8Array }> {
+  const broken = new Set<number>();
+  return async (wanted) => {
+    for (let tried = 0; tried < files.length; tried++) {
+      const index = (wanted + tried) % files.length;
+      if (broken.has(index)) continue;
+      try {
+        return { index, pixels: await decodeImage(files[index]!, resolution) };
+      } catch (error) {
+        // Several reads of one broken image may be under way at once.
+        if (!broken.has(index)) tell(index, error);
+        broken.add(index);
+      }
+    }
+    throw new UserError(`none of the ${files.length} images can be read any more; the first is ${files[0]}`);
+  };
 }
 
 /** Classes of all images listed, so that they do not depend on which ones can be read. */

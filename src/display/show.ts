@@ -31,7 +31,9 @@ export async function describe(value: unknown): Promise<string> {
   if (isGrid(value)) return describeGrid(value);
   if (value instanceof tf.Tensor) return await describeTensor(value);
   if (isRows(value)) return formatTable(value);
-  return typeof value === "string" ? value : Deno.inspect(value, { depth: 4, colors: false });
+  return typeof value === "string"
+    ? value
+    : Deno.inspect(value, { depth: 4, breakLength: 100, colors: false });
 }
 
 async function bundle(value: unknown): Promise<MimeBundle> {

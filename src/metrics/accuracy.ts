@@ -33,3 +33,17 @@ export function classAccuracy(logits: Features, labels: ArrayLike<number>): Scor
   }
   return { value: right / n, ci: wilsonInterval(right / n, n), n };
 }
+
+/**
+ * {@linkcode classAccuracy}, or undefined where neither logits nor labels are given.
+ *
+ * @throws {UserError} if only one of them is given
+ */
+export function optionalAccuracy(logits?: Features, labels?: ArrayLike<number>): Score | undefined {
+  if (logits && labels) return classAccuracy(logits, labels);
+  if (logits || labels) {
+    throw new UserError(
+      `class accuracy needs both logits and labels; ${logits ? "only logits" : "only labels"} were given`,
+    );
+  }
+}

@@ -82,7 +82,7 @@ export const SCORE_DEFINITIONS: Readonly<Record<ScoreName, ScoreDefinition>> = {
     unit: "share of generated images",
     decimals: 3,
     meaning: "Generated images that an independent classifier puts into the class they were made for.",
-    source: "Ravuri & Vinyals 2019, arXiv 1905.10887, of samples instead of training on them",
+    source: "this project's, by its evaluation network",
   },
   nearestTrain: {
     label: "nearest train",

@@ -1,5 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
-import { classAccuracy } from "./accuracy.ts";
+import { optionalAccuracy } from "./accuracy.ts";
 import type { ScoreName } from "./definitions.ts";
 import { checkSameSpace, type Features } from "./features.ts";
 import { fid } from "./fid.ts";
@@ -30,16 +30,27 @@ export interface EvaluationOptions extends Omit<FloorOptions, "n"> {
 
 /**
  * Every score of the generated images, each with its confidence interval, n and same-distribution floor.
- * 1,000 images of 64 features against 2,000 held-out and 8,000 training images take about 2 s, and the floor about 5 s.
+ *
+ * ```ts
+ * import { normal } from "../runtime/random.ts";
+ * import { evaluateFeatures } from "./evaluate.ts";
+ * import { formatScores } from "./format.ts";
+ * const set = (n: number, sample: number) => {
+ *   return { n, d: 2, data: normal({ seed: 0, purpose: "example", step: 0, sample }, 2 * n) };
+ * };
+ * const scores = await evaluateFeatures({ generated: set(20, 0), reference: set(40, 1), train: set(80, 2) });
+ * console.log(formatScores([{ name: "a perfect model", scores }]));
+ * ```
+ *
+ * 1,000 images of 64 features against 2,000 held-out and 8,000 training images take 1 to 2 s of one core, the floor 3 s;
+ * with 384 features ten times as long, mostly for the FID's interval.
  *
  * @throws {UserError} if the floor is for another n, there are too few images, or the features do not fit together
  */
 export async function evaluateFeatures(options: EvaluationOptions): Promise<Scores> {
   const { generated, reference, train, logits, labels, seed = 0 } = options;
   checkSameSpace({ reference, train, generated });
-  if ((logits === undefined) !== (labels === undefined)) {
-    throw new UserError("class accuracy needs both logits and labels; only one of them was given");
-  }
+  const accuracy = optionalAccuracy(logits, labels);
   const floorOptions = { ...options, n: generated.n };
   const step = stepper(4 + (options.floor ? 0 : floorSteps(floorOptions)), options);
   const floor = options.floor ?? await floorInSteps(floorOptions, step);
@@ -52,7 +63,7 @@ export async function evaluateFeatures(options: EvaluationOptions): Promise<Scor
   await step();
   Object.assign(scores, manifoldScores(generated, reference, { k, seed, referenceRadii }));
   await step();
-  if (logits && labels) scores.accuracy = classAccuracy(logits, labels);
+  if (accuracy) scores.accuracy = accuracy;
   for (const [name, score] of Object.entries(scores)) {
     const value = floor.scores[name as ScoreName];
     if (value !== undefined) score.floor = value;

@@ -25,8 +25,12 @@ export interface ExtractOptions {
 /**
  * Feature matrix of many images, batch by batch; tensors do not pile up, and the event loop runs between batches.
  *
- * ```ts no-eval
- * const train = await extractFeatures((x) => network.features(x), images, { batchSize: 200 });
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { extractFeatures } from "./extract_features.ts";
+ * const meanColours = (x: tf.Tensor4D) => tf.mean<tf.Tensor2D>(x, [1, 2]);
+ * const { n, d } = await extractFeatures(meanColours, tf.zeros([5, 8, 8, 3]), { batchSize: 2 });
+ * console.assert(n === 5 && d === 3);
  * ```
  *
  * @param network images [B, H, W, 3] to features [B, D]

@@ -1,6 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { permutation } from "../runtime/random.ts";
-import { classAccuracy } from "./accuracy.ts";
+import { optionalAccuracy } from "./accuracy.ts";
 import type { ScoreName } from "./definitions.ts";
 import { checkSameSpace, type Features, takeRows } from "./features.ts";
 import { frechetDistanceTo } from "./fid.ts";
@@ -68,6 +68,7 @@ export function floorSteps({ train, n, draws = 3 }: FloorOptions): number {
 export async function floorInSteps(options: FloorOptions, step: () => Promise<void>): Promise<Floor> {
   const { reference, train, n, draws = 3, referenceLogits, referenceLabels, k = 5, seed = 0 } = options;
   checkSameSpace({ reference, train }, k + 1);
+  const accuracy = optionalAccuracy(referenceLogits, referenceLabels);
   const parts = realDraws(train, n, draws, seed);
   const referenceRadii = neighbourRadii(reference, k), distance = frechetDistanceTo(gaussian(reference));
   const values: Partial<Record<ScoreName, number[]>> = {};
@@ -84,9 +85,7 @@ export async function floorInSteps(options: FloorOptions, step: () => Promise<vo
   const heldOutDistances = nearestDistances(reference, train);
   await step();
   const scores = Object.fromEntries(Object.entries(values).map(([name, list]) => [name, mean(list)]));
-  if (referenceLogits && referenceLabels) {
-    scores.accuracy = classAccuracy(referenceLogits, referenceLabels).value;
-  }
+  if (accuracy) scores.accuracy = accuracy.value;
   return { n, nReference: reference.n, draws: parts.length, scores, heldOutDistances, k, referenceRadii };
 }
 

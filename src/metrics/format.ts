@@ -10,6 +10,8 @@ export interface ScoreRow {
   scores: Scores;
 }
 
+const ARROWS = { lower: "↓", higher: "↑", floor: "≈" } as const;
+
 /** A table of scores: one line per score, one column per model, and the floor. */
 export interface ScoreTable {
   header: string[];
@@ -41,21 +43,17 @@ export function scoreTable(rows: readonly ScoreRow[]): ScoreTable {
       floor === undefined ? "none" : formatNumber(floor, decimals),
     ];
   });
-  const { fid, nearestTrain } = first.scores;
-  return {
-    header: ["score", ...rows.map(({ name }) => name), "floor"],
-    body,
-    notes: [
-      `n = ${count(fid.n)} generated images per model, against ${
-        count(fid.nReference!)
-      } held-out real images ` +
-      `(${SCORE_DEFINITIONS.nearestTrain.label}, ${SCORE_DEFINITIONS.nearCopies.label}: against ` +
-      `${count(nearestTrain.nReference!)} training images).`,
-      `${ARROWS.lower} lower is better, ${ARROWS.higher} higher is better, ${ARROWS.floor} near the floor is better; ` +
-      "[low, high]: 95 % confidence interval.",
-      `floor: what real images score at the same n = ${count(fid.n)}, as good as it gets.`,
-    ],
-  };
+  return { header: ["score", ...rows.map(({ name }) => name), "floor"], body, notes: notesOn(first.scores) };
+}
+
+function notesOn({ fid, nearestTrain }: Scores): string[] {
+  const n = count(fid.n), held = count(fid.nReference!), trained = count(nearestTrain.nReference!);
+  const copies = `${SCORE_DEFINITIONS.nearestTrain.label} and ${SCORE_DEFINITIONS.nearCopies.label}`;
+  return [
+    `n = ${n} generated images per model, against ${held} held-out images; ${copies}: against ${trained} training images.`,
+    "↓ lower is better, ↑ higher is better, ≈ near the floor is better; [low, high]: 95 % confidence interval.",
+    `floor: the same score of n = ${n} real training images in their place (accuracy, ${copies}: of the held-out images).`,
+  ];
 }
 
 /**
@@ -70,8 +68,6 @@ export function formatScores(rows: readonly ScoreRow[]): string {
   return [align(header), align(widths.map((width) => "-".repeat(width))), ...body.map(align), "", ...notes]
     .join("\n");
 }
-
-const ARROWS = { lower: "↓", higher: "↑", floor: "≈" } as const;
 
 function cell(score: Score | undefined, decimals?: number): string {
   if (!score) return "none";

@@ -9,9 +9,9 @@ export interface ManifoldScores {
   precision: Score;
   /** Share of reference images inside the generated images' manifold (same, eq. 2). */
   recall: Score;
-  /** Reference balls that hold a generated image, over k, on average (Naeem et al. 2020, eq. 3). */
+  /** Reference balls that hold a generated image, over k, on average (Naeem et al. 2020). */
   density: Score;
-  /** Share of reference images whose ball holds a generated image (same, eq. 4). */
+  /** Share of reference images whose ball holds a generated image (same). */
   coverage: Score;
 }
 

@@ -63,7 +63,12 @@ export function digitClassifier(config: Record<string, unknown>): DigitClassifie
   const stages = c.channels.map((out, i) => {
     const name = `blocks.${i}`, from = i === 0 ? c.in_channels : c.channels[i - 1]!;
     const conv = conv2d(d, `${name}.conv`, { in: from, out, kernel: 3, stride: c.strides[i] });
-    const norm = groupNorm(d, `${name}.norm`, { channels: out, groups: c.norm_num_groups, eps: 1e-5, silu: true });
+    const norm = groupNorm(d, `${name}.norm`, {
+      channels: out,
+      groups: c.norm_num_groups,
+      eps: 1e-5,
+      silu: true,
+    });
     return (params: Params, x: tf.Tensor) => norm(params, conv(params, x));
   });
   const side = c.strides.reduce((size, stride) => Math.ceil(size / stride), c.image_size);
@@ -74,7 +79,8 @@ export function digitClassifier(config: Record<string, unknown>): DigitClassifie
     const maps = stages.reduce((x, stage) => stage(params, x), images);
     return silu(dense(params, maps.reshape([images.shape[0]!, -1]))) as tf.Tensor2D;
   };
-  const logits = (params: Params, images: tf.Tensor) => classify(params, features(params, images)) as tf.Tensor2D;
+  const logits = (params: Params, images: tf.Tensor) =>
+    classify(params, features(params, images)) as tf.Tensor2D;
   return {
     config: c,
     declarations: d,
@@ -93,7 +99,9 @@ function parseConfig(raw: Record<string, unknown>): DigitClassifierConfig {
   if (c._class_name !== "DigitClassifier") {
     problems.push(`_class_name: expected "DigitClassifier", got ${JSON.stringify(c._class_name)}`);
   }
-  for (const key of ["image_size", "in_channels", "norm_num_groups", "feature_size", "num_classes"] as const) {
+  for (
+    const key of ["image_size", "in_channels", "norm_num_groups", "feature_size", "num_classes"] as const
+  ) {
     if (!whole(c[key])) problems.push(`${key}: expected a whole number, got ${JSON.stringify(c[key])}`);
   }
   for (const key of ["channels", "strides"] as const) {

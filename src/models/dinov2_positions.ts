@@ -9,7 +9,11 @@ import { resample } from "../tensor/resize.ts";
  * @param grid patches [h,w] wanted
  * @returns [1,1+h·w,C]
  */
-export function interpolatePositions(table: tf.Tensor, side: number, [height, width]: [number, number]): tf.Tensor {
+export function interpolatePositions(
+  table: tf.Tensor,
+  side: number,
+  [height, width]: [number, number],
+): tf.Tensor {
   const channels = table.shape[2]!;
   const [cls, patches] = tf.split(table, [1, side * side], 1) as [tf.Tensor, tf.Tensor];
   const matrix = (to: number) => tf.tensor3d(bicubicMatrix(side, to), [1, to, side]);

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Declarations, type Layer } from "../nn/declare.ts";
 import { conv2d, groupNorm } from "../nn/layers.ts";
+import { UserError } from "../runtime/errors.ts";
 import { silu } from "../tensor/activations.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Model } from "./model.ts";
@@ -22,7 +23,33 @@ export interface UNetInputs {
 
 /**
  * diffusers' UNet2DConditionModel (Rombach et al. 2022; Stable Diffusion 1.x) from its `config.json`.
- * `forward` gives the model output [B,H,W,out_channels]. An unsupported config value is a `UserError` that names it.
+ * `forward` gives the model output [B,H,W,out_channels]; its weights are named as in the checkpoint.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { initParams } from "../nn/declare.ts";
+ * import { unet2DCondition } from "./unet2d_condition.ts";
+ * await tf.setBackend("cpu");
+ * const model = unet2DCondition({
+ *   in_channels: 4,
+ *   out_channels: 4,
+ *   block_out_channels: [8, 8],
+ *   down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D"],
+ *   up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"],
+ *   layers_per_block: 1,
+ *   norm_num_groups: 4,
+ *   attention_head_dim: 2,
+ *   cross_attention_dim: 11,
+ * });
+ * const output = model.forward(initParams(model.declarations, 0), {
+ *   sample: tf.zeros([2, 4, 4, 4]),
+ *   timestep: tf.tensor1d([999, 0]),
+ *   encoder_hidden_states: tf.zeros([2, 1, 11]),
+ * });
+ * console.log(output.shape, "conv_in.weight" in model.declarations); // [ 2, 4, 4, 4 ] true
+ * ```
+ *
+ * @throws UserError that names every unsupported config value; from `forward`, for a sample whose sides do not divide
  */
 export function unet2DCondition(config: Record<string, unknown>): Model<UNet2DConditionConfig, UNetInputs> {
   const c = parseUNetConfig(config), d: Declarations = {};
@@ -44,6 +71,7 @@ export function unet2DCondition(config: Record<string, unknown>): Model<UNet2DCo
     config: c,
     declarations: d,
     forward(params, { sample, timestep, encoder_hidden_states: tokens }) {
+      checkSides(sample, 2 ** (widths.length - 1));
       const steps = sinusoids(timestep, widths[0]!, c.flip_sin_to_cos, c.freq_shift);
       const time = silu(timeEmbedding(params, steps));
       let x = convIn(params, sample);
@@ -54,6 +82,15 @@ export function unet2DCondition(config: Record<string, unknown>): Model<UNet2DCo
       return convOut(params, normOut(params, x));
     },
   };
+}
+
+/** Every level but the lowest halves the sides, and the way up must meet the same sizes. */
+function checkSides(sample: tf.Tensor, multiple: number): void {
+  const [, height, width] = sample.shape as [number, number, number];
+  if (height % multiple === 0 && width % multiple === 0) return;
+  throw new UserError(
+    `this UNet2DConditionModel cannot take a sample of ${height}×${width}; it needs multiples of ${multiple}`,
+  );
 }
 
 /** A level of the U; a down block pushes its outputs to `skips`, an up block pops them. */

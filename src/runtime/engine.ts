@@ -111,7 +111,8 @@ const START: Record<Backend, () => Promise<string>> = {
     return `TensorFlow ${version} on ${[...new Set(devices.map((device) => device.type))].join(" and ")}`;
   },
   async webgpu() {
-    return `WebGPU on ${(await startWebgpu()).name}`;
+    const { name, software } = await startWebgpu();
+    return `WebGPU on ${name}${software ? ", which is the CPU" : ""}`;
   },
   async wasm() {
     return `WebAssembly ${await startWasm()} on one CPU core`;

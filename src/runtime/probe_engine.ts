@@ -13,7 +13,7 @@ async function probe(backend: Backend): Promise<Probe> {
   try {
     const { description } = await startEngine({ backend });
     const image = tf.ones<tf.Rank.R4>([1, 4, 4, 1]), filter = tf.ones<tf.Rank.R4>([3, 3, 1, 1]);
-    const gradient = tf.grad((w: tf.Tensor4D) => tf.conv2d(image, w, 1, "valid").sum())(filter);
+    const gradient = tf.grad((w: tf.Tensor) => tf.conv2d(image, w as tf.Tensor4D, 1, "valid").sum())(filter);
     const values = await gradient.data();
     if (values.some((value) => value !== 4)) {
       return { problem: `it computes a wrong gradient: ${values}, not all 4` };

@@ -1,8 +1,9 @@
 /** Reports how much of `total` bytes is done. */
 export type Progress = (done: number, total: number) => void;
 
-/** e.g. 262 MB, or 2.1 GB. */
+/** e.g. 262 MB, or 2.1 GB; less than a megabyte in kB. */
 export function bytesText(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 

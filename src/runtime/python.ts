@@ -29,26 +29,28 @@ export async function runCommand(
   }
 }
 
+let known: Python | undefined;
+
 /**
  * Finds a Python 3 that has pip: `ADT_PYTHON`, or else `python3`, or else `python`.
  *
  * @throws UserError if there is none.
  */
 export async function findPython(): Promise<Python> {
-  const named = Deno.env.get("ADT_PYTHON");
-  const commands = named ? [named] : ["python3", "python"];
-  let found = false;
+  const named = Deno.env.get("ADT_PYTHON"), commands = named ? [named] : ["python3", "python"];
+  if (known && commands.includes(known.command)) return known;
   for (const command of commands) {
-    found ||= (await runCommand(command, ["-c", "import zipfile"])).success;
     const { success, stdout } = await runCommand(command, ["-m", "pip", "--version"]);
-    if (success) return { command, pip: stdout.trim().replace(/ from .* \(/, " (") };
+    if (success) return known = { command, pip: stdout.trim().replace(/ from .* \(/, " (") };
   }
   const names = commands.join(" or ");
+  for (const command of commands) {
+    if (!(await runCommand(command, ["-c", ""])).success) continue;
+    throw new UserError(
+      `${command} has no pip; install it (Debian, Ubuntu: apt install python3-pip; elsewhere: ${command} -m ensurepip)`,
+    );
+  }
   throw new UserError(
-    found
-      ? `${names} has no pip; install it (Debian, Ubuntu: apt install python3-pip; elsewhere: ${
-        commands[0]
-      } -m ensurepip)`
-      : `Python 3 was not found (looked for ${names}); install it, or set ADT_PYTHON to its path`,
+    `Python 3 was not found (looked for ${names}); install it, or set ADT_PYTHON to its path`,
   );
 }

@@ -47,7 +47,9 @@ export async function startWebgpu(): Promise<WebgpuAdapter> {
     );
   }
   await import("@tensorflow/tfjs-backend-webgpu");
-  if (!await tf.setBackend("webgpu")) throw new UserError(`WebGPU did not start on ${adapter.name}`);
+  if (!await quietly(() => tf.setBackend("webgpu"))) {
+    throw new UserError(`WebGPU did not start on ${adapter.name}`);
+  }
   await tf.ready();
   return adapter;
 }

@@ -1,14 +1,29 @@
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1). The probabilities are not kept for the
- * backward pass but computed again, so it saves O(N·C) instead of O(heads·N²).
+ * Multi-head scaled dot-product attention softmax(Q·Kᵀ/√d)·V (Vaswani et al. 2017, eq. 1), differentiable in all three.
+ * The probabilities are not kept for the backward pass but computed again, so it saves O(N·C) instead of O(heads·N²).
  *
- * @param q [B,N,heads·d], @param k [B,M,heads·d], @param v [B,M,heads·d]
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { attention } from "./attention.ts";
+ * await tf.setBackend("cpu");
+ * const image = tf.randomNormal([1, 49, 32]), text = tf.randomNormal([1, 7, 32]);
+ * console.log(attention(image, text, text, 4).shape); // [1, 49, 32]
+ * ```
+ *
+ * @param q queries [B,N,heads·d]
+ * @param k keys [B,M,heads·d]; M may differ from N (cross-attention)
+ * @param v values [B,M,heads·d]
+ * @param heads how many equal parts the channels are split into
  * @returns [B,N,heads·d]
+ * @throws Error when the channels do not divide into the heads
  */
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, heads: number): tf.Tensor {
   const [batch, queries, width] = q.shape as [number, number, number];
+  if (width % heads !== 0) {
+    throw new Error(`attention(): ${width} channels do not divide into ${heads} heads`);
+  }
   const headWidth = width / heads, scale = 1 / Math.sqrt(headWidth);
   /** [B,N,heads·d] → [B,heads,N,d] */
   const split = (x: tf.Tensor) => x.reshape([batch, -1, heads, headWidth]).transpose([0, 2, 1, 3]);

@@ -1,17 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 
-/** Tensors with their structure: a tensor, a plain value, or an array or record of trees. */
-export type Tree =
-  | tf.Tensor
-  | string
-  | number
-  | boolean
-  | null
-  | undefined
-  | readonly Tree[]
-  | { readonly [key: string]: Tree };
-
 /** Stands for the `index`-th tensor in the structure of a tree. */
 class Slot {
   constructor(readonly index: number) {}

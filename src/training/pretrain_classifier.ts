@@ -23,8 +23,6 @@ export interface ClassifierTraining {
   emaDecay: number;
   /** Random views that augment the images. */
   views: ViewRange;
-  /** Share of the target probability that is spread over all classes. */
-  labelSmoothing: number;
 }
 
 /**
@@ -39,10 +37,13 @@ export async function pretrainClassifier(
 ): Promise<{ params: Params; steps: number }> {
   const { seed, batchSize, optimizer } = training, { image_size, in_channels } = model.config;
   if (!dataset.classCount) throw new Error("pretrainClassifier(): the data set has no labels");
-  const layout = layoutOf(Object.fromEntries(Object.entries(model.declarations).map(([k, d]) => [k, d.shape])));
+  const layout = layoutOf(
+    Object.fromEntries(Object.entries(model.declarations).map(([k, d]) => [k, d.shape])),
+  );
   const loader = makeLoader(dataset, { batchSize, seed });
   const update = compiledUpdate(model, layout, training);
-  let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(model.declarations, seed), layout)));
+  let state = resume?.state ??
+    initialState(tf.tidy(() => flatten(initParams(model.declarations, seed), layout)));
 
   const steps = await trainingLoop({
     from: resume?.step,
@@ -73,7 +74,7 @@ export async function pretrainClassifier(
 function compiledUpdate(
   model: DigitClassifier,
   layout: Layout,
-  { optimizer, labelSmoothing }: ClassifierTraining,
+  { optimizer }: ClassifierTraining,
 ) {
   const classes = model.config.num_classes;
   return compile(
@@ -84,12 +85,18 @@ function compiledUpdate(
       scalars: tf.Tensor1D,
       decay: tf.Scalar,
     ) {
-      const targets = tf.oneHot(labels, classes).mul(1 - labelSmoothing).add(labelSmoothing / classes);
+      const targets = tf.oneHot(labels, classes);
       const { value: loss, grads } = valueAndGrad(
         (weights) => crossEntropy(targets, model.logits(unflatten(weights, layout), images)),
         [state.weights],
       );
-      const { weights, moments, gradNorm } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
+      const { weights, moments, gradNorm } = adamw(
+        state.weights,
+        state.moments,
+        grads[0]!,
+        scalars,
+        optimizer,
+      );
       const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
       return { next, loss, gradNorm };
     },

@@ -97,16 +97,17 @@ async function makeFolder(path: string): Promise<void> {
 
 async function lockFolder(path: string): Promise<Deno.FsFile> {
   const file = join(path, LOCK);
-  let lock: Deno.FsFile;
+  let lock: Deno.FsFile | undefined;
   try {
     lock = await Deno.open(file, { create: true, read: true, write: true });
+    if (await lock.tryLock(true)) {
+      await lock.truncate();
+      await lock.write(new TextEncoder().encode(String(Deno.pid)));
+      return lock;
+    }
   } catch (error) {
+    lock?.close();
     throw cannotUse(path, error);
-  }
-  if (await lock.tryLock(true)) {
-    await lock.truncate();
-    await lock.write(new TextEncoder().encode(String(Deno.pid)));
-    return lock;
   }
   lock.close();
   // Where locks also keep others from reading, the holder stays unnamed.
@@ -117,7 +118,9 @@ async function lockFolder(path: string): Promise<Deno.FsFile> {
 
 function cannotUse(path: string, error: unknown): UserError {
   return new UserError(
-    `cannot use the folder ${path} for a run: ${(error as Error).message}; choose another folder`,
+    `cannot use the folder ${path} for a run: ${
+      (error as Error).message
+    }; mend that or choose another folder`,
     {
       cause: error,
     },

@@ -1,12 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { augmentationTensors, digitsAugmentation, drawAugmentation } from "../../src/adt/augmentation.ts";
-import {
-  type FeatureExtractor,
-  type ScoreKind,
-  scoreKinds,
-  twinDiscriminator,
-} from "../../src/adt/discriminator.ts";
+import { type ScoreKind, scoreKinds, twinDiscriminator } from "../../src/adt/discriminator.ts";
+import type { FeatureExtractor } from "../../src/models/feature_extractor.ts";
 import {
   adversarialLossAndGradient,
   type Adversary,
@@ -107,7 +103,7 @@ for (const score of scoreKinds) {
 Deno.test("a trainable backbone gets its gradient with the heads", async () => {
   await noLeak(() =>
     tf.tidy(() => {
-      const { adversary, heads } = setUp("relativistic", "non_saturating");
+      const { adversary, heads } = setUp("relativistic", "softplus");
       const trainable = { ...adversary, extractor: tinyExtractor };
       const weights: Params = { ...heads, ...backbone(), "backbone.unused": tf.ones([2]) };
       const batch = { generated: augmented(images(0), "generated"), real: augmented(images(1), "real") };

@@ -36,9 +36,9 @@ Deno.test("the losses have the papers' values", () => {
     is(generatorLoss("hinge", fake), -0.375);
     is(relativisticLoss("hinge", real.sub(fake)), (0.25 + 0) / 2);
     const log = (x: number) => Math.log(1 + Math.exp(x));
-    is(discriminatorLoss("non_saturating", real, fake), (log(-0.5) + log(-3) + log(-0.25) + log(1)) / 2);
-    is(generatorLoss("non_saturating", fake), (log(0.25) + log(-1)) / 2);
-    is(relativisticLoss("non_saturating", real.sub(fake)), (log(-0.75) + log(-2)) / 2);
+    is(discriminatorLoss("softplus", real, fake), (log(-0.5) + log(-3) + log(-0.25) + log(1)) / 2);
+    is(generatorLoss("softplus", fake), (log(0.25) + log(-1)) / 2);
+    is(relativisticLoss("softplus", real.sub(fake)), (log(-0.75) + log(-2)) / 2);
     is(discriminatorLoss("least_squares", real, fake), (0.5 ** 2 + 2 ** 2 + 0.75 ** 2 + 2 ** 2) / 4);
     is(generatorLoss("least_squares", fake), (1.25 ** 2 + 0 ** 2) / 4);
     is(relativisticLoss("least_squares", real.sub(fake)), (0.25 ** 2 + 1 ** 2) / 4);
@@ -59,7 +59,7 @@ Deno.test("generatorLoss() pulls where the discriminator pushes", () => {
 
 Deno.test("relativisticLoss() gives equal logits half the pull of softplus, in both directions", () => {
   tf.tidy(() => {
-    const { grads } = valueAndGrad((a, b) => relativisticLoss("non_saturating", a.sub(b)), [
+    const { grads } = valueAndGrad((a, b) => relativisticLoss("softplus", a.sub(b)), [
       tf.tensor1d([2]),
       tf.tensor1d([2]),
     ]);

@@ -94,7 +94,7 @@ Deno.test("formatScores() prints n and the floor, and refuses scores at differen
   assert.match(first, /^FID ↓ +[\d.]+ \[[\d.]+, [\d.]+\] +[\d.]+ \[[\d.]+, [\d.]+\] +[\d.]+$/);
   assert.match(
     text,
-    /n = 100 generated images per model, against 200 held-out.*against 400 training images/s,
+    /n = 100 generated images per model, against 200 held-out.*against 400 training images.*floor: .* n = 100 real/s,
   );
   const fewer = await evaluateFeatures({ generated: gaussianFeatures(50, 6, 3), reference, train, draws: 1 });
   assert.throws(() => formatScores([{ name: "a", scores }, { name: "b", scores: fewer }]), /n = 100.*n = 50/);

@@ -20,7 +20,7 @@ Deno.test("bootstrapMean() agrees with the normal interval of a mean, and is key
 });
 
 Deno.test("wilsonInterval() agrees with the published example and keeps a width at 0 and 1", () => {
-  // 263 of 1,000 and 0 of 20: Newcombe 1998 gives 0.2366 to 0.2911 for 81 of 263 as [0.2553, 0.3662].
+  // Newcombe 1998, table I, method 3: 81 of 263, 0 of 20.
   assertClose(wilsonInterval(81 / 263, 263), [0.2553, 0.3662], { absolute: 5e-5 });
   assertClose(wilsonInterval(0, 20), [0, 0.1611], { absolute: 5e-5 });
   assertClose(wilsonInterval(1, 20), [1 - 0.1611, 1], { absolute: 5e-5 });

@@ -103,7 +103,10 @@ Deno.test("openRunFolder() takes a folder whose run was killed before it began",
 Deno.test("openRunFolder(): a path that cannot be a folder is a UserError", () =>
   withTemp(async (path) => {
     await Deno.writeTextFile(path, "a file");
-    const expected = { name: "UserError", message: /cannot use the folder .* choose another folder/ };
+    const expected = {
+      name: "UserError",
+      message: /cannot use the folder .*; mend that or choose another folder/,
+    };
     await assert.rejects(openRunFolder(path, { config }), expected);
     await assert.rejects(openRunFolder(join(path, "below"), { config }), expected);
   }));

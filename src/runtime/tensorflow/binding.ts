@@ -4,8 +4,8 @@ import type { Session, TensorMetadata } from "./session.ts";
 import { createStatus } from "./status.ts";
 import { createTensor, DataType, freeStrings, readTensor, type TensorValues } from "./tensors.ts";
 
-/** No op or function of ours has more results. */
-export const MAX_OUTPUTS = 1024;
+/** Room for the results of an op whose number of results is not known before it runs. */
+export const MAX_OUTPUTS = 4096;
 
 /** What tfjs-node's JavaScript asks of its native addon, SavedModel aside, and `tensorData`, which waits off the event loop. */
 export interface Binding {
@@ -207,12 +207,13 @@ function executeFunctions(session: Session) {
     ): TensorMetadata[] {
       if (session.recorder) return session.recorder.execute(name, attributes, inputs);
       const op = prepare(name, attributes, inputs);
-      outputCount[0] = Math.min(maxOutputs, MAX_OUTPUTS);
-      library.TFE_Execute(op, outputs, outputCount, status.pointer);
+      const handlesOut = maxOutputs <= MAX_OUTPUTS ? outputs : new BigUint64Array(maxOutputs);
+      outputCount[0] = maxOutputs;
+      library.TFE_Execute(op, handlesOut, outputCount, status.pointer);
       library.TFE_DeleteOp(op);
       status.check();
       const results: TensorMetadata[] = new Array(outputCount[0]!);
-      for (let i = 0; i < results.length; i++) results[i] = describe(outputs[i]!);
+      for (let i = 0; i < results.length; i++) results[i] = describe(handlesOut[i]!);
       return results;
     },
 

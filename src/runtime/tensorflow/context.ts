@@ -15,8 +15,9 @@ export interface Context {
   readonly gpu: Uint8Array<ArrayBuffer> | undefined;
 }
 
-// ConfigProto { gpu_options (6): { allow_growth (4): true } }: take GPU memory as it is needed, not all at once.
-const CONFIG = Uint8Array.of(0x32, 2, 0x20, 1);
+// ConfigProto { gpu_options (6): { allow_growth (4): true }, allow_soft_placement (7): true }: take GPU memory as it is
+// needed, not all at once; run on the CPU what has no GPU kernel.
+const CONFIG = Uint8Array.of(0x32, 2, 0x20, 1, 0x38, 1);
 
 /** Starts TensorFlow's runtime in this process; picks the first GPU if there is one. */
 export function createContext(library: TensorflowLibrary, status: Status): Context {

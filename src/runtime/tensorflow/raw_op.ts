@@ -20,8 +20,15 @@ export type RawAttributes = Record<string, AttributeValue>;
  *   TensorflowError with TensorFlow's message if the op refuses its inputs
  *
  * @example
- * ```ts ignore
- * const [y] = rawOp("Conv2D", { strides: [1, 1, 1, 1], padding: "SAME" }, [x, filter]);
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { startEngine } from "../engine.ts";
+ * import { rawOp } from "./raw_op.ts";
+ *
+ * if ((await startEngine()).backend === "tensorflow") {
+ *   const [product] = rawOp("MatMul", { transpose_b: true }, [tf.ones([2, 3]), tf.ones([4, 3])]);
+ *   console.log(product!.shape); // [2, 4]
+ * }
  * ```
  */
 export function rawOp(name: string, attributes: RawAttributes, inputs: readonly tf.Tensor[]): tf.Tensor[] {

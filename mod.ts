@@ -1,0 +1,169 @@
+/**
+ * Adversarial diffusion tuning (ADT) for Deno: training primitives for scripts and notebooks.
+ *
+ * A diffusion model is trained on single denoising steps but used in long chains. ADT (Shen et al. 2025, arXiv 2504.11423)
+ * runs the chain while tuning and judges its final image with a siamese discriminator. Everything here is a plain function
+ * on tensors of `@tensorflow/tfjs`; start an engine first:
+ *
+ * ```ts
+ * import { startEngine } from "./mod.ts";
+ * const { description } = await startEngine({ backend: "wasm" });
+ * console.log(description);
+ * ```
+ * @module
+ */
+
+// Engines, randomness, memory
+export { UserError } from "./src/runtime/errors.ts";
+export { type Backend, type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
+export { doctor, type DoctorReport, doctorText } from "./src/runtime/doctor.ts";
+export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/memory.ts";
+export {
+  integer,
+  normal,
+  normalBatch,
+  permutation,
+  type RandomKey,
+  type StepKey,
+  uniform,
+} from "./src/runtime/random.ts";
+
+// Differentiation, compilation, flat weights
+export { compile, type Compiled, type CompileOptions } from "./src/tensor/compile.ts";
+export { type GradientOptions, valueAndGrad, type ValueAndGrads, vjp } from "./src/tensor/vjp.ts";
+export { checkpointed } from "./src/tensor/checkpoint_gradient.ts";
+export { flatten, type Layout, layoutOf, type Params, unflatten } from "./src/tensor/params.ts";
+export { attention } from "./src/tensor/attention.ts";
+export { gelu, silu } from "./src/tensor/activations.ts";
+export { resize, type ResizeFilter } from "./src/tensor/resize.ts";
+export { type Declaration, type Declarations, initParams, type Layer } from "./src/nn/declare.ts";
+export { conv2d, groupNorm, layerNorm, linear } from "./src/nn/layers.ts";
+
+// Models and their checkpoints
+export type { Model } from "./src/models/model.ts";
+export {
+  unet2DCondition,
+  type UNet2DConditionConfig,
+  type UNetInputs,
+} from "./src/models/unet2d_condition.ts";
+export { unetDenoiser } from "./src/models/unet_denoiser.ts";
+export { type Autoencoder, spaceToDepth } from "./src/models/autoencoder.ts";
+export { dinov2, type Dinov2Inputs, type Dinov2Outputs } from "./src/models/dinov2.ts";
+export {
+  dinov2Features,
+  type FeatureExtractor,
+  imagenetNormalisation,
+  type Normalisation,
+} from "./src/models/feature_extractor.ts";
+export { digitClassifier } from "./src/models/digit_classifier.ts";
+export {
+  loadDigitClassifier,
+  loadDinov2Features,
+  type Loaded,
+  loadUNet2DCondition,
+} from "./src/models/load.ts";
+export { loadParams, type SaveOptions, saveParams } from "./src/weights/checkpoint.ts";
+export { type Config, readConfig } from "./src/weights/config.ts";
+export { readTensors, writeTensors } from "./src/weights/safetensors.ts";
+
+// Sampling
+export type { Condition, Denoiser, PredictionType } from "./src/sampling/denoiser.ts";
+export { alphaSigma, type NoiseSchedule, noiseSchedule } from "./src/sampling/noise_schedule.ts";
+export { diffuse, predictionTarget } from "./src/sampling/prediction.ts";
+export { ddim } from "./src/sampling/ddim.ts";
+export { euler } from "./src/sampling/euler.ts";
+export { loadSampler, samplerFromConfig } from "./src/sampling/from_config.ts";
+export {
+  addNoise,
+  advance,
+  estimateX0,
+  type Sampler,
+  type SamplerStep,
+  stepLinear,
+} from "./src/sampling/sampler.ts";
+export { coefficientsToEnd, type PathCoefficients } from "./src/sampling/coefficients.ts";
+export { guided } from "./src/sampling/guidance.ts";
+export { sample, type SampleOptions, type StepEvent } from "./src/sampling/sample.ts";
+
+// Adversarial diffusion tuning
+export { type BackwardPlan, drawPlan, type PlanSettings } from "./src/adt/backward_plan.ts";
+export { drawStart, type RollOut, rollOut } from "./src/adt/roll_out.ts";
+export { type Pullback, trajectoryGradient } from "./src/adt/trajectory_gradient.ts";
+export {
+  type DiscriminatorConfig,
+  type ScoreKind,
+  type TwinDiscriminator,
+  twinDiscriminator,
+} from "./src/adt/discriminator.ts";
+export {
+  adversarialLossAndGradient,
+  type Adversary,
+  type AugmentedImages,
+  type DiscriminatorBatch,
+  discriminatorLossAndGradient,
+} from "./src/adt/discriminator_gradients.ts";
+export {
+  augment,
+  type AugmentationSettings,
+  augmentationTensors,
+  digitsAugmentation,
+  drawAugmentation,
+  noAugmentation,
+} from "./src/adt/augmentation.ts";
+export {
+  type AdversarialLoss,
+  discriminatorLoss,
+  generatorLoss,
+  relativisticLoss,
+} from "./src/adt/losses.ts";
+export type { AdtBatch, AdtSettings, AdtSetup, AdtState } from "./src/adt/setup.ts";
+export { type AdtFunctions, adtFunctions } from "./src/adt/functions.ts";
+export { adtStep, type AdtStepResult, adversarialGradient } from "./src/adt/step.ts";
+
+// Training
+export { adamw, type AdamWOptions, type Moments, stepScalars, zeroMoments } from "./src/training/adamw.ts";
+export { emaDecay, emaUpdate } from "./src/training/ema.ts";
+export { learningRate, type LearningRateSchedule } from "./src/training/schedules.ts";
+export { type LoopOptions, type StepMetrics, trainingLoop } from "./src/training/loop.ts";
+export { type DiffusionBatch, diffusionLoss } from "./src/training/diffusion_loss.ts";
+export { drawDiffusionBatch } from "./src/training/diffusion_batch.ts";
+export { classTokens, dropLabels } from "./src/training/class_tokens.ts";
+export { initialState, type TrainingState } from "./src/training/training_state.ts";
+export { type DiffusionTraining, pretrainDiffusion } from "./src/training/pretrain_diffusion.ts";
+export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./src/training/checkpoint.ts";
+export { openRunFolder, type RunFolder } from "./src/training/run_folder.ts";
+export { type MetricsRecord, openMetricsLog, readMetrics } from "./src/training/metrics_log.ts";
+
+// Data
+export type { Batch, Dataset } from "./src/data/dataset.ts";
+export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
+export { type ImageFolder, imageFolder, type ImageFolderOptions } from "./src/data/image_folder.ts";
+export { type Loader, makeLoader } from "./src/data/loader.ts";
+
+// Metrics
+export type { Features } from "./src/metrics/features.ts";
+export { extractFeatures, extractOutputs, type ImageSource } from "./src/metrics/extract_features.ts";
+export { evaluateFeatures, type Scores } from "./src/metrics/evaluate.ts";
+export { type Floor, measureFloor } from "./src/metrics/floor.ts";
+export { fid, frechetDistance } from "./src/metrics/fid.ts";
+export { kid } from "./src/metrics/kid.ts";
+export { manifoldScores } from "./src/metrics/manifold.ts";
+export { formatScores } from "./src/metrics/format.ts";
+export { relativeChange, type Score } from "./src/metrics/score.ts";
+
+// Display
+export { show } from "./src/display/show.ts";
+export { barFigure, type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
+export { smoothed } from "./src/display/series.ts";
+export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
+export { type Progress, progress } from "./src/display/progress.ts";
+
+// Whole runs
+export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";
+export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
+export { adtBatch, prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
+export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
+export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
+export { loadGenerator } from "./src/experiments/load_generator.ts";
+export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
+export { type ReportData, writeReport } from "./src/experiments/report.ts";

@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
+import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
+import { type GlobalOptions, wholeNumber } from "./options.ts";
+
+interface DemoCommandOptions extends GlobalOptions {
+  output: string;
+  n: number;
+  seeds: number;
+  longer: number;
+}
+
+/** Adds `adt demo`. */
+export function addDemo(program: Command, context: CommandContext): void {
+  program.command("demo")
+    .summary("tune the bundled digits model and show what it does")
+    .description(
+      "Tunes the bundled digits model with ADT, and with the diffusion loss alone at equal compute; scores both and the " +
+        "untuned model against held-out digits; prints the scores and writes a report. Stopped by Ctrl-C, the same command " +
+        "goes on where it was; tunings found finished in the output folder are not repeated.",
+    )
+    .option("--output <folder>", "folder of the runs and the report", "runs/demo")
+    .option("--n <number>", "images generated per model", wholeNumber(100), 1000)
+    .option("--seeds <number>", "trainings with each method", wholeNumber(1), 1)
+    .option(
+      "--longer <times>",
+      "tune this many times as long with ADT and with the control",
+      wholeNumber(1),
+      1,
+    )
+    .addHelpText("after", "\nExample:\n  deno task demo --seeds 3 --output runs/three-seeds")
+    .action(async (_: unknown, command: Command) => {
+      const { output, n, seeds, longer, ...options } = command.optsWithGlobals<DemoCommandOptions>();
+      await startChosenEngine(options);
+      const { demo } = await import("../experiments/demo.ts");
+      using interrupt = stopOnInterrupt();
+      const result = await demo({ output, n, seeds, longer, signal: interrupt.signal });
+      if (!result) {
+        console.error(`stopped; all is kept in ${output}. Go on with:\n  ${commandLine(context.args)}`);
+        context.exitCode = INTERRUPTED;
+        return;
+      }
+      console.log(`${result.table}\n\n${result.summary}\nreport: ${result.report}`);
+    });
+}

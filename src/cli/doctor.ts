@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import type { CommandContext } from "./context.ts";
+
+/** Adds `adt doctor`. */
+export function addDoctor(program: Command, context: CommandContext): void {
+  program.command("doctor")
+    .summary("look at what is here to compute with")
+    .description(
+      "Looks at the machine, Deno, Python, Jupyter and each engine, and names the command that mends what is missing. " +
+        "Changes nothing. The exit code is 1 if no engine works.",
+    )
+    .addHelpText("after", "\nExample:\n  deno task adt doctor")
+    .action(async () => {
+      const { doctor, doctorExitCode, doctorText } = await import("../runtime/doctor.ts");
+      const report = await doctor();
+      console.log(doctorText(report));
+      context.exitCode = doctorExitCode(report);
+    });
+}

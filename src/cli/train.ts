@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
+import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
+import { type GlobalOptions, wholeNumber } from "./options.ts";
+
+/** Options of the commands that train. */
+export interface TrainOptions extends GlobalOptions {
+  resume?: boolean;
+  output?: string;
+  steps?: number;
+  seed?: number;
+}
+
+interface TrainConfig {
+  output: string;
+  train: { steps: number; seed: number };
+}
+
+/** Gives a command the argument and options of a training. */
+export function withTrainOptions(command: Command): Command {
+  return command
+    .argument("<config>", "YAML file of the settings")
+    .option("--resume", "go on with the run in the output folder")
+    .option("--output <folder>", "folder of the run (default: the file's output)")
+    .option("--steps <number>", "number of updates (default: the file's train.steps)", wholeNumber(1))
+    .option("--seed <number>", "fixes all random numbers (default: the file's train.seed)", wholeNumber(0));
+}
+
+/** The configuration with what the command line changes. */
+export function overridden<C extends TrainConfig>(config: C, { output, steps, seed }: TrainOptions): C {
+  const train = { ...config.train, steps: steps ?? config.train.steps, seed: seed ?? config.train.seed };
+  return { ...config, output: output ?? config.output, train };
+}
+
+/** Runs a training until it ends or is stopped, and says where its result is, or how it goes on. */
+export async function trainUntilStopped(
+  context: CommandContext,
+  options: TrainOptions,
+  { output, train }: TrainConfig,
+  run: (options: { resume: boolean; signal: AbortSignal }) => Promise<{ weights: string; steps: number }>,
+): Promise<void> {
+  await startChosenEngine(options);
+  using interrupt = stopOnInterrupt();
+  const { weights, steps } = await run({ resume: options.resume ?? false, signal: interrupt.signal });
+  if (steps === train.steps) return console.log(weights);
+  console.error(
+    `stopped after step ${steps} of ${train.steps}; all is kept in ${output}. Go on with:\n  ` +
+      commandLine([...firstArguments(context), "--resume"]),
+  );
+  context.exitCode = INTERRUPTED;
+}
+
+/** The arguments that start the run, also when this call resumes it. */
+export function firstArguments({ args }: CommandContext): string[] {
+  return args.filter((argument) => argument !== "--resume");
+}

@@ -1,0 +1,108 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { adtFunctions } from "../adt/functions.ts";
+import type { AdtState } from "../adt/setup.ts";
+import { adtStep } from "../adt/step.ts";
+import { type StepMetrics, trainingLoop } from "../training/loop.ts";
+import { unflatten } from "../tensor/params.ts";
+import { saveParams } from "../weights/checkpoint.ts";
+import { type OpenRun, openRun } from "./open_run.ts";
+import { recordRun } from "./record_run.ts";
+import { adtState, adtTensors } from "./state_tensors.ts";
+import { type TuneConfig, tuneSchema } from "./tune_config.ts";
+import { adtBatch, prepareTuning, type Tuning } from "./tune_setup.ts";
+import { writeJson } from "./write_json.ts";
+
+export interface TuneOptions {
+  /** Go on with the run in the config's `output` folder. */
+  resume?: boolean;
+  /** Stops the run between two steps; it writes a checkpoint first. */
+  signal?: AbortSignal;
+  /** What the progress bar says before its numbers. */
+  label?: string;
+  onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
+}
+
+export interface TuneResult {
+  /** Folder of the tuned network, in diffusers' layout: averaged weights, config.json, scheduler_config.json. */
+  weights: string;
+  /** The log, one JSON record a line. */
+  metricsFile: string;
+  /** Updates done; fewer than the config's when the signal stopped the run. */
+  steps: number;
+}
+
+/**
+ * Runs a tuning in its own folder: log, checkpoints, and at the end the averaged weights.
+ *
+ * Nothing is lost when it is stopped: by the signal it writes a checkpoint, and after a crash it goes on from the last
+ * one, with the same numbers as a run that was never stopped.
+ *
+ * @throws UserError for what the configuration names and cannot be had, a folder that holds another run, a full disk
+ */
+export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
+  using run = await openRun(config, tuneSchema, options.resume);
+  const tuning = await prepareTuning(config);
+  let state = tuning.initial;
+  if (run.saved) {
+    tf.dispose(state);
+    state = adtState(run.saved.tensors);
+  }
+  const steps = await train(config, run, tuning, state, options);
+  return { weights: run.folder.weights, metricsFile: run.folder.metricsFile, steps };
+}
+
+async function train(
+  config: TuneConfig,
+  run: OpenRun,
+  tuning: Tuning,
+  state: AdtState,
+  { signal, label = "tuning", onStep }: TuneOptions,
+): Promise<number> {
+  const { setup, loader, dataset } = tuning, { steps } = config.train;
+  const functions = adtFunctions(setup);
+  let plan: unknown;
+  try {
+    await using recorder = await recordRun(run, config, { label, signal });
+    const done = await trainingLoop({
+      from: run.from,
+      steps,
+      signal: recorder.signal,
+      async update(step) {
+        const batch = adtBatch(
+          await loader.batch(step - 1),
+          dataset.classCount!,
+          config.adt.discriminator.pairing,
+        );
+        const result = await adtStep(setup, functions, state, batch, step);
+        tf.dispose([batch.images, batch.condition, batch.reference]);
+        state = result.state, plan = result.plan;
+        return result.metrics;
+      },
+      async onStep(step, metrics) {
+        await onStep?.(step, metrics);
+        await recorder.record(step, {
+          metrics: { ...metrics, plan },
+          note: `loss ${metrics.loss_diffusion!.toFixed(4)}`,
+          tensors: () => adtTensors(state),
+        });
+      },
+    });
+    if (done === steps) await saveResult(run.folder.weights, tuning, state);
+    return done;
+  } finally {
+    functions.dispose();
+    tf.dispose(state);
+  }
+}
+
+async function saveResult(
+  folder: string,
+  { setup, unetConfig, schedulerConfig }: Tuning,
+  state: AdtState,
+): Promise<void> {
+  await writeJson(join(folder, "scheduler_config.json"), schedulerConfig);
+  const params = tf.tidy(() => unflatten(state.generator.average, setup.layout));
+  await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
+  tf.dispose(params);
+}

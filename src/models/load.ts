@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+import type { Params } from "../tensor/params.ts";
+import { loadParams } from "../weights/checkpoint.ts";
+import { type Config, expectClass, readConfig, readJsonObject } from "../weights/config.ts";
+import { digitClassifier } from "./digit_classifier.ts";
+import { dinov2 } from "./dinov2.ts";
+import { dinov2Features, type FeatureExtractor, parseNormalisation } from "./feature_extractor.ts";
+import { unet2DCondition } from "./unet2d_condition.ts";
+
+/** A network with its weights; the weights are the caller's to dispose. */
+export interface Loaded<M> {
+  model: M;
+  params: Params;
+  /** `config.json` as it is in the folder. */
+  config: Config;
+}
+
+async function load<M extends { declarations: Parameters<typeof loadParams>[1] }>(
+  folder: string,
+  expected: string | string[],
+  build: (config: Config) => M,
+): Promise<Loaded<M>> {
+  const config = await readConfig(folder);
+  expectClass(config, expected, join(folder, "config.json"));
+  const model = build(config);
+  return { model, params: await loadParams(folder, model.declarations), config };
+}
+
+/**
+ * Loads a UNet2DConditionModel from a folder in diffusers' layout.
+ *
+ * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
+ */
+export function loadUNet2DCondition(folder: string): Promise<Loaded<ReturnType<typeof unet2DCondition>>> {
+  return load(folder, "UNet2DConditionModel", unet2DCondition);
+}
+
+/** Loads the evaluation network of the digits; errors as `loadUNet2DCondition`. */
+export function loadDigitClassifier(folder: string): Promise<Loaded<ReturnType<typeof digitClassifier>>> {
+  return load(folder, "DigitClassifier", digitClassifier);
+}
+
+/**
+ * Loads a Dinov2Model in transformers' layout as a feature extractor on the given blocks, with the normalisation of the
+ * folder's `preprocessor_config.json` (ImageNet's without one).
+ *
+ * @returns the extractor, the channels of each of its grids, and the weights it holds on to
+ */
+export async function loadDinov2Features(
+  folder: string,
+  blocks: readonly number[],
+): Promise<{ extractor: FeatureExtractor; channels: number[]; params: Params }> {
+  const { model, params, config } = await load(folder, ["Dinov2Model", "dinov2"], dinov2);
+  const normalise = parseNormalisation(await preprocessorConfig(folder));
+  const extractor = dinov2Features(config, params, { blocks, normalise });
+  return { extractor, channels: blocks.map(() => model.config.hidden_size), params };
+}
+
+async function preprocessorConfig(folder: string): Promise<Config> {
+  try {
+    return await readJsonObject(join(folder, "preprocessor_config.json"), "");
+  } catch (error) {
+    if (error instanceof UserError && error.cause instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fixture } from "../support.ts";
+import { adt, type Outcome, tinyTraining, withFolder } from "./support.ts";
+
+/** Fails unless the call ended with code 1 and one message on stderr, without a stack. */
+function assertRefused({ code, stdout, stderr }: Outcome, message: RegExp): void {
+  assert.match(stderr, message);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+}
+
+Deno.test("a wrong key in a configuration is named with the nearest one, and nothing is written", () =>
+  withFolder(async (folder) => {
+    const file = await tinyTraining(folder, "ema_deacy: 0.9");
+    assertRefused(
+      await adt("pretrain", file),
+      /^error: .*tiny\.yaml: ema_deacy: there is no such key, did you mean "ema_decay"\?/,
+    );
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["tiny.yaml"]);
+  }));
+
+Deno.test("a model that is not there, or is of another class, is named", () =>
+  withFolder(async (folder) => {
+    const output = join(folder, "samples.png"), dinov2 = fixture("dinov2");
+    const [missing, other] = await Promise.all([
+      adt("sample", "--model", join(folder, "none"), "--output", output),
+      adt("sample", "--model", dinov2, "--scheduler", fixture("scheduler_ddim"), "--output", output),
+    ]);
+    assertRefused(missing!, /error: cannot read .*none.config\.json .*; a model folder in diffusers'/);
+    assertRefused(
+      other!,
+      /error: .*dinov2.config\.json is a config for .*Dinov2Model.*, expected UNet2DConditionModel/,
+    );
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  }));
+
+Deno.test("an output folder that cannot be made is an error that names it", () =>
+  withFolder(async (folder) => {
+    const file = await tinyTraining(folder);
+    assertRefused(
+      await adt("pretrain", file, "--output", join(file, "run")),
+      /error: cannot use the folder .*run for a run/,
+    );
+  }));
+
+Deno.test("--verbose shows the stack of an error", async () => {
+  const { code, stderr } = await adt("tune", "none.yaml", "--verbose");
+  assert.match(stderr, /^error: UserError: none\.yaml: no such file\n +at /);
+  assert.equal(code, 1);
+});

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { cacheFolder } from "../../src/runtime/cache_folder.ts";
+import { withEnvironment } from "./environment.ts";
+
+Deno.test("cacheFolder() is ADT_CACHE, or adt in XDG_CACHE_HOME", async () => {
+  await withEnvironment(
+    { ADT_CACHE: "/a/b", XDG_CACHE_HOME: "/x" },
+    () => assert.equal(cacheFolder(), "/a/b"),
+  );
+  await withEnvironment({ ADT_CACHE: undefined, XDG_CACHE_HOME: "/x" }, () => {
+    assert.equal(cacheFolder(), join("/x", "adt"));
+  });
+});
+
+Deno.test({
+  name: "cacheFolder() is in the home folder, and an error where none is known",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const none = { ADT_CACHE: undefined, XDG_CACHE_HOME: undefined };
+    await withEnvironment(
+      { ...none, HOME: "/home/ada" },
+      () => assert.equal(cacheFolder(), "/home/ada/.cache/adt"),
+    );
+    await withEnvironment(
+      { ...none, HOME: undefined },
+      () => assert.throws(cacheFolder, /HOME is not set.*ADT_CACHE/),
+    );
+  },
+});
