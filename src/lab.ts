@@ -115,9 +115,13 @@ function portNumber(text: string): number {
 async function openLab({ root, python }: Lab, { browser, port }: Arguments): Promise<number> {
   const args = ["-m", "jupyterlab", "-y", `--ServerApp.root_dir=${root}`, `--port=${port}`];
   args.push("--LabApp.default_url=/lab/tree/notebooks", ...browser ? [] : ["--no-browser"]);
-  // Ctrl-C reaches JupyterLab itself, which then shuts its kernels down: wait for it.
-  Deno.addSignalListener("SIGINT", () => {});
-  return (await new Deno.Command(python, { args, cwd: root, env: LAB_ENVIRONMENT }).spawn().status).code;
+  if (Deno.uid() === 0) args.push("--allow-root"); // as in most containers
+  const server = new Deno.Command(python, { args, cwd: root, env: LAB_ENVIRONMENT }).spawn();
+  // JupyterLab ends its kernels on SIGTERM; on Ctrl-C alone it does so only at a terminal.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
+  }
+  return (await server.status).code;
 }
 
 if (import.meta.main) {

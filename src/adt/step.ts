@@ -39,12 +39,12 @@ export async function adtStep(
 ): Promise<AdtStepResult> {
   const { settings } = setup;
   if (settings.lambdaAdv === 0) {
-    const { generator, metrics } = updateGenerator(setup, functions, state, null, batch, step);
+    const { generator, metrics } = await updateGenerator(setup, functions, state, null, batch, step);
     return { state: { ...state, generator }, metrics, plan: null };
   }
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
-  const updated = updateGenerator(setup, functions, state, judged.gradient, batch, step);
-  const discriminated = updateDiscriminator(setup, functions, state, judged.images, batch, step);
+  const updated = await updateGenerator(setup, functions, state, judged.gradient, batch, step);
+  const discriminated = await updateDiscriminator(setup, functions, state, judged.images, batch, step);
   judged.gradient.dispose();
   judged.images.dispose();
   return {
@@ -70,7 +70,7 @@ export async function adversarialGradient(
   const start = startStates(setup, batch, from, step);
   const { end, states } = await rollOut(functions.denoiser, { weights }, sampler, start, condition, plan, {
     signal,
-  });
+  }).finally(() => start.dispose());
   const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
   const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
   const gradient = trajectoryGradient(
@@ -81,9 +81,8 @@ export async function adversarialGradient(
     (x, timestep, cotangent, throughInput) =>
       functions.pullback(weights, x, tf.fill([x.shape[0]!], timestep), condition, cotangent, throughInput),
   );
-  const metrics = { loss_adv: scalar(judged.loss), score_generated: scalar(judged.score), start: from };
-  tf.dispose([start, end, augmentations, judged.loss, judged.score, judged.gradient]);
-  states.forEach((x) => x.dispose());
+  tf.dispose([end, augmentations, judged.gradient, ...states.values()]);
+  const metrics = { ...await numbers({ loss_adv: judged.loss, score_generated: judged.score }), start: from };
   return { gradient, images: judged.images, plan, metrics };
 }
 
@@ -102,7 +101,7 @@ function startStates(
   });
 }
 
-function updateGenerator(
+async function updateGenerator(
   setup: AdtSetup,
   functions: AdtFunctions,
   state: AdtState,
@@ -124,19 +123,18 @@ function updateGenerator(
     scalars,
     decay,
   );
-  const metrics = {
-    loss_diffusion: scalar(loss),
-    grad_norm: scalar(norms.total),
-    grad_norm_diffusion: scalar(norms.diffusion),
-    grad_norm_adv: scalar(norms.adversarial),
-    lr,
-  };
   const { noisy, timesteps, target } = diffusion;
-  tf.dispose([noisy, timesteps, target, scalars, decay, loss, norms, state.generator]);
-  return { generator: next, metrics };
+  tf.dispose([noisy, timesteps, target, scalars, decay, state.generator]);
+  const metrics = await numbers({
+    loss_diffusion: loss,
+    grad_norm: norms.total,
+    grad_norm_diffusion: norms.diffusion,
+    grad_norm_adv: norms.adversarial,
+  });
+  return { generator: next, metrics: { ...metrics, lr } };
 }
 
-function updateDiscriminator(
+async function updateDiscriminator(
   setup: AdtSetup,
   functions: AdtFunctions,
   state: AdtState,
@@ -159,13 +157,13 @@ function updateDiscriminator(
     augmentations,
     scalars,
   );
-  const metrics = {
-    loss_discriminator: scalar(loss),
-    score_real: scalar(scoreReal),
-    score_fake: scalar(scoreFake),
-    grad_norm_discriminator: scalar(gradNorm),
-  };
-  tf.dispose([scalars, augmentations, loss, scoreReal, scoreFake, gradNorm, state.discriminator]);
+  tf.dispose([scalars, augmentations, state.discriminator]);
+  const metrics = await numbers({
+    loss_discriminator: loss,
+    score_real: scoreReal,
+    score_fake: scoreFake,
+    grad_norm_discriminator: gradNorm,
+  });
   return { discriminator: next, metrics };
 }
 
@@ -185,6 +183,10 @@ function augmentationsOf<K extends string>(
   return Object.fromEntries(entries) as Record<K, ReturnType<typeof augmentationTensors>>;
 }
 
-function scalar(x: tf.Tensor): number {
-  return x.dataSync()[0]!;
+/** Reads scalars, asynchronously as WebGPU needs it, and disposes them. */
+async function numbers(scalars: Record<string, tf.Tensor>): Promise<StepMetrics> {
+  const entries = Object.entries(scalars);
+  const values = await Promise.all(entries.map(async ([name, x]) => [name, (await x.data())[0]!] as const));
+  tf.dispose(scalars);
+  return Object.fromEntries(values);
 }

@@ -48,7 +48,7 @@ function checkLengths(series: Series): void {
 }
 
 function layout({ title, x, y }: FigureOptions, series: number): { [key: string]: Json } {
-  return { ...themedLayout(title), showlegend: series > 1, xaxis: themedAxis(x), yaxis: themedAxis(y) };
+  return { ...themedLayout(title, series > 1), xaxis: themedAxis(x), yaxis: themedAxis(y) };
 }
 
 /** The two hidden borders of a band, filled between. */

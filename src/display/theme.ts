@@ -50,16 +50,26 @@ export function themedAxis(axis: { label: string; unit?: string; log?: boolean }
 }
 
 /** The layout that all figures share: see-through ground, so that the page's own light or dark theme shows. */
-export function themedLayout(title: string): { [key: string]: Json } {
+export function themedLayout(title: string, legend: boolean): { [key: string]: Json } {
   return {
-    title: { text: title, x: 0, xref: "paper", font: { size: 16 } },
+    title: {
+      text: title,
+      x: 0,
+      xref: "paper",
+      y: 1,
+      yref: "container",
+      yanchor: "top",
+      pad: { t: 12 },
+      font: { size: 16 },
+    },
+    showlegend: legend,
     font: { family: "system-ui, -apple-system, Segoe UI, sans-serif", size: 13, color: INK },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     colorway: [...PALETTE],
     hovermode: "closest",
     height: 360,
-    margin: { l: 64, r: 16, t: 48, b: 48 },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 1, xanchor: "right" },
+    margin: { l: 64, r: 16, t: legend ? 76 : 48, b: 48 },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left" },
   };
 }

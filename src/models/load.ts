@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import type { Params } from "../tensor/params.ts";
+import { disposeParams, type Params } from "../tensor/params.ts";
 import { loadParams } from "../weights/checkpoint.ts";
 import { type Config, expectClass, readConfig, readJsonObject } from "../weights/config.ts";
 import { digitClassifier } from "./digit_classifier.ts";
@@ -11,6 +11,7 @@ import { unet2DCondition } from "./unet2d_condition.ts";
 /** A network with its weights; the weights are the caller's to dispose. */
 export interface Loaded<M> {
   model: M;
+  /** Weights by name, float32, convolutions HWIO. */
   params: Params;
   /** `config.json` as it is in the folder. */
   config: Config;
@@ -28,8 +29,20 @@ async function load<M extends { declarations: Parameters<typeof loadParams>[1] }
 }
 
 /**
- * Loads a UNet2DConditionModel from a folder in diffusers' layout.
+ * Loads a UNet2DConditionModel from a folder in diffusers' layout: `config.json` and
+ * `diffusion_pytorch_model.safetensors` (or its `.fp16` variant, or shards).
  *
+ * ```ts
+ * import { fileURLToPath } from "node:url";
+ * import * as tf from "@tensorflow/tfjs";
+ * import { loadUNet2DCondition } from "./load.ts";
+ * await tf.setBackend("cpu");
+ * const folder = fileURLToPath(new URL("../../tests/fixtures/unet_sd15", import.meta.url));
+ * const { model, params } = await loadUNet2DCondition(folder);
+ * console.log(model.config.block_out_channels, params["conv_in.weight"]!.shape); // [ 32, 32 ] [ 3, 3, 4, 32 ]
+ * ```
+ *
+ * @param folder of the network itself: the `unet` folder of a pipeline
  * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
  */
 export function loadUNet2DCondition(folder: string): Promise<Loaded<ReturnType<typeof unet2DCondition>>> {
@@ -45,16 +58,23 @@ export function loadDigitClassifier(folder: string): Promise<Loaded<ReturnType<t
  * Loads a Dinov2Model in transformers' layout as a feature extractor on the given blocks, with the normalisation of the
  * folder's `preprocessor_config.json` (ImageNet's without one).
  *
- * @returns the extractor, the channels of each of its grids, and the weights it holds on to
+ * @param blocks counted from 0; one grid for each, in this order
+ * @returns the extractor, the channels of each of its grids, and the weights it holds on to, which the caller disposes
+ * @throws UserError as `loadUNet2DCondition`, and for blocks that the network does not have
  */
 export async function loadDinov2Features(
   folder: string,
   blocks: readonly number[],
 ): Promise<{ extractor: FeatureExtractor; channels: number[]; params: Params }> {
-  const { model, params, config } = await load(folder, ["Dinov2Model", "dinov2"], dinov2);
   const normalise = parseNormalisation(await preprocessorConfig(folder));
-  const extractor = dinov2Features(config, params, { blocks, normalise });
-  return { extractor, channels: blocks.map(() => model.config.hidden_size), params };
+  const { model, params, config } = await load(folder, ["Dinov2Model", "dinov2"], dinov2);
+  try {
+    const extractor = dinov2Features(config, params, { blocks, normalise });
+    return { extractor, channels: blocks.map(() => model.config.hidden_size), params };
+  } catch (error) {
+    disposeParams(params);
+    throw error;
+  }
 }
 
 async function preprocessorConfig(folder: string): Promise<Config> {

@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** Settings of AdamW (Loshchilov & Hutter 2019). */
+/** Settings of AdamW (Loshchilov & Hutter 2019), with PyTorch's meaning. */
 export interface AdamWOptions {
+  /** Decay of the running means of the gradient and of its square. */
   betas: [number, number];
+  /** Added to the root of the second moment. */
   eps: number;
+  /** Decoupled: each update also subtracts learning rate · weightDecay · weights. */
   weightDecay: number;
   /** Gradients with a larger global norm are scaled down to it. */
   clipNorm: number;
@@ -11,11 +14,13 @@ export interface AdamWOptions {
 
 /** Moments of one flat weight vector [P]; which weight each number belongs to is the vector's `Layout`. */
 export type Moments = {
+  /** Running mean of the gradient [P]. */
   first: tf.Tensor1D;
+  /** Running mean of its square [P]. */
   second: tf.Tensor1D;
 };
 
-/** Moments of a flat vector of `length` weights that has not been trained yet. */
+/** Moments (zeros) of a flat vector of `length` weights that has not been trained yet. */
 export function zeroMoments(length: number): Moments {
   return { first: tf.zeros([length]), second: tf.zeros([length]) };
 }
@@ -32,7 +37,9 @@ export function stepScalars(
   return tf.tensor1d([learningRate, 1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)]);
 }
 
+/** What `adamw` gives; all of it new tensors, the caller's to dispose. */
 export type AdamWResult = {
+  /** [P] */
   weights: tf.Tensor1D;
   moments: Moments;
   /** Global norm of the gradient before clipping; not finite when the update was skipped. */
@@ -40,8 +47,24 @@ export type AdamWResult = {
 };
 
 /**
- * One AdamW update of a flat weight vector, with clipping by global norm. A gradient that is not finite changes
- * nothing: weights and moments come back as they were (the norm tells).
+ * One AdamW update of a flat weight vector (Loshchilov & Hutter 2019, algorithm 2), with clipping by global norm before
+ * it. A gradient whose norm is not finite changes nothing: weights and moments come back as they were (the norm tells).
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { adamw, type AdamWOptions, stepScalars, zeroMoments } from "./adamw.ts";
+ * await tf.setBackend("cpu");
+ * const settings: AdamWOptions = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, clipNorm: 1 };
+ * const start = tf.tensor1d([1, 1]), gradient = tf.tensor1d([3, -4]);
+ * const scalars = stepScalars(1, 0.1, settings.betas);
+ * const { weights, gradNorm } = adamw(start, zeroMoments(2), gradient, scalars, settings);
+ * console.log(weights.arraySync(), gradNorm.arraySync()); // about [0.899, 1.099], 5
+ * ```
+ *
+ * @param weights [P]
+ * @param moments of the same vector, from `zeroMoments` or the update before
+ * @param grad [P]
+ * @param scalars of this update, from `stepScalars`
  */
 export function adamw(
   weights: tf.Tensor1D,

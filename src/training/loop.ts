@@ -1,3 +1,5 @@
+import { UserError } from "../runtime/errors.ts";
+
 /** What one update reports: numbers to log, by name. */
 export type StepMetrics = Record<string, number>;
 
@@ -16,10 +18,20 @@ export interface LoopOptions {
 }
 
 /**
- * Runs updates in order and gives way to the event loop between them, so that progress shows and Ctrl-C works.
+ * Runs updates in order and gives way to the event loop between them, so that progress shows and Ctrl-C works. A signal
+ * stops it between two updates, after `onStep`.
+ *
+ * ```ts
+ * import { trainingLoop } from "./loop.ts";
+ * const losses: number[] = [];
+ * const update = (step: number) => ({ loss: 1 / step });
+ * const done = await trainingLoop({ steps: 3, update, onStep: (_, { loss }) => void losses.push(loss!) });
+ * console.log(done, losses); // 3 [ 1, 0.5, 0.3333333333333333 ]
+ * ```
  *
  * @returns the last update done: less than `steps` when the signal stopped the loop
- * @throws when `patience` updates in a row report a number that is not finite
+ * @throws UserError when `patience` updates in a row report a number that is not finite; whatever `update` and `onStep`
+ * throw
  */
 export async function trainingLoop(options: LoopOptions): Promise<number> {
   const { from = 0, steps, update, onStep, signal, patience = 10 } = options;
@@ -30,11 +42,10 @@ export async function trainingLoop(options: LoopOptions): Promise<number> {
     const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
     lost = broken.length ? lost + 1 : 0;
     if (lost >= patience) {
-      throw new Error(
-        `training diverged: ${
-          broken.map(([name, value]) => `${name} = ${value}`).join(", ")
-        } at step ${step} and ` +
-          `${patience - 1} steps before; lower the learning rate or start from an earlier checkpoint`,
+      const numbers = broken.map(([name, value]) => `${name} = ${value}`).join(", ");
+      throw new UserError(
+        `training diverged: ${numbers} at step ${step}, the last of ${patience} in a row; ` +
+          "lower the learning rate or start from an earlier checkpoint",
       );
     }
     await onStep?.(step, metrics);

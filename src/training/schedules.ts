@@ -8,7 +8,16 @@ export interface LearningRateSchedule {
   schedule: "constant" | "cosine" | "linear";
 }
 
-/** Learning rate of update `step` (1, 2, …) of `steps`. */
+/**
+ * Learning rate of update `step` (1, 2, …) of `steps`: it rises in equal steps to `lr` at update `warmupSteps`, then
+ * follows the schedule; cosine is that of Loshchilov & Hutter 2017 without restarts.
+ *
+ * ```ts
+ * import { learningRate } from "./schedules.ts";
+ * const schedule = { lr: 1e-4, warmupSteps: 10, schedule: "cosine" } as const;
+ * console.log([5, 10, 55, 100].map((step) => learningRate(schedule, step, 100))); // [ 5e-5, 1e-4, 5e-5, 0 ]
+ * ```
+ */
 export function learningRate(
   { lr, warmupSteps, schedule }: LearningRateSchedule,
   step: number,

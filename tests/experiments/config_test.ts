@@ -140,7 +140,7 @@ output: runs/base
   });
   assert.throws(
     () => parseConfig(text.replace("diffusion", "diffuson"), "base.yaml", pretrainSchema),
-    /objective\.kind: got "diffuson", expected "diffusion" or "classification", did you mean "diffusion"/,
+    /objective\.kind: got "diffuson", expected "diffusion" or "classification" or "self_distillation", did you mean "diffusion"/,
   );
 });
 

@@ -33,9 +33,10 @@ Deno.test("unet2DCondition() gives diffusers' output and gradient (Stable Diffus
       encoder_hidden_states: tf.Tensor;
     };
     // as recorded: the gradient of Σ out·cos(0, 1, …) in NCHW order
+    const start = tf.tidy(() => inputs.sample!.transpose([0, 2, 3, 1]));
     const { value, grads } = vjp(
       (sample) => model.forward(params, { sample, timestep, encoder_hidden_states }).transpose([0, 3, 1, 2]),
-      [tf.tidy(() => inputs.sample!.transpose([0, 2, 3, 1]))],
+      [start],
       (y) => tf.cos(tf.range(0, y.size)).reshape(y.shape),
     );
     const [output, gradient, expectedOutput, expectedGradient] = await take(
@@ -46,7 +47,7 @@ Deno.test("unet2DCondition() gives diffusers' output and gradient (Stable Diffus
     );
     assertClose(output!, expectedOutput!, { relative: 1e-4 });
     assertClose(gradient!, expectedGradient!, { relative: 1e-3 });
-    tf.dispose([params, inputs, grads]);
+    tf.dispose([params, inputs, start, grads]);
   }));
 
 /** Two levels, attention in the lower one, 1 head at the top and 2 below. */

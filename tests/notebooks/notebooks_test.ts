@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url";
 import { execute, missingOutputs, typeErrors } from "./notebook.ts";
 
 const folder = fileURLToPath(new URL("../../notebooks", import.meta.url));
-const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".ipynb"))
-  .sort();
+const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+  /^[^.].*\.ipynb$/.test(name)
+);
+names.sort();
 
 for (const name of names) {
   Deno.test(`${name} has no type errors`, async () => {

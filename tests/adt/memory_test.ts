@@ -1,0 +1,68 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { adtFunctions } from "../../src/adt/functions.ts";
+import type { PlanSettings } from "../../src/adt/backward_plan.ts";
+import { adtStep } from "../../src/adt/step.ts";
+import { startEngine } from "../../src/runtime/engine.ts";
+import { peakTensors, resetPeakResident } from "../../src/runtime/memory.ts";
+import { tinyTuning } from "./tiny_setup.ts";
+
+/** Most bytes of tensors alive during a step, less those before it. */
+async function peakOfStep(plan: PlanSettings, steps: number): Promise<number> {
+  const { setup, batch, start, dispose } = tinyTuning({ plan, imageToImage: false }, { channels: 16, steps });
+  const functions = adtFunctions(setup), initial = start(), before = tf.memory().numBytes;
+  const { result, peak } = await peakTensors(() => adtStep(setup, functions, initial, batch, 1));
+  tf.dispose(result.state);
+  functions.dispose();
+  dispose();
+  return peak.tensorBytes - before;
+}
+
+function assertFlat(few: number, many: number): void {
+  assert.ok(many < 1.03 * few, `${many} bytes at the most, against ${few}`);
+}
+
+// On WebAssembly nothing is compiled, so tfjs sees every tensor.
+
+Deno.test("a step's peak memory does not grow with the number of sampling steps T", async () => {
+  await startEngine({ backend: "wasm" });
+  const plan = { kind: "stop-input", steps: 3 } as const;
+  assertFlat(await peakOfStep(plan, 5), await peakOfStep(plan, 50));
+});
+
+Deno.test("a step's peak memory does not grow with the number of trained steps K", async () => {
+  await startEngine({ backend: "wasm" });
+  const plan = (steps: number) => ({ kind: "stop-input", steps }) as const;
+  assertFlat(await peakOfStep(plan(1), 10), await peakOfStep(plan(8), 10));
+});
+
+Deno.test("a step's peak memory is flat in T even where the gradient flows through every call", async () => {
+  await startEngine({ backend: "wasm" });
+  assertFlat(await peakOfStep({ kind: "full" }, 3), await peakOfStep({ kind: "full" }, 12));
+});
+
+Deno.test({
+  name: "the process's peak memory does not grow with T and K",
+  ignore: !resetPeakResident(), // measured by Linux only
+  async fn() {
+    const run = new URL("./memory_run.ts", import.meta.url).pathname;
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", run],
+      stdout: "piped",
+      stderr: "inherit",
+    }).output();
+    assert.ok(success);
+    const { oneCall, peaks } = JSON.parse(new TextDecoder().decode(stdout)) as {
+      oneCall: number;
+      peaks: number[];
+    };
+    const [first, moreSteps, moreTrained] = peaks as [number, number, number];
+    // Each further call whose activations were kept would add `oneCall` bytes: 20 of them, then 9.
+    assert.ok(oneCall > 5e6, `the network is too small to tell: ${oneCall} bytes a call`);
+    assert.ok(moreSteps - first < 3 * oneCall, `T: ${first} bytes, then ${moreSteps}; a call is ${oneCall}`);
+    assert.ok(
+      moreTrained - first < 3 * oneCall,
+      `K: ${first} bytes, then ${moreTrained}; a call is ${oneCall}`,
+    );
+  },
+});

@@ -1,0 +1,230 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { drawPlan } from "../../src/adt/backward_plan.ts";
+import { type AdtFunctions, adtFunctions } from "../../src/adt/functions.ts";
+import type { AdtSettings, AdtState } from "../../src/adt/setup.ts";
+import { adtStep, adversarialGradient } from "../../src/adt/step.ts";
+import { unflatten } from "../../src/tensor/params.ts";
+import { valueAndGrad } from "../../src/tensor/vjp.ts";
+import { adamw, stepScalars } from "../../src/training/adamw.ts";
+import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
+import { diffusionLoss } from "../../src/training/diffusion_loss.ts";
+import { emaDecay, emaUpdate } from "../../src/training/ema.ts";
+import { assertClose, noLeak, startTestEngine } from "../support.ts";
+import { random, take } from "../tensor/parity.ts";
+import { type Size, tinyTuning } from "./tiny_setup.ts";
+
+await startTestEngine();
+
+type Tuning = ReturnType<typeof tinyTuning>;
+
+/** Runs a test on a tuning and its functions, which must leave no tensor behind. */
+async function withTuning(
+  changes: Partial<AdtSettings>,
+  test: (tuning: Tuning, functions: AdtFunctions) => Promise<void>,
+  size: Size = {},
+): Promise<void> {
+  await noLeak(async () => {
+    const tuning = tinyTuning(changes, size), functions = adtFunctions(tuning.setup);
+    await test(tuning, functions);
+    functions.dispose();
+    tuning.dispose();
+  });
+}
+
+/** All numbers of a state, which is disposed. */
+function read({ generator, discriminator }: AdtState): Promise<Float32Array[]> {
+  const { weights, average, moments } = generator;
+  const heads = [discriminator.weights, discriminator.moments.first, discriminator.moments.second];
+  return take(weights, average, moments.first, moments.second, ...heads);
+}
+
+async function steps({ setup, batch, start }: Tuning, functions: AdtFunctions, count: number) {
+  let state = start();
+  const records = [];
+  for (let step = 1; step <= count; step++) {
+    const { state: next, ...record } = await adtStep(setup, functions, state, batch, step);
+    state = next;
+    records.push(record);
+  }
+  return { state, records };
+}
+
+for (const plan of [{ kind: "stop-input", steps: 2 }, { kind: "full" }] as const) {
+  Deno.test(`adtStep(): 50 steps leave no more tensors than two, with a ${plan.kind} plan`, () =>
+    withTuning({ plan }, async ({ setup, batch, start }, functions) => {
+      let state = start(), settled = 0;
+      for (let step = 1; step <= 50; step++) {
+        ({ state } = await adtStep(setup, functions, state, batch, step));
+        if (step === 2) settled = tf.memory().numTensors;
+      }
+      assert.equal(tf.memory().numTensors, settled);
+      tf.dispose(state);
+    }, { side: 4, steps: 2 }));
+}
+
+Deno.test("adtStep(): two runs are the same, bit for bit", async () => {
+  const run = async () => {
+    let numbers: unknown;
+    await withTuning({}, async (tuning, functions) => {
+      const { state, records } = await steps(tuning, functions, 4);
+      numbers = [await read(state), records];
+    });
+    return numbers;
+  };
+  assert.deepEqual(await run(), await run());
+});
+
+Deno.test("adtStep() changes network, average, discriminator and moments, and reports on all", () =>
+  withTuning({}, async (tuning, functions) => {
+    const before = await read(tuning.start());
+    const { state, records } = await steps(tuning, functions, 3), after = await read(state);
+    for (const [i, values] of after.entries()) assert.notDeepEqual(values, before[i]);
+    for (const [i, { metrics, plan }] of records.entries()) {
+      assert.deepEqual(Object.keys(metrics).sort(), [
+        "grad_norm",
+        "grad_norm_adv",
+        "grad_norm_diffusion",
+        "grad_norm_discriminator",
+        "loss_adv",
+        "loss_diffusion",
+        "loss_discriminator",
+        "lr",
+        "score_fake",
+        "score_generated",
+        "score_real",
+        "start",
+      ]);
+      assert.ok(Object.values(metrics).every(Number.isFinite), JSON.stringify(metrics));
+      const { settings, sampler } = tuning.setup;
+      const path = { from: metrics.start!, to: sampler.steps.length };
+      assert.deepEqual(plan, drawPlan(settings.plan, path, { seed: settings.seed, step: i + 1 }));
+    }
+  }));
+
+/** The same step by hand: diffusion loss, AdamW, average. */
+function diffusionStep(
+  { setup, batch }: Tuning,
+  state: AdtState["generator"],
+  step: number,
+): AdtState["generator"] {
+  const { autoencoder, schedule, denoiser, layout, settings } = setup, { optimizer, seed } = settings;
+  return tf.tidy(() => {
+    const drawn = drawDiffusionBatch(autoencoder.encode(batch.images), batch.condition, schedule, {
+      seed,
+      step,
+    });
+    const { grads } = valueAndGrad((w) => diffusionLoss(denoiser, unflatten(w, layout), drawn), [
+      state.weights,
+    ]);
+    const scalars = stepScalars(step, optimizer.lr, optimizer.betas);
+    const { weights, moments } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
+    const average = emaUpdate(state.average, weights, tf.scalar(emaDecay(step, settings.emaDecay)));
+    return { weights, moments, average };
+  });
+}
+
+Deno.test("adtStep() with lambdaAdv 0 runs no roll-out and is plain diffusion training", () =>
+  withTuning({ lambdaAdv: 0 }, async (tuning, functions) => {
+    const refuse = () => assert.fail("the adversarial part ran");
+    const only = {
+      ...functions,
+      denoiser: { ...functions.denoiser, forward: refuse },
+      judge: refuse,
+      pullback: refuse,
+      updateDiscriminator: refuse,
+    } as unknown as AdtFunctions;
+    const { state, records } = await steps(tuning, only, 3);
+    assert.ok(records.every(({ plan }) => plan === null));
+    assert.ok(records.every(({ metrics }) => metrics.grad_norm_adv === 0 && !("loss_adv" in metrics)));
+    const expected = tuning.start();
+    for (let step = 1; step <= 3; step++) {
+      const next = diffusionStep(tuning, expected.generator, step);
+      tf.dispose(expected.generator);
+      expected.generator = next;
+    }
+    const actual = await read(state), reference = await read(expected);
+    for (const [i, values] of actual.entries()) assertClose(values, reference[i]!, { relative: 1e-5 });
+  }));
+
+Deno.test("adtStep() weights the two losses by lambdaAdv and lambdaDiffusion", async () => {
+  const norms = async (changes: Partial<AdtSettings>) => {
+    let metrics: Record<string, number> = {};
+    await withTuning({ imageToImage: false, ...changes }, async (tuning, functions) => {
+      const { state, records } = await steps(tuning, functions, 1);
+      tf.dispose(state);
+      metrics = records[0]!.metrics;
+    });
+    return metrics;
+  };
+  const one = await norms({ lambdaAdv: 1 }), other = await norms({ lambdaAdv: 0.25, lambdaDiffusion: 3 });
+  assert.equal(one.start, 0);
+  assertClose([other.grad_norm_adv!], [0.25 * one.grad_norm_adv!], { relative: 1e-5 });
+  assertClose([other.grad_norm_diffusion!], [3 * one.grad_norm_diffusion!], { relative: 1e-5 });
+});
+
+for (const guidanceScale of [1, 2.5]) {
+  const changes = { plan: { kind: "full" }, imageToImage: false, guidanceScale } as const;
+  Deno.test(`adversarialGradient() is the derivative of the adversarial loss, at guidance ${guidanceScale}`, () =>
+    withTuning(changes, async ({ setup, batch, start }, functions) => {
+      const state = start(), { weights } = state.generator;
+      const judge = async (weights: tf.Tensor1D) => {
+        const { gradient, images, metrics } = await adversarialGradient(
+          setup,
+          functions,
+          { ...state, generator: { ...state.generator, weights } },
+          batch,
+          1,
+        );
+        images.dispose();
+        return { gradient, loss: metrics.loss_adv! };
+      };
+      const { gradient } = await judge(weights);
+      const direction = tf.tidy(() => {
+        const [r, g] = [random([weights.size], 3), gradient].map((x) => x.div(x.norm()));
+        return r!.add(g!);
+      });
+      const along = async (h: number) => {
+        const moved = tf.tidy(() => weights.add(direction.mul(h)) as tf.Tensor1D);
+        const { gradient, loss } = await judge(moved);
+        tf.dispose([moved, gradient]);
+        return loss;
+      };
+      const h = 1e-3, slope = (await along(h) - await along(-h)) / (2 * h);
+      const [expected] = await take(tf.tidy(() => gradient.mul(direction).sum()));
+      assertClose([slope], [expected![0]!], { relative: 5e-3 });
+      tf.dispose([state, gradient, direction]);
+    }, { steps: 3 }));
+}
+
+Deno.test("adtStep() under guidance needs the null condition, and says so", () =>
+  noLeak(async () => {
+    const tuning = tinyTuning({ guidanceScale: 2 }), { nullCondition: _, ...setup } = tuning.setup;
+    const functions = adtFunctions(setup), state = tuning.start();
+    await assert.rejects(
+      adtStep(setup, functions, state, tuning.batch, 1),
+      /null condition has no "encoder_hidden_states"/,
+    );
+    tf.dispose(state);
+    functions.dispose();
+    tuning.dispose();
+  }));
+
+Deno.test("adtStep(): images that are not finite change no weight and show in the numbers", () =>
+  withTuning({}, async (tuning, functions) => {
+    const { setup, batch, start } = tuning;
+    const broken = { ...batch, reference: tf.fill(batch.reference.shape, NaN) };
+    const { state, metrics } = await adtStep(setup, functions, start(), broken, 1);
+    assert.deepEqual(await read(state), await read(start()));
+    assert.ok(Number.isNaN(metrics.loss_adv) && Number.isNaN(metrics.loss_discriminator));
+    assert.ok(!Number.isFinite(metrics.grad_norm!) && Number.isFinite(metrics.loss_diffusion!));
+    broken.reference.dispose();
+  }));
+
+Deno.test("adtStep() stops at a signal in the roll-out and leaves the state as it was", () =>
+  withTuning({ imageToImage: false }, async ({ setup, batch, start }, functions) => {
+    const state = start(), controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("stopped")));
+    await assert.rejects(adtStep(setup, functions, state, batch, 1, controller.signal), /stopped/);
+    assert.deepEqual(await read(state), await read(start()));
+  }, { steps: 40 }));
