@@ -65,11 +65,11 @@ async function installKernel(environment: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/kernel.json`, JSON.stringify(spec, null, 2) + "\n");
 }
 
-async function readOrEmpty(path: string): Promise<string> {
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
@@ -87,7 +87,7 @@ export async function prepareLab(options: LabOptions = {}): Promise<Lab> {
   const python = windows ? `${environment}/Scripts/python.exe` : `${environment}/bin/python`;
   const requirements = `${root}/notebooks/requirements.txt`;
   const wanted = await Deno.readTextFile(requirements);
-  if (await readOrEmpty(stamp) !== wanted) {
+  if (await readIfThere(stamp) !== wanted) {
     const found = await findPython();
     log("notebooks, 1 of 2: making the Python environment .venv …");
     await call(found, ["-m", "venv", "--clear", environment]);
@@ -118,9 +118,8 @@ async function openLab({ root, python }: Lab, { browser, port }: Arguments): Pro
   if (Deno.uid() === 0) args.push("--allow-root"); // as in most containers
   const server = new Deno.Command(python, { args, cwd: root, env: LAB_ENVIRONMENT }).spawn();
   // JupyterLab ends its kernels on SIGTERM; on Ctrl-C alone it does so only at a terminal.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
-  }
+  const signals: Deno.Signal[] = windows ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
   return (await server.status).code;
 }
 

@@ -33,12 +33,18 @@ export interface BackwardPlan {
  * const plan = drawPlan({ kind: "stop-input", steps: 2 }, { from: 0, to: 10 }, { seed: 0, step: 1 });
  * console.log(plan.trained); // [u·5, u·5 + 5], rounded down
  * ```
+ *
+ * @param settings with K as `steps`
+ * @param path the roll-out's first step and the one past its last, on the sampler's grid
+ * @param key seed, and number of the training step: the same ones draw the same plan
+ * @throws RangeError for K below 1
  */
 export function drawPlan(
   settings: PlanSettings,
-  { from, to }: { from: number; to: number },
-  { seed, step }: { seed: number; step: number },
+  path: { from: number; to: number },
+  key: { seed: number; step: number },
 ): BackwardPlan {
+  const { from, to } = path;
   const all = Array.from({ length: to - from }, (_, i) => from + i);
   return { kind: settings.kind, from, to, trained: trainedSteps() };
 
@@ -49,7 +55,7 @@ export function drawPlan(
     }
     const count = Math.min(settings.steps, all.length);
     if (settings.kind === "truncated") return all.slice(all.length - count);
-    const [offset] = uniform({ seed, purpose: "backward plan", step, sample: 0 }, 1);
+    const [offset] = uniform({ ...key, purpose: "backward plan", sample: 0 }, 1);
     return Array.from({ length: count }, (_, k) => from + Math.floor((k + offset!) * all.length / count));
   }
 }

@@ -22,7 +22,19 @@ type Augmentation = AugmentationParameters<tf.Tensor1D>;
 /** Compiled functions of one setup; `dispose` frees them. */
 export type AdtFunctions = ReturnType<typeof adtFunctions>;
 
-/** Compiles the parts of an ADT step; each is recorded at its first call. */
+/**
+ * Compiles the parts of an ADT step; each is recorded at its first call with the shapes given. All take and give flat
+ * weights [P]; all that they give is the caller's to dispose.
+ *
+ * - `denoiser`: the network under guidance, for roll-outs; its params are `{ weights: [P] }`.
+ * - `pullback`: vector-Jacobian product of one call of it, see `Pullback`.
+ * - `judge`: decodes x_end [B,h,w,c], gives the images, the adversarial loss, the mean score and g = ∂L/∂x_end.
+ * - `updateGenerator`: adds the gradient of the diffusion loss to the adversarial one, each times its λ, and updates the
+ *   network and its average.
+ * - `updateDiscriminator`: updates the discriminator on images that are constants.
+ *
+ * `adtStep` drives them; a notebook may call them one by one.
+ */
 export function adtFunctions(setup: AdtSetup) {
   const { denoiser: tuned, layout, autoencoder, adversary, headLayout, settings } = setup;
   const forward = guided(tuned, settings.guidanceScale, setup.nullCondition ?? {}).forward;

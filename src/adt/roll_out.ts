@@ -15,7 +15,8 @@ export interface RollOut {
 }
 
 /**
- * Runs the inference path of a plan with no tape and keeps the states before its trained steps.
+ * Runs the inference path of a plan with no tape and keeps the states before its trained steps: memory grows by one state
+ * for each trained step, by nothing for each other one.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -29,6 +30,10 @@ export interface RollOut {
  * const { states } = await rollOut(denoiser, {}, sampler, tf.randomNormal([1, 4, 4, 4]), {}, plan);
  * console.log([...states.keys()]); // [2, 3]
  * ```
+ *
+ * @param start state before step `plan.from` [B,h,w,c]; stays the caller's
+ * @param condition batch B; stays the caller's
+ * @throws as `sample`; no tensor is left behind then
  */
 export async function rollOut(
   denoiser: Denoiser,
@@ -58,13 +63,16 @@ export async function rollOut(
 /**
  * The step of the sampler's grid at which a training roll-out starts: uniform over all of them with image-to-image
  * starts (they smooth how hard the discriminator's task is), else 0, pure noise.
+ *
+ * @param key seed, and number of the training step: the same ones draw the same start
+ * @returns 0 … n−1 for a sampler of n steps
  */
 export function drawStart(
   sampler: Sampler,
   imageToImage: boolean,
-  { seed, step }: { seed: number; step: number },
+  key: { seed: number; step: number },
 ): number {
   if (!imageToImage) return 0;
-  const [u] = uniform({ seed, purpose: "image-to-image start", step, sample: 0 }, 1);
+  const [u] = uniform({ ...key, purpose: "image-to-image start", sample: 0 }, 1);
   return Math.floor(u! * sampler.steps.length);
 }

@@ -15,31 +15,41 @@ import type { Adversary } from "./discriminator_gradients.ts";
 export interface AdtSettings {
   /** Length of the training, for the learning rate schedules. */
   steps: number;
+  /** Fixes all random numbers. */
   seed: number;
+  /** Through which network calls the gradient flows. */
   plan: PlanSettings;
+  /** Whether roll-outs start at a noised real image at a random step, instead of always at pure noise. */
   imageToImage: boolean;
   /** Weight of the adversarial loss; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
   lambdaAdv: number;
+  /** Weight of the diffusion loss. */
   lambdaDiffusion: number;
   /** Classifier-free guidance of the roll-out; 1 is none. */
   guidanceScale: number;
+  /** Of the discriminator's inputs, generated and real. */
   augmentation: AugmentationSettings;
   optimizer: AdamWOptions & LearningRateSchedule;
   discriminatorOptimizer: AdamWOptions & LearningRateSchedule;
+  /** Limit of the decay of the averaged weights; see `emaDecay`. */
+  /** Decay of the averaged weights, from the first step on: the start values are already good. */
   emaDecay: number;
 }
 
 /** All that an ADT step needs besides its state and its batch. */
 export interface AdtSetup {
+  /** The tuned network; without guidance, which the settings add. */
   denoiser: Denoiser;
   /** Layout of the tuned weights. */
   layout: Layout;
   autoencoder: Autoencoder;
+  /** Of the diffusion loss. */
   schedule: NoiseSchedule;
   /** The inference path that is tuned. */
   sampler: Sampler;
   /** Condition of the unguided half, batch 1; needed unless the guidance scale is 1. */
   nullCondition?: Condition;
+  /** Discriminator, its features, and its loss. */
   adversary: Adversary;
   /** Layout of the discriminator's trained weights. */
   headLayout: Layout;
@@ -48,7 +58,9 @@ export interface AdtSetup {
 
 /** What tuning changes, as flat vectors. */
 export type AdtState = {
+  /** Of the tuned network [P]. */
   generator: TrainingState;
+  /** Of the discriminator's trained weights, in the `headLayout`. */
   discriminator: { weights: tf.Tensor1D; moments: Moments };
 };
 
@@ -56,6 +68,7 @@ export type AdtState = {
 export interface AdtBatch {
   /** [B,H,W,3] in [−1,1]: the images that roll-outs start from. */
   images: tf.Tensor;
+  /** Of each image, batch B. */
   condition: Condition;
   /** Reference of each pair [B,H,W,3]: the images themselves, or others of the same condition. */
   reference: tf.Tensor;

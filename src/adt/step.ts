@@ -3,7 +3,6 @@ import { normalBatch } from "../runtime/random.ts";
 import { addNoise } from "../sampling/sampler.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
-import { emaDecay } from "../training/ema.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { learningRate } from "../training/schedules.ts";
 import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
@@ -27,7 +26,75 @@ export interface AdtStepResult {
  * it without a tape, judge its end, bring the adversarial gradient back by one network call for each trained step, add
  * the diffusion loss, update the network, then the discriminator on the same images.
  *
- * All randomness is keyed by the settings' seed and `step`. The batch stays the caller's.
+ * All randomness is keyed by the settings' seed and `step`. The batch stays the caller's; the state is used up, unless
+ * the signal stopped the step. Numbers that are not finite change no weight; they show in the metrics.
+ *
+ * The metrics: `loss_adv` (the generator's), `loss_diffusion`, `loss_discriminator`; `grad_norm` of the whole gradient
+ * before clipping, `grad_norm_adv` and `grad_norm_diffusion` of its two parts with their λ, `grad_norm_discriminator`;
+ * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did; `start`,
+ * the roll-out's first step; `lr`.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { spaceToDepth } from "../models/autoencoder.ts";
+ * import { initParams } from "../nn/declare.ts";
+ * import { ddim } from "../sampling/ddim.ts";
+ * import { noiseSchedule } from "../sampling/noise_schedule.ts";
+ * import { flatten, layoutOf } from "../tensor/params.ts";
+ * import { zeroMoments } from "../training/adamw.ts";
+ * import { initialState } from "../training/training_state.ts";
+ * import { digitsAugmentation } from "./augmentation.ts";
+ * import { twinDiscriminator } from "./discriminator.ts";
+ * import { adtFunctions } from "./functions.ts";
+ * import type { AdtSetup, AdtState } from "./setup.ts";
+ * import { adtStep } from "./step.ts";
+ * await tf.setBackend("cpu");
+ * // a "network" of one weight, and the pixels themselves as features
+ * const layout = layoutOf({ w: [1] });
+ * const discriminator = twinDiscriminator({ score: "relativistic", channels: [3], width: 4, embedding: 4 });
+ * const heads = initParams(discriminator.declarations, 0);
+ * const headLayout = layoutOf(Object.fromEntries(Object.entries(heads).map(([name, x]) => [name, x.shape])));
+ * const adam = { betas: [0, 0.99] as [number, number], eps: 1e-8, weightDecay: 0, clipNorm: 1 };
+ * const optimizer = { ...adam, lr: 1e-3, warmupSteps: 0, schedule: "constant" as const };
+ * const setup: AdtSetup = {
+ *   denoiser: { predictionType: "epsilon", forward: ({ w }, x) => x.mul(w!) },
+ *   layout,
+ *   autoencoder: spaceToDepth(2),
+ *   schedule: noiseSchedule({}),
+ *   sampler: ddim({ clip_sample: false }, 4),
+ *   adversary: {
+ *     discriminator,
+ *     extractor: { patchGrids: (images) => [images as tf.Tensor4D] },
+ *     loss: "softplus",
+ *     fill: -1,
+ *   },
+ *   headLayout,
+ *   settings: {
+ *     steps: 100,
+ *     seed: 0,
+ *     plan: { kind: "stop-input", steps: 2 },
+ *     imageToImage: true,
+ *     lambdaAdv: 0.1,
+ *     lambdaDiffusion: 1,
+ *     guidanceScale: 1,
+ *     augmentation: digitsAugmentation,
+ *     optimizer,
+ *     discriminatorOptimizer: optimizer,
+ *     emaDecay: 0.99,
+ *   },
+ * };
+ * const start: AdtState = {
+ *   generator: initialState(tf.tensor1d([0.5])),
+ *   discriminator: { weights: flatten(heads, headLayout), moments: zeroMoments(headLayout.length) },
+ * };
+ * const images = tf.randomUniform([2, 8, 8, 3], -1, 1), batch = { images, condition: {}, reference: images };
+ * const { state, plan, metrics } = await adtStep(setup, adtFunctions(setup), start, batch, 1);
+ * console.log(state.generator.weights.arraySync(), plan?.trained, metrics.loss_adv);
+ * ```
+ *
+ * @param functions of the same setup, from `adtFunctions`
+ * @param signal stops the step within the roll-out
+ * @throws the signal's reason; Error when guidance lacks its null condition; UserError when the sampler clips
  */
 export async function adtStep(
   setup: AdtSetup,
@@ -54,7 +121,12 @@ export async function adtStep(
   };
 }
 
-/** Rolls out, judges the end and carries the gradient back to the weights [P]. */
+/**
+ * The adversarial half of a step: rolls out, judges the end and carries the gradient back to the weights.
+ *
+ * @returns the gradient of the adversarial loss [P], without its λ; the images at the end [B,H,W,3], to train the
+ * discriminator on; the plan that was drawn; metrics. The caller disposes gradient and images.
+ */
 export async function adversarialGradient(
   setup: AdtSetup,
   functions: AdtFunctions,
@@ -115,7 +187,7 @@ async function updateGenerator(
   );
   const lr = learningRate(optimizer, step, settings.steps);
   const scalars = stepScalars(step, lr, optimizer.betas),
-    decay = tf.scalar(emaDecay(step, settings.emaDecay));
+    decay = tf.scalar(settings.emaDecay);
   const { next, loss, norms } = functions.updateGenerator(
     state.generator,
     adversarial,

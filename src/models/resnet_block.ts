@@ -5,18 +5,25 @@ import type { Params } from "../tensor/params.ts";
 import { upsample2x } from "../tensor/upsample.ts";
 
 export interface ResnetSize {
+  /** Input channels. */
   in: number;
+  /** Output channels. */
   out: number;
   /** Width of the time embedding; null for blocks without one. */
   temb: number | null;
+  /** Groups of the normalisations; both channel counts must divide into them. */
   groups: number;
+  /** Added to the variances. */
   eps: number;
 }
 
-/** A residual block with a time embedding: x [B,H,W,in], silu(temb) [B,temb] → [B,H,W,out]. */
+/** A residual block: x [B,H,W,in] and silu(time embedding) [B,temb], or null for blocks without one → [B,H,W,out]. */
 export type ResnetBlock = (params: Params, x: tf.Tensor, activatedTemb: tf.Tensor | null) => tf.Tensor;
 
-/** diffusers' ResnetBlock2D: norm, SiLU, conv, + time, norm, SiLU, conv, + shortcut. */
+/**
+ * diffusers' ResnetBlock2D: norm, SiLU, convolution, plus the projected time embedding, norm, SiLU, convolution, plus
+ * the input (through a 1×1 convolution where the channels change).
+ */
 export function resnetBlock(d: Declarations, name: string, size: ResnetSize): ResnetBlock {
   const { groups, eps } = size;
   const norm1 = groupNorm(d, `${name}.norm1`, { channels: size.in, groups, eps, silu: true });
@@ -37,7 +44,7 @@ export function resnetBlock(d: Declarations, name: string, size: ResnetSize): Re
   };
 }
 
-/** Halves height and width by a convolution of stride 2. */
+/** Halves height and width, [B,H,W,C] → [B,⌈H/2⌉,⌈W/2⌉,C], by a convolution of stride 2 (diffusers' Downsample2D). */
 export function downsample(
   d: Declarations,
   name: string,
@@ -46,7 +53,7 @@ export function downsample(
   return conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3, stride: 2, padding: 1 });
 }
 
-/** Doubles height and width by repetition, then a convolution. */
+/** Doubles height and width, [B,H,W,C] → [B,2H,2W,C], by repetition, then a convolution (diffusers' Upsample2D). */
 export function upsample(
   d: Declarations,
   name: string,

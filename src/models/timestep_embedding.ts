@@ -4,8 +4,20 @@ import { linear } from "../nn/layers.ts";
 import { silu } from "../tensor/activations.ts";
 
 /**
- * Sinusoidal embedding of timesteps [B] → [B,channels] (Ho et al. 2020, after Vaswani et al. 2017):
- * cosines first when `flipSinToCos`, frequencies 10000^(−i/(half−freqShift)).
+ * Sinusoidal embedding of timesteps (Ho et al. 2020, after Vaswani et al. 2017), as diffusers' Timesteps: sines and
+ * cosines of t·10000^(−i/(half−freqShift)) for i = 0 … half−1, half = channels/2.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { sinusoids } from "./timestep_embedding.ts";
+ * await tf.setBackend("cpu");
+ * console.log(sinusoids(tf.tensor1d([0]), 4, true, 0).arraySync()); // [[1, 1, 0, 0]]
+ * ```
+ *
+ * @param timesteps [B], on the training scale
+ * @param channels even
+ * @param flipSinToCos cosines first; false: sines first
+ * @returns [B,channels]
  */
 export function sinusoids(
   timesteps: tf.Tensor,
@@ -22,7 +34,7 @@ export function sinusoids(
   return tf.concat(flipSinToCos ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()], 1);
 }
 
-/** linear → SiLU → linear on an embedding of timesteps (diffusers' TimestepEmbedding). */
+/** Linear layer, SiLU, linear layer on an embedding of timesteps [B,in] → [B,out] (diffusers' TimestepEmbedding). */
 export function timestepMlp(d: Declarations, name: string, size: { in: number; out: number }): Layer {
   const first = linear(d, `${name}.linear_1`, size);
   const second = linear(d, `${name}.linear_2`, { in: size.out, out: size.out });

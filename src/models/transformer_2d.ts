@@ -7,18 +7,25 @@ import type { Params } from "../tensor/params.ts";
 
 export interface TransformerSize {
   channels: number;
+  /** Attention heads; the channels must divide into them. */
   heads: number;
+  /** Transformer blocks. */
   layers: number;
   /** Width of the text tokens that cross-attention reads. */
   crossAttentionDim: number;
+  /** Groups of the normalisation in front. */
   groups: number;
+  /** Whether the projections in and out are linear layers rather than 1×1 convolutions (a matter of weight shapes). */
   useLinearProjection: boolean;
 }
 
 /** Spatial transformer: x [B,H,W,C], tokens [B,L,crossAttentionDim] → [B,H,W,C]. */
 export type SpatialTransformer = (params: Params, x: tf.Tensor, tokens: tf.Tensor) => tf.Tensor;
 
-/** diffusers' Transformer2DModel on continuous inputs, as Stable Diffusion uses it. */
+/**
+ * diffusers' Transformer2DModel on continuous inputs, as Stable Diffusion uses it (Rombach et al. 2022): the pixels are
+ * tokens that attend to each other and to the text, in a residual branch.
+ */
 export function transformer2d(d: Declarations, name: string, size: TransformerSize): SpatialTransformer {
   const { channels, groups } = size;
   const norm = groupNorm(d, `${name}.norm`, { channels, groups, eps: 1e-6 });

@@ -17,7 +17,20 @@ export type Declarations = Record<string, Declaration>;
 /** A layer: weights in, tensor in, tensor out. */
 export type Layer = (params: Params, x: tf.Tensor) => tf.Tensor;
 
-/** Declares a weight and returns a function that reads it from a record of weights. */
+/**
+ * Declares a weight and returns a function that reads it from a record of weights.
+ *
+ * ```ts
+ * import { type Declarations, declare, initParams } from "./declare.ts";
+ * const d: Declarations = {};
+ * const scale = declare(d, "scale", [3], { kind: "constant", value: 1 });
+ * console.log(scale(initParams(d, 0)).shape); // [3]
+ * ```
+ *
+ * @param name as in the checkpoint
+ * @param shape in memory: convolution kernels HWIO, all else as in the checkpoint
+ * @throws Error when the name is declared already; from the reader, when the weight is not given
+ */
 export function declare(
   d: Declarations,
   name: string,
@@ -33,7 +46,10 @@ export function declare(
   };
 }
 
-/** Start values of all declared weights; the same seed gives the same numbers on every engine. */
+/**
+ * Start values of all declared weights, float32, the caller's to dispose. Each weight's numbers depend on the seed and
+ * its name only, and are the same on every engine.
+ */
 export function initParams(d: Declarations, seed: number): Params {
   return Object.fromEntries(
     Object.entries(d).map((

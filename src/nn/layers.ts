@@ -4,7 +4,19 @@ import { groupNorm as groupNormOp } from "../tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../tensor/layer_norm.ts";
 import { type Declarations, declare, type Layer } from "./declare.ts";
 
-/** y = x·Wᵀ + b over the last axis of x; weight [out, in] as in PyTorch. */
+/**
+ * Linear layer y = x·Wᵀ + b over the last axis: [...,in] → [...,out]. Declares `name.weight` [out,in], as PyTorch has
+ * it, and `name.bias` [out] unless `bias` is false.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "./declare.ts";
+ * import { linear } from "./layers.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, layer = linear(d, "fc", { in: 3, out: 5 });
+ * console.log(Object.keys(d), layer(initParams(d, 0), tf.zeros([2, 7, 3])).shape); // [ "fc.weight", "fc.bias" ] [ 2, 7, 5 ]
+ * ```
+ */
 export function linear(
   d: Declarations,
   name: string,
@@ -23,16 +35,33 @@ export function linear(
 }
 
 export interface Conv2DSize {
+  /** Input channels. */
   in: number;
+  /** Output channels. */
   out: number;
+  /** Side of the (square) kernel. */
   kernel: number;
+  /** Default: 1. */
   stride?: number;
-  /** Zeros on each side; default keeps the size at stride 1. */
+  /** Zeros on each side, as PyTorch's integer padding; the default, for odd kernels, keeps the size at stride 1. */
   padding?: number;
+  /** Default: true. */
   bias?: boolean;
 }
 
-/** 2-D convolution of [B,H,W,in]; weight HWIO. Odd kernels; padding as PyTorch's integer padding. */
+/**
+ * 2-D convolution [B,H,W,in] → [B,H',W',out], H' = ⌊(H + 2·padding − kernel)/stride⌋ + 1. Declares `name.weight`
+ * [kernel,kernel,in,out] and `name.bias` [out] unless `bias` is false. A 1×1 convolution is one matrix product.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "./declare.ts";
+ * import { conv2d } from "./layers.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, halve = conv2d(d, "down", { in: 4, out: 8, kernel: 3, stride: 2, padding: 1 });
+ * console.log(halve(initParams(d, 0), tf.zeros([1, 14, 14, 4])).shape); // [1, 7, 7, 8]
+ * ```
+ */
 export function conv2d(d: Declarations, name: string, size: Conv2DSize): Layer {
   const { kernel, stride = 1, padding = (kernel - 1) / 2 } = size;
   const bound = 1 / Math.sqrt(size.in * kernel * kernel);
@@ -64,13 +93,18 @@ function convolve(x: tf.Tensor4D, weight: tf.Tensor4D, stride: number, padding: 
 
 export interface GroupNormSize {
   channels: number;
+  /** The channels must divide into them. */
   groups: number;
+  /** Added to the variance. */
   eps: number;
   /** SiLU after the normalisation, in the same pass. */
   silu?: boolean;
 }
 
-/** Group normalisation of [B,H,W,C], with SiLU behind it when asked. */
+/**
+ * Group normalisation of [B,H,W,C] (Wu & He 2018), with SiLU behind it when asked. Declares `name.weight` [C] (the
+ * factor, from 1) and `name.bias` [C] (from 0).
+ */
 export function groupNorm(d: Declarations, name: string, size: GroupNormSize): Layer {
   const scale = declare(d, `${name}.weight`, [size.channels], { kind: "constant", value: 1 });
   const shift = declare(d, `${name}.bias`, [size.channels], { kind: "constant", value: 0 });
@@ -78,14 +112,17 @@ export function groupNorm(d: Declarations, name: string, size: GroupNormSize): L
   return (params, x) => groupNormOp(x, scale(params), shift(params), { groups, eps, silu });
 }
 
-/** Layer normalisation over the last axis. */
+/**
+ * Layer normalisation over the last axis of [...,C] (Ba et al. 2016). Declares `name.weight` [C] (the factor, from 1)
+ * and `name.bias` [C] (from 0).
+ */
 export function layerNorm(d: Declarations, name: string, size: { channels: number; eps: number }): Layer {
   const scale = declare(d, `${name}.weight`, [size.channels], { kind: "constant", value: 1 });
   const shift = declare(d, `${name}.bias`, [size.channels], { kind: "constant", value: 0 });
   return (params, x) => layerNormOp(x, scale(params), shift(params), size.eps);
 }
 
-/** Applies layers in order. */
+/** Applies layers in order, the first one first. */
 export function chain(...layers: Layer[]): (params: Params, x: tf.Tensor) => tf.Tensor {
   return (params, x) => layers.reduce((y, layer) => layer(params, y), x);
 }

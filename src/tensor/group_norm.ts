@@ -2,7 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import { siluDerivative } from "./activations.ts";
 
 export interface GroupNormOptions {
+  /** How many equal parts the channels are split into; each is normalised over its channels and all pixels. */
   groups: number;
+  /** Added to the variance. */
   eps: number;
   /** Applies SiLU to the normalised values. */
   silu: boolean;
@@ -11,9 +13,22 @@ export interface GroupNormOptions {
 /**
  * Group normalisation (Wu & He 2018) of x [B,H,W,C], optionally with SiLU behind it, as one differentiable operation.
  *
- * Saves x and two numbers a group for the backward pass; everything of x's size is computed again.
+ * Saves its arguments and two numbers a group for the backward pass; everything of x's size is computed again. The
+ * variance is that of centred values, so it stays accurate where the mean is large.
  *
- * @param scale [C], @param shift [C]
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { groupNorm } from "./group_norm.ts";
+ * await tf.setBackend("cpu");
+ * const x = tf.randomNormal([2, 7, 7, 32]), options = { groups: 8, eps: 1e-5, silu: true };
+ * console.log(groupNorm(x, tf.ones([32]), tf.zeros([32]), options).shape); // [2, 7, 7, 32]
+ * ```
+ *
+ * @param x [B,H,W,C]
+ * @param scale factor of the normalised values [C]
+ * @param shift added to them [C]
+ * @returns [B,H,W,C]
+ * @throws Error when the channels do not divide into the groups
  */
 export function groupNorm(
   x: tf.Tensor,

@@ -1,9 +1,22 @@
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * Layer normalisation (Ba et al. 2016) over the last axis of x [...,C]; saves x and two numbers a row.
+ * Layer normalisation (Ba et al. 2016) over the last axis, as one differentiable operation; saves x, the scale and two
+ * numbers a row for the backward pass.
  *
- * @param scale [C], @param shift [C]
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { layerNorm } from "./layer_norm.ts";
+ * await tf.setBackend("cpu");
+ * const y = layerNorm(tf.tensor2d([[1, 2, 3]]), tf.ones([3]), tf.zeros([3]), 1e-6);
+ * console.log(y.arraySync()); // [[-1.2247, 0, 1.2247]]
+ * ```
+ *
+ * @param x [...,C]
+ * @param scale factor of the normalised values [C]
+ * @param shift added to them [C]
+ * @param eps added to the variance
+ * @returns [...,C]
  */
 export function layerNorm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, eps: number): tf.Tensor {
   const channels = x.shape.at(-1)!;

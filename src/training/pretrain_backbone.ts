@@ -5,12 +5,13 @@ import type { Dinov2Config } from "../models/dinov2_config.ts";
 import type { Dinov2Inputs, Dinov2Outputs } from "../models/dinov2.ts";
 import { type Normalisation, normalise } from "../models/feature_extractor.ts";
 import type { Model } from "../models/model.ts";
-import { type Declarations, initParams, type Layer } from "../nn/declare.ts";
+import type { Declarations, Layer } from "../nn/declare.ts";
 import { uniform } from "../runtime/random.ts";
 import { compile } from "../tensor/compile.ts";
 import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
 import { vjp } from "../tensor/vjp.ts";
 import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
+import { backboneStart } from "./backbone_start.ts";
 import { emaUpdate } from "./ema.ts";
 import { trainingLoop } from "./loop.ts";
 import type { TrainingRun } from "./pretrain_diffusion.ts";
@@ -68,7 +69,8 @@ export async function pretrainBackbone(
   );
   const loader = makeLoader(dataset, { batchSize, seed });
   const update = compiledUpdate(student, layout, training);
-  let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
+  let state = resume?.state ??
+    initialState(tf.tidy(() => flatten(backboneStart(declarations, seed), layout)));
 
   const steps = await trainingLoop({
     from: resume?.step,

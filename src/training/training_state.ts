@@ -1,10 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Moments, zeroMoments } from "./adamw.ts";
 
-/** What training changes, as flat vectors [P]: weights, the optimiser's moments and the averaged (EMA) weights. */
+/** What training changes, as flat vectors [P]. Which number belongs to which weight is a `Layout`. */
 export type TrainingState = {
   weights: tf.Tensor1D;
+  /** The optimiser's. */
   moments: Moments;
+  /** The averaged (EMA) weights: the result of a training. */
   average: tf.Tensor1D;
 };
 

@@ -1,76 +1,26 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseConfig } from "../../src/experiments/config.ts";
 import { tune } from "../../src/experiments/tune.ts";
-import { type TuneConfig, tuneSchema } from "../../src/experiments/tune_config.ts";
-import { dinov2 } from "../../src/models/dinov2.ts";
-import { unet2DCondition } from "../../src/models/unet2d_condition.ts";
-import { type Declarations, initParams } from "../../src/nn/declare.ts";
+import type { TuneConfig } from "../../src/experiments/tune_config.ts";
 import { loadCheckpoint } from "../../src/training/checkpoint.ts";
-import { saveParams } from "../../src/weights/checkpoint.ts";
-import type { Config } from "../../src/weights/config.ts";
-import { startTestEngine } from "../support.ts";
+import { withTuning } from "./tiny_tuning.ts";
 
-const UNET = {
-  _class_name: "UNet2DConditionModel",
-  sample_size: 14,
-  in_channels: 4,
-  out_channels: 4,
-  block_out_channels: [4],
-  down_block_types: ["CrossAttnDownBlock2D"],
-  up_block_types: ["CrossAttnUpBlock2D"],
-  layers_per_block: 1,
-  norm_num_groups: 2,
-  cross_attention_dim: 11,
-  attention_head_dim: 2,
-};
-const BACKBONE = {
-  architectures: ["Dinov2Model"],
-  model_type: "dinov2",
-  hidden_size: 8,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  image_size: 28,
-  patch_size: 7,
-};
-
-async function save(
-  folder: string,
-  model: { declarations: Declarations },
-  config: Config,
-  kind: "diffusers" | "transformers",
-) {
-  const params = initParams(model.declarations, 0);
-  await saveParams(folder, config, params, { dtype: "F32", kind });
-  tf.dispose(params);
-}
-
-/** A tuning of 4 steps of an untrained network, with every random choice in it. */
-async function withTuning(test: (config: TuneConfig) => Promise<void>): Promise<void> {
-  await startTestEngine();
-  const folder = await Deno.makeTempDir(), unet = join(folder, "unet"), backbone = join(folder, "vit");
-  await save(unet, unet2DCondition(UNET), UNET, "diffusers");
-  await save(backbone, dinov2(BACKBONE), BACKBONE, "transformers");
-  await Deno.writeTextFile(
-    join(unet, "scheduler_config.json"),
-    `{"clip_sample": false, "timestep_spacing": "trailing"}`,
+/** Fails unless two runs have the same log, the same resulting weights, and the same state, bit for bit. */
+async function assertSameRun(a: TuneConfig, b: TuneConfig): Promise<void> {
+  const text = ({ output }: TuneConfig) => Deno.readTextFile(join(output, "metrics.jsonl"));
+  assert.equal(await text(a), await text(b));
+  const bytes = ({ output }: TuneConfig) =>
+    Deno.readFile(join(output, "weights", "diffusion_pytorch_model.safetensors"));
+  assert.deepEqual(await bytes(a), await bytes(b));
+  const [state, other] = await Promise.all(
+    [a, b].map(async ({ output }) => (await loadCheckpoint(join(output, "checkpoints")))!),
   );
-  const text = `
-model: { unet: ${JSON.stringify(unet)}, scheduler: ${JSON.stringify(unet)} }
-sampler: { steps: 3 }
-adt: { plan: { kind: stop-input, steps: 1 }, discriminator: { backbone: ${
-    JSON.stringify(backbone)
-  }, blocks: [0] } }
-optimizer: { lr: 1.0e-3, schedule: cosine }
-train: { steps: 4, batch_size: 2 }
-output: ${JSON.stringify(join(folder, "run"))}
-`;
-  try {
-    await test(parseConfig(text, "tiny.yaml", tuneSchema));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  assert.deepEqual(Object.keys(state!.tensors), Object.keys(other!.tensors));
+  for (const [name, x] of Object.entries(state!.tensors)) {
+    assert.deepEqual(await other!.tensors[name]!.data(), await x.data(), name);
   }
+  tf.dispose([state!.tensors, other!.tensors]);
 }
 
 Deno.test("tune() stopped and resumed gives bitwise the state and log of a run that was never stopped", () =>
@@ -89,17 +39,7 @@ Deno.test("tune() stopped and resumed gives bitwise the state and log of a run t
     const second = await tune(halves, { resume: true });
     assert.equal(second.steps, 4);
 
-    assert.equal(await Deno.readTextFile(second.metricsFile), await Deno.readTextFile(whole.metricsFile));
-    const bytes = (path: string) => Deno.readFile(join(path, "diffusion_pytorch_model.safetensors"));
-    assert.deepEqual(await bytes(second.weights), await bytes(whole.weights));
-    const [a, b] = await Promise.all(
-      [config, halves].map(({ output }) => loadCheckpoint(join(output, "checkpoints"))),
-    );
-    assert.deepEqual(Object.keys(a!.tensors), Object.keys(b!.tensors));
-    for (const [name, x] of Object.entries(a!.tensors)) {
-      assert.deepEqual(await b!.tensors[name]!.data(), await x.data(), name);
-    }
-    tf.dispose([a!.tensors, b!.tensors]);
+    await assertSameRun(halves, config);
   }));
 
 Deno.test("tune() refuses to resume with other settings and leaves the run as it was", () =>
@@ -112,4 +52,38 @@ Deno.test("tune() refuses to resume with other settings and leaves the run as it
       message: /this run began with other settings:\n {2}ema_decay: 0\.99 then, 0\.5 now\n/,
     });
     assert.equal(await Deno.readTextFile(file), began);
+  }));
+
+/** Runs a tuning in another process, which dies by `kill -9` as soon as update `last` is done. */
+async function killedAfter(last: number, config: TuneConfig, file: string, resume: boolean): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-check", new URL("./tune_run.ts", import.meta.url).pathname],
+      ...[file, config.output, String(last), resume ? "resume" : "start"],
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const output = child.stdout.getReader();
+  assert.equal(new TextDecoder().decode((await output.read()).value), `${last} done\n`);
+  child.kill("SIGKILL");
+  assert.equal((await child.status).signal, "SIGKILL");
+  await output.cancel();
+}
+
+Deno.test("tune() killed by kill -9 loses no more than the updates since its last checkpoint", () =>
+  withTuning(async (config, file) => {
+    const whole = { ...config, output: `${config.output}-whole` };
+    await tune(whole);
+
+    const checkpoints = join(config.output, "checkpoints");
+    await killedAfter(1, config, file, false); // before the first checkpoint
+    assert.equal(await loadCheckpoint(checkpoints), undefined);
+    await killedAfter(3, config, file, true); // after the one of update 2
+    const saved = (await loadCheckpoint(checkpoints))!;
+    assert.equal(saved.step, 2);
+    tf.dispose(saved.tensors);
+    const { steps } = await tune(config, { resume: true });
+    assert.equal(steps, 4);
+    await assertSameRun(config, whole);
   }));

@@ -53,6 +53,15 @@ Deno.test("unflatten(): the gradient is one flat vector, 0 where a weight is not
   assert.deepEqual((await take(...results)).map((x) => [...x]), [[181], [2, 4, 6, 8, 10, 12, 0, 0, 10]]);
 });
 
+Deno.test("unflatten() is differentiable with a single weight too", async () => {
+  const single = layoutOf({ w: [2, 1] });
+  const [gradient] = await take(tf.tidy(() => {
+    const loss = (flat: tf.Tensor) => unflatten(flat, single).w!.square().sum();
+    return vjp(loss, [tf.tensor1d([3, 4])], tf.scalar(1)).grads[0]!;
+  }));
+  assert.deepEqual([...gradient!], [6, 8]);
+});
+
 Deno.test("flatten() names a weight that is missing or has another shape", () => {
   tf.tidy(() => {
     const { scale, ...rest } = weights();
