@@ -26,7 +26,9 @@ export function assertClose(
   expected: tf.Tensor | ArrayLike<number>,
   { relative = 0, absolute = 0 }: Tolerance,
 ): void {
-  if (actual instanceof tf.Tensor && expected instanceof tf.Tensor) assert.deepEqual(actual.shape, expected.shape);
+  if (actual instanceof tf.Tensor && expected instanceof tf.Tensor) {
+    assert.deepEqual(actual.shape, expected.shape);
+  }
   const a = numbers(actual), e = numbers(expected);
   assert.equal(a.length, e.length, `got ${a.length} numbers, expected ${e.length}`);
   let scale = 0, worst = 0, at = 0;
@@ -36,7 +38,10 @@ export function assertClose(
     if (!(d <= worst)) worst = d, at = i;
   }
   const allowed = absolute + relative * scale;
-  assert.ok(worst <= allowed, `differs by ${worst} at ${at}: ${a[at]} for ${e[at]}; allowed ${allowed} (scale ${scale})`);
+  assert.ok(
+    worst <= allowed,
+    `differs by ${worst} at ${at}: ${a[at]} for ${e[at]}; allowed ${allowed} (scale ${scale})`,
+  );
 }
 
 /** Fails if `f` leaves more tensors alive than it found. */

@@ -31,7 +31,6 @@ export interface AdtSettings {
   augmentation: AugmentationSettings;
   optimizer: AdamWOptions & LearningRateSchedule;
   discriminatorOptimizer: AdamWOptions & LearningRateSchedule;
-  /** Limit of the decay of the averaged weights; see `emaDecay`. */
   /** Decay of the averaged weights, from the first step on: the start values are already good. */
   emaDecay: number;
 }

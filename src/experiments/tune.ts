@@ -92,6 +92,7 @@ async function train(
     return done;
   } finally {
     functions.dispose();
+    tuning.dispose();
     tf.dispose(state);
   }
 }

@@ -32,6 +32,8 @@ export interface Tuning {
   /** `config.json` of the tuned network and the scheduler's, to be saved beside the result. */
   unetConfig: Config;
   schedulerConfig: Config;
+  /** Frees what the setup holds on to (not the state). */
+  dispose(): void;
 }
 
 /** Loads all that a tuning's configuration names. */
@@ -43,11 +45,15 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
   const classes = requireClasses(dataset);
   checkClassTokens(model.config, classes);
   const { discriminator } = config.adt;
-  const { extractor, channels } = await loadDinov2Features(discriminator.backbone, discriminator.blocks);
+  const { extractor, channels, params: backbone } = await loadDinov2Features(
+    discriminator.backbone,
+    discriminator.blocks,
+  );
   const twin = twinDiscriminator({ score: discriminator.score, channels, width: 64, embedding: 64 });
   const layout = layoutOf(shapesOf(model.declarations)), headLayout = layoutOf(shapesOf(twin.declarations));
   const optimizer = optimizerOptions(config.optimizer);
   const augmentation = discriminator.augment ? digitsAugmentation : noAugmentation;
+  const nullCondition = classTokens([-1], classes);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(model, schedule.predictionType),
     layout,
@@ -57,7 +63,7 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
       { ...schedulerConfig, _class_name: SAMPLER_CLASSES[config.sampler.name] },
       config.sampler.steps,
     ),
-    nullCondition: classTokens([-1], classes),
+    nullCondition,
     adversary: { discriminator: twin, extractor, loss: discriminator.loss, fill: augmentation.fill },
     headLayout,
     settings: {
@@ -75,6 +81,7 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
         lr: discriminator.lr,
         betas: discriminator.betas,
         weightDecay: 0,
+        warmupSteps: 0,
         schedule: "constant",
       },
       emaDecay: config.ema_decay,
@@ -89,7 +96,8 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
   }));
   tf.dispose(params);
   const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
-  return { setup, initial, loader, dataset, unetConfig, schedulerConfig };
+  const dispose = () => tf.dispose([backbone, nullCondition]);
+  return { setup, initial, loader, dataset, unetConfig, schedulerConfig, dispose };
 }
 
 /** Images, class tokens and each image's partner, from a batch of the data set. */

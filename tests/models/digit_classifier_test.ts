@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import type { TrainingState } from "../../src/training/training_state.ts";
 import { digitsDataset } from "../../src/data/digits.ts";
 import { digitClassifier } from "../../src/models/digit_classifier.ts";
 import { initParams } from "../../src/nn/declare.ts";
@@ -81,7 +82,7 @@ Deno.test("pretrainClassifier() gives the same weights when it is stopped and re
   const model = digitClassifier(tiny), dataset = await digitsDataset("train");
   const whole = await pretrainClassifier({ model, dataset }, training);
   const stop = new AbortController();
-  let held: Parameters<NonNullable<Parameters<typeof pretrainClassifier>[2]>["onStep"] & {}>[2] | undefined;
+  let held: TrainingState | undefined;
   const first = await pretrainClassifier({ model, dataset }, training, {
     signal: stop.signal,
     onStep(step, _, state) {
