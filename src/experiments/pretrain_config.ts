@@ -1,6 +1,5 @@
 import { z } from "zod";
 import {
-  count,
   dataSchema,
   emaDecaySchema,
   latentsSchema,
@@ -14,7 +13,6 @@ const inlineSchema = z.record(z.string(), z.unknown());
 
 const share = z.number().min(0).max(1);
 const range = z.number().min(0);
-const positive = z.number().positive();
 
 /** How far a random view may depart from its image, see `ViewRange`; 0 is not at all. */
 const viewsSchema = z.strictObject({
@@ -47,42 +45,25 @@ const classificationSchema = z.strictObject({
   views: viewsSchema,
 });
 
-/** Self-distillation of a Dinov2Model without labels: DINO on class tokens, iBOT on hidden patches. */
-const selfDistillationSchema = z.strictObject({
-  kind: z.literal("self_distillation"),
-  /** The two random views of an image. */
-  views: viewsSchema,
-  masking: z.strictObject({
-    /** Share of the views in which patches are hidden from the student. */
-    views: share.default(0.5),
-    /** Range of the share of patches hidden in such a view. */
-    patches: z.tuple([share, share]).default([0.1, 0.5]),
-  }).prefault({}),
-  /** The heads that student and teacher are compared through; they are not part of the result. */
-  head: z.strictObject({
-    hidden: count.default(128),
-    bottleneck: count.default(32),
-    prototypes: count.default(128),
-  }).prefault({}),
-  temperature: z.strictObject({ student: positive.default(0.1), teacher: positive.default(0.04) }).prefault(
-    {},
-  ),
-  /** Weight of the patch loss beside the class-token loss. */
-  patch_weight: range.default(1),
+/** Masked-image modelling of a Dinov2Model, without labels. */
+const maskedImageSchema = z.strictObject({
+  kind: z.literal("masked_image"),
+  /** Share of the patches that are hidden. */
+  mask_ratio: z.number().gt(0).lt(1).default(0.6),
 });
 
 /** What is learnt, and what only that needs. */
 const objectiveSchema = z.discriminatedUnion("kind", [
   diffusionSchema,
   classificationSchema,
-  selfDistillationSchema,
+  maskedImageSchema,
 ]);
 
 /** Settings of `adt pretrain`: training a model from scratch. */
 export const pretrainSchema = z.strictObject({
   /** A `config.json`, inline: which network. */
   model: inlineSchema,
-  /** A `preprocessor_config.json`, inline: pixel statistics that a self-distilled backbone expects removed. */
+  /** A `preprocessor_config.json`, inline: pixel statistics that a backbone expects removed. */
   preprocessor: inlineSchema.optional(),
   objective: objectiveSchema,
   data: dataSchema,
@@ -91,9 +72,9 @@ export const pretrainSchema = z.strictObject({
   train: z.strictObject(paceShape),
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
-}).refine(({ objective, preprocessor }) => !preprocessor || objective.kind === "self_distillation", {
+}).refine(({ objective, preprocessor }) => !preprocessor || objective.kind === "masked_image", {
   path: ["preprocessor"],
-  error: "only the objective self_distillation has one; remove it",
+  error: "only the objective masked_image has one; remove it",
 });
 
 /** Settings of `adt pretrain`, all defaults filled in. */

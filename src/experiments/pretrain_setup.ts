@@ -38,8 +38,8 @@ export function preparePretraining(config: PretrainConfig): Promise<Pretraining>
       return diffusion(config as PretrainConfigOf<"diffusion">);
     case "classification":
       return classification(config as PretrainConfigOf<"classification">);
-    case "self_distillation":
-      return selfDistillation(config as PretrainConfigOf<"self_distillation">);
+    case "masked_image":
+      return maskedImage(config as PretrainConfigOf<"masked_image">);
   }
 }
 
@@ -83,7 +83,7 @@ async function classification(config: PretrainConfigOf<"classification">): Promi
   };
 }
 
-async function selfDistillation(config: PretrainConfigOf<"self_distillation">): Promise<Pretraining> {
+async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pretraining> {
   const { objective, preprocessor = {} } = config;
   expectClass(config.model, ["Dinov2Model", "dinov2"], "model");
   const model = dinov2(config.model), size = imageSize(config), { image_size, patch_size } = model.config;
@@ -92,11 +92,12 @@ async function selfDistillation(config: PretrainConfigOf<"self_distillation">): 
     throw new UserError(`model.patch_size is ${patch_size}, which does not divide the images' side, ${size}`);
   }
   if (!model.config.use_mask_token) {
-    throw new UserError("model.use_mask_token is false; self-distillation hides patches: set it to true");
+    throw new UserError(
+      "model.use_mask_token is false; masked-image modelling hides patches: set it to true",
+    );
   }
   const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data);
-  const { views, masking, head, temperature, patch_weight: patchWeight } = objective;
-  const training = { ...common(config), views, masking, head, temperature, patchWeight };
+  const training = { ...common(config), maskRatio: objective.mask_ratio };
   return {
     train: (run) => pretrainBackbone({ model, normalise, dataset }, training, run),
     async save(folder, params) {

@@ -26,8 +26,8 @@ const discriminatorSchema = z.strictObject({
   /** Transformer blocks whose patch grids the heads judge, counted from 0. */
   blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
   /** How generated and real image are compared; `single` judges the generated image alone. */
-  score: z.enum(["cosine", "difference", "relativistic", "single"]).default("relativistic"),
-  loss: z.enum(["hinge", "softplus", "least_squares"]).default("softplus"),
+  score: z.enum(["cosine", "difference", "relativistic", "single"]).default("cosine"),
+  loss: z.enum(["hinge", "softplus", "least_squares"]).default("hinge"),
   /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
   pairing: z.enum(["image", "condition"]).default("image"),
   /** Differentiable augmentation of the discriminator's inputs. */
@@ -66,11 +66,6 @@ export const tuneSchema = z.strictObject({
   ema_decay: emaDecaySchema,
   train: z.strictObject({
     ...paceShape,
-    /** Steps between two sample grids. */
-    sample_every: count.default(50),
-    /** Low-rank adaptation of the attention projections instead of full tuning. */
-    lora: z.strictObject({ rank: count.default(16), alpha: z.number().positive().default(16) }).nullable()
-      .default(null),
   }),
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,

@@ -5,38 +5,28 @@ import type { Dinov2Config } from "../models/dinov2_config.ts";
 import type { Dinov2Inputs, Dinov2Outputs } from "../models/dinov2.ts";
 import { type Normalisation, normalise } from "../models/feature_extractor.ts";
 import type { Model } from "../models/model.ts";
-import type { Declarations, Layer } from "../nn/declare.ts";
+import { type Declarations, initParams, type Layer } from "../nn/declare.ts";
+import { linear } from "../nn/layers.ts";
 import { uniform } from "../runtime/random.ts";
 import { compile } from "../tensor/compile.ts";
 import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
-import { vjp } from "../tensor/vjp.ts";
+import { valueAndGrad } from "../tensor/vjp.ts";
 import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
-import { backboneStart } from "./backbone_start.ts";
-import { emaUpdate } from "./ema.ts";
+import { emaDecay, emaUpdate } from "./ema.ts";
 import { trainingLoop } from "./loop.ts";
 import type { TrainingRun } from "./pretrain_diffusion.ts";
-import { randomViews, type ViewRange } from "./random_views.ts";
 import { learningRate, type LearningRateSchedule } from "./schedules.ts";
-import { dinoHead, distillation, sinkhorn } from "./self_distillation.ts";
 import { initialState, type TrainingState } from "./training_state.ts";
 
 /** Settings of a backbone's self-supervised training. */
 export interface BackboneTraining {
   steps: number;
-  /** Images per update; each is seen in two views. */
   batchSize: number;
   seed: number;
   optimizer: AdamWOptions & LearningRateSchedule;
-  /** Decay of the teacher, an average of the student, at the start; it rises to 1 along a cosine. */
   emaDecay: number;
-  /** The two random views of an image. */
-  views: ViewRange;
-  /** Share of the views in which patches are hidden from the student, and the range of the share of patches hidden. */
-  masking: { views: number; patches: [number, number] };
-  head: { hidden: number; bottleneck: number; prototypes: number };
-  temperature: { student: number; teacher: number };
-  /** Weight of the patch loss (iBOT) beside the class-token loss (DINO). */
-  patchWeight: number;
+  /** Share of the patches that are hidden. */
+  maskRatio: number;
 }
 
 export interface BackboneSetup {
@@ -46,15 +36,17 @@ export interface BackboneSetup {
   dataset: Dataset;
 }
 
-/** Two views of each image, one after the other [2B,H,W,3], and which patches the student does not see [2B,h·w]. */
-type Views = { images: tf.Tensor4D; mask: tf.Tensor2D };
+/** Name of the layer that predicts pixels; it is no part of the backbone. */
+const HEAD = "pixel_head";
 
 /**
- * Trains a Dinov2Model without labels, by self-distillation: the student, which sees an image in one view and in part,
- * predicts what the teacher, its own moving average, says of the other view's class token (DINO) and of the hidden
- * patches (iBOT).
+ * Trains a Dinov2Model without labels, by masked-image modelling: hidden patches are replaced by the mask token, as in
+ * DINOv2's iBOT objective, and their pixels are predicted from the patch tokens by one linear layer (SimMIM, Xie et al.
+ * 2022). Predicting pixels instead of a teacher's codes is this project's choice: on small images it learns in minutes
+ * and cannot collapse.
  *
- * @returns the teacher's weights (without heads) and the number of updates done (fewer when the signal stopped it)
+ * @returns the averaged weights, without the predicting layer, and the number of updates done (fewer when the signal
+ * stopped it)
  */
 export async function pretrainBackbone(
   setup: BackboneSetup,
@@ -62,15 +54,14 @@ export async function pretrainBackbone(
   { resume, signal, onStep }: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
   const { model, dataset } = setup, { seed, batchSize, optimizer } = training;
-  if (!model.config.use_mask_token) throw new Error("pretrainBackbone(): the model needs use_mask_token");
-  const student = selfDistiller(setup, training), { declarations } = student;
-  const layout = layoutOf(
-    Object.fromEntries(Object.entries(declarations).map(([name, d]) => [name, d.shape])),
-  );
+  const { patch_size, hidden_size, num_channels, image_size } = model.config;
+  const declarations: Declarations = { ...model.declarations };
+  const predict = linear(declarations, HEAD, { in: hidden_size, out: patch_size ** 2 * num_channels });
+  const layout = layoutOf(Object.fromEntries(Object.entries(declarations).map(([k, d]) => [k, d.shape])));
   const loader = makeLoader(dataset, { batchSize, seed });
-  const update = compiledUpdate(student, layout, training);
-  let state = resume?.state ??
-    initialState(tf.tidy(() => flatten(backboneStart(declarations, seed), layout)));
+  const update = compiledUpdate(setup, predict, layout, training);
+  const patches = Math.floor(image_size / patch_size) ** 2;
+  let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
 
   const steps = await trainingLoop({
     from: resume?.step,
@@ -78,21 +69,16 @@ export async function pretrainBackbone(
     signal,
     onStep: (step, metrics) => onStep?.(step, metrics, state),
     async update(step) {
-      const { images, indices } = await loader.batch(step - 1);
-      const views = await drawViews(images, indices, model.config, training, step);
+      const { images } = await loader.batch(step - 1);
+      const hidden = uniform({ seed, purpose: "hidden patches", step, sample: 0 }, batchSize * patches)
+        .map((u) => u < training.maskRatio ? 1 : 0);
+      const mask = tf.tensor2d(hidden, [batchSize, patches]);
       const lr = learningRate(optimizer, step, training.steps);
-      const scalars = stepScalars(step, lr, optimizer.betas), decay = tf.scalar(teacherDecay(training, step));
-      const { next, ...measured } = update(state, views, scalars, decay);
-      const [classLoss, patchLoss] = measured.losses.dataSync() as unknown as [number, number];
-      const metrics = {
-        loss: classLoss + training.patchWeight * patchLoss,
-        class_loss: classLoss,
-        patch_loss: patchLoss,
-        target_entropy: measured.targetEntropy.dataSync()[0]!,
-        grad_norm: measured.gradNorm.dataSync()[0]!,
-        lr,
-      };
-      tf.dispose([images, views, scalars, decay, state, measured]);
+      const scalars = stepScalars(step, lr, optimizer.betas);
+      const decay = tf.scalar(emaDecay(step, training.emaDecay));
+      const { next, loss, gradNorm } = update(state, images, mask, scalars, decay);
+      const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
+      tf.dispose([images, mask, scalars, decay, state, loss, gradNorm]);
       state = next;
       return metrics;
     },
@@ -106,94 +92,31 @@ export async function pretrainBackbone(
   return { params, steps };
 }
 
-/** 1 − (1 − decay)·(1 + cos πs/S)/2. */
-function teacherDecay({ emaDecay, steps }: BackboneTraining, step: number): number {
-  return 1 - (1 - emaDecay) * 0.5 * (1 + Math.cos(Math.PI * step / steps));
-}
-
-async function drawViews(
-  images: tf.Tensor4D,
-  samples: Uint32Array,
-  { patch_size }: Dinov2Config,
-  { seed, views, masking }: BackboneTraining,
-  step: number,
-): Promise<Views> {
-  const patches = Math.floor(images.shape[1] / patch_size) * Math.floor(images.shape[2] / patch_size);
-  const drawn: tf.Tensor4D[] = [], mask = new Float32Array(2 * samples.length * patches);
-  for (const view of [0, 1]) {
-    drawn.push(await randomViews(images, samples, { seed, purpose: `view ${view}`, step }, views));
-    samples.forEach((sample, b) => {
-      const [chosen, share, ...draws] = uniform({ seed, purpose: `mask ${view}`, step, sample }, 2 + patches);
-      const [least, most] = masking.patches, hidden = least + (most - least) * share!;
-      if (chosen! >= masking.views) return;
-      draws.forEach((draw, i) => mask[(view * samples.length + b) * patches + i] = draw < hidden ? 1 : 0);
-    });
-  }
-  const joined = tf.concat(drawn, 0);
-  tf.dispose(drawn);
-  return { images: joined, mask: tf.tensor2d(mask, [2 * samples.length, patches]) };
-}
-
-/** Backbone and heads as one network: what student and teacher compute. */
-interface SelfDistiller {
-  declarations: Declarations;
-  /** Cosines with the prototypes, of class tokens [2B,K] and patches [2B,h·w,K]. */
-  forward(params: Params, images: tf.Tensor, mask?: tf.Tensor): { cls: tf.Tensor; patches: tf.Tensor };
-}
-
-function selfDistiller(
-  { model, normalise: statistics }: BackboneSetup,
-  { head }: BackboneTraining,
-): SelfDistiller {
-  const width = model.config.hidden_size, declarations: Declarations = { ...model.declarations };
-  const ofClass: Layer = dinoHead(declarations, "class_head", { in: width, ...head });
-  const ofPatches: Layer = dinoHead(declarations, "patch_head", { in: width, ...head });
-  return {
-    declarations,
-    forward(params, images, mask) {
-      const tokens =
-        model.forward(params, { pixel_values: normalise(images, statistics), mask }).last_hidden_state;
-      const [cls, patches] = tf.split(tokens, [1, tokens.shape[1]! - 1], 1) as [tf.Tensor, tf.Tensor];
-      return { cls: ofClass(params, cls.squeeze([1])), patches: ofPatches(params, patches) };
-    },
-  };
-}
-
 function compiledUpdate(
-  network: SelfDistiller,
+  { model, normalise: statistics }: BackboneSetup,
+  predict: Layer,
   layout: Layout,
-  { optimizer, temperature, patchWeight }: BackboneTraining,
+  { optimizer }: BackboneTraining,
 ) {
   return compile(
     function backboneUpdate(
       state: TrainingState,
-      { images, mask }: Views,
+      images: tf.Tensor,
+      mask: tf.Tensor,
       scalars: tf.Tensor1D,
       decay: tf.Scalar,
     ) {
-      const teacher = network.forward(unflatten(state.average, layout), images);
-      const [first, second] = tf.split(sinkhorn(teacher.cls, temperature.teacher), 2) as [
-        tf.Tensor,
-        tf.Tensor,
-      ];
-      const ofOtherView = tf.concat([second, first]);
-      const ofPatches = sinkhorn(
-        teacher.patches.reshape([-1, teacher.patches.shape[2]!]),
-        temperature.teacher,
-      )
-        .reshape(teacher.patches.shape);
-      const { value: losses, grads } = vjp(
-        (weights) => {
-          const student = network.forward(unflatten(weights, layout), images, mask);
-          const perPatch = distillation(ofPatches, student.patches, temperature.student);
-          return tf.stack([
-            distillation(ofOtherView, student.cls, temperature.student).mean(),
-            perPatch.mul(mask).sum().div(mask.sum().add(1e-6)),
-          ]);
-        },
-        [state.weights],
-        tf.tensor1d([1, patchWeight]),
-      );
+      const pixel_values = normalise(images, statistics);
+      const target = patchesOf(pixel_values, model.config.patch_size);
+      const lossOf = (weights: tf.Tensor) => {
+        const params = unflatten(weights, layout);
+        const tokens = model.forward(params, { pixel_values, mask }).last_hidden_state;
+        const [batch, count, width] = tokens.shape as [number, number, number];
+        const predicted = predict(params, tokens.slice([0, 1, 0], [batch, count - 1, width]));
+        const errors = predicted.sub(target).square().mean(2); // [B,h·w]
+        return errors.mul(mask).sum().div(mask.sum().maximum(1));
+      };
+      const { value: loss, grads } = valueAndGrad(lossOf, [state.weights]);
       const { weights, moments, gradNorm } = adamw(
         state.weights,
         state.moments,
@@ -202,8 +125,15 @@ function compiledUpdate(
         optimizer,
       );
       const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
-      const targetEntropy = first.mul(first.add(1e-9).log()).sum(-1).mean().neg();
-      return { next, losses, targetEntropy, gradNorm };
+      return { next, loss, gradNorm };
     },
   );
+}
+
+/** The pixels of each patch: [B,H,W,C] → [B,h·w,patch²·C], patches in rows. */
+function patchesOf(images: tf.Tensor, patch: number): tf.Tensor {
+  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  return images.reshape([batch, height / patch, patch, width / patch, patch, channels])
+    .transpose([0, 1, 3, 2, 4, 5])
+    .reshape([batch, height / patch * (width / patch), patch * patch * channels]);
 }

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import {
   augment,
+  type AugmentationSettings,
   augmentationTensors,
-  digitsAugmentation,
   drawAugmentation,
   noAugmentation,
 } from "../../src/adt/augmentation.ts";
@@ -17,14 +17,24 @@ const key = { seed: 3, purpose: "augmentation", step: 5 };
 const noise = (shape: number[], sample = 0) =>
   tf.tensor(normal({ seed: 1, purpose: "test", step: 0, sample }, tf.util.sizeFromShape(shape)), shape);
 
+/** All transforms on. */
+const everyTransform: AugmentationSettings = {
+  shift: 3,
+  scale: [0.9, 1.1],
+  brightness: 0.2,
+  contrast: [0.8, 1.2],
+  cutout: { size: 8, probability: 0.5 },
+  fill: -1,
+};
+
 Deno.test("drawAugmentation() draws the same for a sample in any batch, other numbers for another purpose", () => {
-  const whole = drawAugmentation(key, [4, 5, 6, 7], digitsAugmentation);
-  const part = drawAugmentation(key, [6], digitsAugmentation);
+  const whole = drawAugmentation(key, [4, 5, 6, 7], everyTransform);
+  const part = drawAugmentation(key, [6], everyTransform);
   assert.equal(Object.keys(whole).length, 8);
   for (const [name, values] of Object.entries(part)) {
     assert.equal(values[0], whole[name as keyof typeof whole]![2], name);
   }
-  const other = drawAugmentation({ ...key, purpose: "other" }, [4, 5, 6, 7], digitsAugmentation);
+  const other = drawAugmentation({ ...key, purpose: "other" }, [4, 5, 6, 7], everyTransform);
   assert.notDeepEqual(other.scale, whole.scale);
 });
 
@@ -33,7 +43,7 @@ Deno.test("drawAugmentation() keeps to the settings", () => {
   const { shiftRow, scale, brightness, contrast, cutoutSize } = drawAugmentation(
     key,
     samples,
-    digitsAugmentation,
+    everyTransform,
   );
   assert.deepEqual([...new Set(shiftRow)].sort((a, b) => a - b), [-3, -2, -1, 0, 1, 2, 3]);
   const spans = (values: Float32Array, from: number, to: number) => {
@@ -48,7 +58,7 @@ Deno.test("drawAugmentation() keeps to the settings", () => {
 });
 
 Deno.test("drawAugmentation() names a setting out of range", () => {
-  const draw = (change: object) => () => drawAugmentation(key, [0], { ...digitsAugmentation, ...change });
+  const draw = (change: object) => () => drawAugmentation(key, [0], { ...everyTransform, ...change });
   assert.throws(draw({ shift: 1.5 }), /augmentation.shift is 1.5; allowed: a whole number/);
   assert.throws(draw({ scale: [1.1, 0.9] }), /augmentation.scale is \[1.1,0.9\]/);
   assert.throws(draw({ cutout: { size: 4, probability: 2 } }), /cutout.probability is 2/);
@@ -118,7 +128,7 @@ Deno.test("augment() has the exact gradient: its inner products agree both ways"
   await noLeak(() =>
     tf.tidy(() => {
       for (const fill of [-1, "border"] as const) {
-        const drawn = augmentationTensors(drawAugmentation(key, [0, 1, 2], digitsAugmentation));
+        const drawn = augmentationTensors(drawAugmentation(key, [0, 1, 2], everyTransform));
         const x = noise([3, 14, 12, 3]), d = noise([3, 14, 12, 3], 1), v = noise([3, 14, 12, 3], 2);
         const { value, grads } = vjp((x) => augment(x, drawn, fill), [x], v);
         // augmentation is affine in the pixels: <v, f(x+d) − f(x)> = <∇, d> at any length of d

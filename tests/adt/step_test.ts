@@ -9,7 +9,7 @@ import { valueAndGrad } from "../../src/tensor/vjp.ts";
 import { adamw, stepScalars } from "../../src/training/adamw.ts";
 import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
 import { diffusionLoss } from "../../src/training/diffusion_loss.ts";
-import { emaDecay, emaUpdate } from "../../src/training/ema.ts";
+import { emaUpdate } from "../../src/training/ema.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { random, take } from "../tensor/parity.ts";
 import { type Size, tinyTuning } from "./tiny_setup.ts";
@@ -121,7 +121,7 @@ function diffusionStep(
     ]);
     const scalars = stepScalars(step, optimizer.lr, optimizer.betas);
     const { weights, moments } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
-    const average = emaUpdate(state.average, weights, tf.scalar(emaDecay(step, settings.emaDecay)));
+    const average = emaUpdate(state.average, weights, tf.scalar(settings.emaDecay));
     return { weights, moments, average };
   });
 }

@@ -35,16 +35,12 @@ Deno.test("parseConfig() fills in every default", () => {
   assert.deepEqual(config.adt.plan, { kind: "stop-input", steps: 3 });
   assert.deepEqual(config.adt.discriminator.betas, [0, 0.99]);
   assert.equal(config.optimizer.lr, 5e-5);
-  assert.equal(config.train.lora, null);
+  assert.equal(config.train.batch_size, 32);
 });
 
 Deno.test("parseConfig() keeps what is given and fills in the rest of a part", () => {
   const text = faulty("sampler: { name: euler }\ndata: { kind: folder, path: photos, resolution: 64 }");
-  const { sampler, data } = parseConfig(
-    text.replace("steps: 100", "steps: 100, lora: { rank: 4 }"),
-    "",
-    tuneSchema,
-  );
+  const { sampler, data } = parseConfig(text, "", tuneSchema);
   assert.deepEqual(sampler, { name: "euler", steps: 10, guidance_scale: 1 });
   assert.deepEqual(data, { kind: "folder", path: "photos", resolution: 64, strict: false });
 });
@@ -70,8 +66,8 @@ Deno.test("parseConfig(): an unknown key is named, with the nearest one and all 
     /data\.stict: there is no such key, did you mean "strict"\?; allowed here: kind, path, resolution, strict$/,
   );
   assert.match(
-    messageOf(faulty(["steps: 100", "steps: 100, lora: { rnk: 4 }"])),
-    /train\.lora\.rnk: there is no such key, did you mean "rank"\?/,
+    messageOf(faulty(["steps: 100", "steps: 100, batch_sise: 4"])),
+    /train\.batch_sise: there is no such key, did you mean "batch_size"\?/,
   );
 });
 
@@ -140,7 +136,7 @@ output: runs/base
   });
   assert.throws(
     () => parseConfig(text.replace("diffusion", "diffuson"), "base.yaml", pretrainSchema),
-    /objective\.kind: got "diffuson", expected "diffusion" or "classification" or "self_distillation", did you mean "diffusion"/,
+    /objective\.kind: got "diffuson", expected "diffusion" or "classification" or "masked_image", did you mean "diffusion"/,
   );
 });
 

@@ -28,7 +28,7 @@ const SELF_DISTILLATION = `
 model: { architectures: [Dinov2Model], model_type: dinov2, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2,
   image_size: 28, patch_size: 7, num_channels: 3 }
 preprocessor: { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] }
-objective: { kind: self_distillation, views: { rotation: 0.2 }, head: { hidden: 8, bottleneck: 4, prototypes: 8 } }
+objective: { kind: masked_image, mask_ratio: 0.5 }
 `;
 
 /** A tiny training with a learning rate that falls, so that its length matters. */

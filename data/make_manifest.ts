@@ -1,0 +1,23 @@
+/**
+ * Writes the bundled models' part of `data/manifest.json`: `deno run -A data/make_manifest.ts`. Run it after a model
+ * under `data/models/` has been replaced.
+ */
+import { type ManifestEntry, sha256, updateManifest } from "../src/data/manifest.ts";
+
+const models = new URL("models/", import.meta.url);
+const entries: ManifestEntry[] = [];
+for (const model of Deno.readDirSync(models)) {
+  if (!model.isDirectory) continue;
+  const folder = new URL(`${model.name}/`, models);
+  const { command } = JSON.parse(Deno.readTextFileSync(new URL("training.json", folder)));
+  for (const file of Deno.readDirSync(folder)) {
+    entries.push({
+      path: `models/${model.name}/${file.name}`,
+      source: "this project, trained on the 8,000 training digits",
+      licence: "MIT",
+      sha256: sha256(Deno.readFileSync(new URL(file.name, folder))),
+      how: `${command}, then its weights/ folder copied here`,
+    });
+  }
+}
+await updateManifest("models/", entries);
