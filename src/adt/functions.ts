@@ -98,7 +98,8 @@ export function adtFunctions(setup: AdtSetup) {
         [state.weights],
       );
       const ofDiffusion = grads[0]!.mul(settings.lambdaDiffusion);
-      const ofAdversary = adversarial?.mul(settings.lambdaAdv);
+      const ofAdversary = adversarial &&
+        capped(adversarial.mul(settings.lambdaAdv), ofDiffusion, settings.advNormCap);
       const total = ofAdversary ? ofDiffusion.add(ofAdversary) : ofDiffusion;
       const { weights, moments, gradNorm } = adamw(
         state.weights,
@@ -156,4 +157,10 @@ export function adtFunctions(setup: AdtSetup) {
     dispose: () =>
       [predict, pullback, judge, updateGenerator, updateDiscriminator].forEach((f) => f.dispose()),
   };
+}
+
+/** A gradient scaled down to `cap` times the norm of another, where it is longer; null is no cap. */
+function capped(gradient: tf.Tensor, other: tf.Tensor, cap: number | null): tf.Tensor {
+  if (cap === null) return gradient;
+  return gradient.mul(tf.minimum(1, other.norm().mul(cap).div(gradient.norm().add(1e-12))));
 }

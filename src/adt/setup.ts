@@ -25,6 +25,12 @@ export interface AdtSettings {
   lambdaAdv: number;
   /** Weight of the diffusion loss. */
   lambdaDiffusion: number;
+  /**
+   * Largest norm of the adversarial gradient, as a multiple of the diffusion loss's; null is no cap. The discriminator's
+   * learned scale grows while it trains, and with it its gradient: the cap keeps the two losses in balance (this
+   * project's choice; after the adaptive weight of Esser et al. 2021, "Taming transformers", eq. 7).
+   */
+  advNormCap: number | null;
   /** Classifier-free guidance of the roll-out; 1 is none. */
   guidanceScale: number;
   /** Of the discriminator's inputs, generated and real. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { normalBatch } from "../runtime/random.ts";
+import { requireLinear } from "../sampling/coefficients.ts";
 import { addNoise } from "../sampling/sampler.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
@@ -75,6 +76,7 @@ export interface AdtStepResult {
  *     plan: { kind: "stop-input", steps: 2 },
  *     imageToImage: true,
  *     lambdaAdv: 0.1,
+ *     advNormCap: null,
  *     lambdaDiffusion: 1,
  *     guidanceScale: 1,
  *     augmentation: digitsAugmentation,
@@ -138,6 +140,7 @@ export async function adversarialGradient(
   const { sampler, settings } = setup, { seed } = settings;
   const weights = state.generator.weights, { condition } = batch;
   const from = drawStart(sampler, settings.imageToImage, { seed, step });
+  requireLinear(sampler, from, sampler.steps.length);
   const plan = drawPlan(settings.plan, { from, to: sampler.steps.length }, { seed, step });
   const start = startStates(setup, batch, from, step);
   const { end, states } = await rollOut(functions.denoiser, { weights }, sampler, start, condition, plan, {

@@ -60,6 +60,8 @@ export const tuneSchema = z.strictObject({
     /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
+    /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
+    adv_norm_cap: z.number().positive().nullable().default(null),
     discriminator: discriminatorSchema,
   }),
   optimizer: optimizerSchema.prefault({}),

@@ -73,6 +73,7 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
       imageToImage: config.adt.image_to_image,
       lambdaAdv: config.adt.lambda_adv,
       lambdaDiffusion: config.adt.lambda_diffusion,
+      advNormCap: config.adt.adv_norm_cap,
       guidanceScale: config.sampler.guidance_scale,
       augmentation,
       optimizer,

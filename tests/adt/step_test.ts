@@ -163,6 +163,10 @@ Deno.test("adtStep() weights the two losses by lambdaAdv and lambdaDiffusion", a
   assert.equal(one.start, 0);
   assertClose([other.grad_norm_adv!], [0.25 * one.grad_norm_adv!], { relative: 1e-5 });
   assertClose([other.grad_norm_diffusion!], [3 * one.grad_norm_diffusion!], { relative: 1e-5 });
+  const above = await norms({ lambdaAdv: 1e4, advNormCap: 2 }),
+    below = await norms({ lambdaAdv: 1, advNormCap: 1e6 });
+  assertClose([above.grad_norm_adv!], [2 * above.grad_norm_diffusion!], { relative: 1e-4 });
+  assertClose([below.grad_norm_adv!], [one.grad_norm_adv!], { relative: 1e-5 });
 });
 
 for (const guidanceScale of [1, 2.5]) {

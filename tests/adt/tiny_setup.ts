@@ -68,6 +68,7 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
       plan: { kind: "stop-input", steps: 2 },
       imageToImage: true,
       lambdaAdv: 0.1,
+      advNormCap: null,
       lambdaDiffusion: 1,
       guidanceScale: 1,
       augmentation: { ...digitsAugmentation, shift: 1, cutout: { size: 2, probability: 0.5 } },
