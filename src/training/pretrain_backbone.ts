@@ -5,26 +5,14 @@ import type { Dinov2Config } from "../models/dinov2_config.ts";
 import type { Dinov2Inputs, Dinov2Outputs } from "../models/dinov2.ts";
 import { type Normalisation, normalise } from "../models/feature_extractor.ts";
 import type { Model } from "../models/model.ts";
-import { type Declarations, initParams, type Layer } from "../nn/declare.ts";
+import type { Declarations } from "../nn/declare.ts";
 import { linear } from "../nn/layers.ts";
 import { uniform } from "../runtime/random.ts";
-import { compile } from "../tensor/compile.ts";
-import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
-import { valueAndGrad } from "../tensor/vjp.ts";
-import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
-import { emaDecay, emaUpdate } from "./ema.ts";
-import { trainingLoop } from "./loop.ts";
-import type { TrainingRun } from "./pretrain_diffusion.ts";
-import { learningRate, type LearningRateSchedule } from "./schedules.ts";
-import { initialState, type TrainingState } from "./training_state.ts";
+import type { Params } from "../tensor/params.ts";
+import { minimise, type Training, type TrainingRun } from "./minimise.ts";
 
 /** Settings of a backbone's self-supervised training. */
-export interface BackboneTraining {
-  steps: number;
-  batchSize: number;
-  seed: number;
-  optimizer: AdamWOptions & LearningRateSchedule;
-  emaDecay: number;
+export interface BackboneTraining extends Training {
   /** Share of the patches that are hidden. */
   maskRatio: number;
 }
@@ -35,6 +23,9 @@ export interface BackboneSetup {
   normalise: Normalisation;
   dataset: Dataset;
 }
+
+/** Images [B,H,W,3] in [−1,1], and which patches are hidden [B,h·w]. */
+type MaskedImages = { images: tf.Tensor; mask: tf.Tensor2D };
 
 /** Name of the layer that predicts pixels; it is no part of the backbone. */
 const HEAD = "pixel_head";
@@ -49,85 +40,39 @@ const HEAD = "pixel_head";
  * stopped it)
  */
 export async function pretrainBackbone(
-  setup: BackboneSetup,
+  { model, normalise: statistics, dataset }: BackboneSetup,
   training: BackboneTraining,
-  { resume, signal, onStep }: TrainingRun = {},
+  run: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
-  const { model, dataset } = setup, { seed, batchSize, optimizer } = training;
+  const { seed, batchSize, maskRatio } = training;
   const { patch_size, hidden_size, num_channels, image_size } = model.config;
   const declarations: Declarations = { ...model.declarations };
   const predict = linear(declarations, HEAD, { in: hidden_size, out: patch_size ** 2 * num_channels });
-  const layout = layoutOf(Object.fromEntries(Object.entries(declarations).map(([k, d]) => [k, d.shape])));
   const loader = makeLoader(dataset, { batchSize, seed });
-  const update = compiledUpdate(setup, predict, layout, training);
   const patches = Math.floor(image_size / patch_size) ** 2;
-  let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
-
-  const steps = await trainingLoop({
-    from: resume?.step,
-    steps: training.steps,
-    signal,
-    onStep: (step, metrics) => onStep?.(step, metrics, state),
-    async update(step) {
+  const objective = {
+    declarations,
+    async batch(step: number): Promise<MaskedImages> {
       const { images } = await loader.batch(step - 1);
-      const hidden = uniform({ seed, purpose: "hidden patches", step, sample: 0 }, batchSize * patches)
-        .map((u) => u < training.maskRatio ? 1 : 0);
-      const mask = tf.tensor2d(hidden, [batchSize, patches]);
-      const lr = learningRate(optimizer, step, training.steps);
-      const scalars = stepScalars(step, lr, optimizer.betas);
-      const decay = tf.scalar(emaDecay(step, training.emaDecay));
-      const { next, loss, gradNorm } = update(state, images, mask, scalars, decay);
-      const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
-      tf.dispose([images, mask, scalars, decay, state, loss, gradNorm]);
-      state = next;
-      return metrics;
+      const draws = uniform({ seed, purpose: "hidden patches", step, sample: 0 }, batchSize * patches);
+      return { images, mask: tf.tensor2d(draws.map((u) => u < maskRatio ? 1 : 0), [batchSize, patches]) };
     },
-  });
-  update.dispose();
-  const params = tf.tidy(() => {
-    const all = unflatten(state.average, layout);
-    return Object.fromEntries(Object.keys(model.declarations).map((name) => [name, all[name]!]));
-  });
-  tf.dispose(state);
-  return { params, steps };
-}
-
-function compiledUpdate(
-  { model, normalise: statistics }: BackboneSetup,
-  predict: Layer,
-  layout: Layout,
-  { optimizer }: BackboneTraining,
-) {
-  return compile(
-    function backboneUpdate(
-      state: TrainingState,
-      images: tf.Tensor,
-      mask: tf.Tensor,
-      scalars: tf.Tensor1D,
-      decay: tf.Scalar,
-    ) {
+    loss(params: Params, { images, mask }: MaskedImages) {
       const pixel_values = normalise(images, statistics);
-      const target = patchesOf(pixel_values, model.config.patch_size);
-      const lossOf = (weights: tf.Tensor) => {
-        const params = unflatten(weights, layout);
-        const tokens = model.forward(params, { pixel_values, mask }).last_hidden_state;
-        const [batch, count, width] = tokens.shape as [number, number, number];
-        const predicted = predict(params, tokens.slice([0, 1, 0], [batch, count - 1, width]));
-        const errors = predicted.sub(target).square().mean(2); // [B,h·w]
-        return errors.mul(mask).sum().div(mask.sum().maximum(1));
-      };
-      const { value: loss, grads } = valueAndGrad(lossOf, [state.weights]);
-      const { weights, moments, gradNorm } = adamw(
-        state.weights,
-        state.moments,
-        grads[0]!,
-        scalars,
-        optimizer,
-      );
-      const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
-      return { next, loss, gradNorm };
+      const tokens = model.forward(params, { pixel_values, mask }).last_hidden_state;
+      const [batch, count, width] = tokens.shape as [number, number, number];
+      const predicted = predict(params, tokens.slice([0, 1, 0], [batch, count - 1, width]));
+      const errors = predicted.sub(patchesOf(pixel_values, patch_size)).square().mean(2); // [B,h·w]
+      return errors.mul(mask).sum().div(mask.sum().maximum(1));
     },
-  );
+  };
+  const { params, steps } = await minimise(objective, training, run);
+  for (const name of Object.keys(params)) {
+    if (name in model.declarations) continue;
+    params[name]!.dispose();
+    delete params[name];
+  }
+  return { params, steps };
 }
 
 /** The pixels of each patch: [B,H,W,C] → [B,h·w,patch²·C], patches in rows. */

@@ -1,0 +1,94 @@
+import * as tf from "@tensorflow/tfjs";
+import { type Declarations, initParams } from "../nn/declare.ts";
+import { compile } from "../tensor/compile.ts";
+import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
+import { valueAndGrad } from "../tensor/vjp.ts";
+import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
+import { emaDecay, emaUpdate } from "./ema.ts";
+import { type StepMetrics, trainingLoop } from "./loop.ts";
+import { learningRate, type LearningRateSchedule } from "./schedules.ts";
+import { initialState, type TrainingState } from "./training_state.ts";
+
+/** Settings of every training from scratch. */
+export interface Training {
+  steps: number;
+  batchSize: number;
+  /** Fixes start weights, order of the data and all other draws. */
+  seed: number;
+  optimizer: AdamWOptions & LearningRateSchedule;
+  /** Limit of the decay of the averaged weights; see `emaDecay`. */
+  emaDecay: number;
+}
+
+/** How a training is watched, stopped and resumed. */
+export interface TrainingRun {
+  /** Where to go on: the state after `step` updates; it becomes the training's own. */
+  resume?: { state: TrainingState; step: number };
+  signal?: AbortSignal;
+  /** Called after each update; the state is the training's and changes with the next one. */
+  onStep?(step: number, metrics: StepMetrics, state: TrainingState): void | Promise<void>;
+}
+
+/** What is minimised. */
+export interface Objective<B extends tf.TensorContainer> {
+  declarations: Declarations;
+  /** The data of update number `step` (1, 2, …); the training disposes it. */
+  batch(step: number): Promise<B>;
+  /** Scalar loss; compiled, so a pure function of tensors. */
+  loss(params: Params, batch: B): tf.Tensor;
+}
+
+/**
+ * Minimises a loss over a network's weights from their start values, with AdamW, clipping and EMA.
+ *
+ * @returns the averaged weights and the number of updates done (fewer than asked when the signal stopped it)
+ */
+export async function minimise<B extends tf.TensorContainer>(
+  objective: Objective<B>,
+  training: Training,
+  { resume, signal, onStep }: TrainingRun = {},
+): Promise<{ params: Params; steps: number }> {
+  const { declarations } = objective, { seed, optimizer } = training;
+  const layout = layoutOf(
+    Object.fromEntries(Object.entries(declarations).map(([name, d]) => [name, d.shape])),
+  );
+  const update = compiledUpdate(objective, layout, optimizer);
+  let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
+  const steps = await trainingLoop({
+    from: resume?.step,
+    steps: training.steps,
+    signal,
+    onStep: (step, metrics) => onStep?.(step, metrics, state),
+    async update(step) {
+      const batch = await objective.batch(step);
+      const lr = learningRate(optimizer, step, training.steps);
+      const scalars = stepScalars(step, lr, optimizer.betas);
+      const decay = tf.scalar(emaDecay(step, training.emaDecay));
+      const { next, loss, gradNorm } = update(state, batch, scalars, decay);
+      const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
+      tf.dispose([batch, scalars, decay, state, loss, gradNorm]);
+      state = next;
+      return metrics;
+    },
+  });
+  update.dispose();
+  const params = tf.tidy(() => unflatten(state.average, layout));
+  tf.dispose(state);
+  return { params, steps };
+}
+
+function compiledUpdate<B extends tf.TensorContainer>(
+  { loss: lossOf }: Objective<B>,
+  layout: Layout,
+  optimizer: AdamWOptions,
+) {
+  return compile(function update(state: TrainingState, batch: B, scalars: tf.Tensor1D, decay: tf.Scalar) {
+    const { value: loss, grads } = valueAndGrad(
+      (weights) => lossOf(unflatten(weights, layout), batch),
+      [state.weights],
+    );
+    const { weights, moments, gradNorm } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
+    const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
+    return { next, loss, gradNorm };
+  });
+}
