@@ -7,7 +7,7 @@ import { type Loader, makeLoader } from "../data/loader.ts";
 import { spaceToDepth } from "../models/autoencoder.ts";
 import { loadDinov2Features, loadUNet2DCondition } from "../models/load.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
-import { initParams } from "../nn/declare.ts";
+import { initParams, shapesOf } from "../nn/declare.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
@@ -122,10 +122,4 @@ export function partners(labels: ArrayLike<number>): Int32Array {
     }
     return i;
   });
-}
-
-function shapesOf(
-  declarations: Record<string, { shape: readonly number[] }>,
-): Record<string, readonly number[]> {
-  return Object.fromEntries(Object.entries(declarations).map(([name, { shape }]) => [name, shape]));
 }

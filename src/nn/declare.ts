@@ -65,3 +65,8 @@ function startValues(name: string, shape: readonly number[], init: Init, seed: n
     (2 * u - 1) * init.bound
   );
 }
+
+/** The shapes of all declared weights, e.g. for `layoutOf`. */
+export function shapesOf(d: Declarations): Record<string, readonly number[]> {
+  return Object.fromEntries(Object.entries(d).map(([name, { shape }]) => [name, shape]));
+}

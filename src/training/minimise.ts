@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Declarations, initParams } from "../nn/declare.ts";
+import { type Declarations, initParams, shapesOf } from "../nn/declare.ts";
 import { compile } from "../tensor/compile.ts";
 import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
 import { valueAndGrad } from "../tensor/vjp.ts";
@@ -49,9 +49,7 @@ export async function minimise<B extends tf.TensorContainer>(
   { resume, signal, onStep }: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
   const { declarations } = objective, { seed, optimizer } = training;
-  const layout = layoutOf(
-    Object.fromEntries(Object.entries(declarations).map(([name, d]) => [name, d.shape])),
-  );
+  const layout = layoutOf(shapesOf(declarations));
   const update = compiledUpdate(objective, layout, optimizer);
   let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
   const steps = await trainingLoop({
