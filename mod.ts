@@ -87,7 +87,7 @@ export { sample, type SampleOptions, type StepEvent } from "./src/sampling/sampl
 
 // Adversarial diffusion tuning
 export { type BackwardPlan, drawPlan, type PlanSettings } from "./src/adt/backward_plan.ts";
-export { drawStart, type RollOut, rollOut } from "./src/adt/roll_out.ts";
+export { drawStarts, type RollOut, rollOut } from "./src/adt/roll_out.ts";
 export { type Pullback, trajectoryGradient } from "./src/adt/trajectory_gradient.ts";
 export {
   type DiscriminatorConfig,

@@ -36,13 +36,13 @@ export interface BackwardPlan {
  *
  * @param settings with K as `steps`
  * @param path the roll-out's first step and the one past its last, on the sampler's grid
- * @param key seed, and number of the training step: the same ones draw the same plan
+ * @param key seed, number of the training step, and group of the batch (0 if left out): the same ones draw the same plan
  * @throws RangeError for K below 1
  */
 export function drawPlan(
   settings: PlanSettings,
   path: { from: number; to: number },
-  key: { seed: number; step: number },
+  { seed, step, group = 0 }: { seed: number; step: number; group?: number },
 ): BackwardPlan {
   const { from, to } = path;
   const all = Array.from({ length: to - from }, (_, i) => from + i);
@@ -55,7 +55,7 @@ export function drawPlan(
     }
     const count = Math.min(settings.steps, all.length);
     if (settings.kind === "truncated") return all.slice(all.length - count);
-    const [offset] = uniform({ ...key, purpose: "backward plan", sample: 0 }, 1);
+    const [offset] = uniform({ seed, step, purpose: "backward plan", sample: group }, 1);
     return Array.from({ length: count }, (_, k) => from + Math.floor((k + offset!) * all.length / count));
   }
 }

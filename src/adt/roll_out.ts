@@ -61,18 +61,30 @@ export async function rollOut(
 }
 
 /**
- * The step of the sampler's grid at which a training roll-out starts: uniform over all of them with image-to-image
- * starts (they smooth how hard the discriminator's task is), else 0, pure noise.
+ * The steps of the sampler's grid at which the roll-outs of a batch's groups start: each uniform over all of them with
+ * image-to-image starts (they smooth how hard the discriminator's task is), else 0, pure noise. The groups share the grid
+ * out among them, group g of G drawing from the g-th of G equal parts, so that one training step sees early and late
+ * starts alike: the gradient of a start at pure noise is many times that of a late one, and a single start a step would
+ * make the gradient jump.
  *
- * @param key seed, and number of the training step: the same ones draw the same start
- * @returns 0 … n−1 for a sampler of n steps
+ * ```ts
+ * import { ddim } from "../sampling/ddim.ts";
+ * import { drawStarts } from "./roll_out.ts";
+ * console.log(drawStarts(ddim({}, 10), true, 2, { seed: 0, step: 1 })); // one of 0 … 4, one of 5 … 9
+ * ```
+ *
+ * @param key seed, and number of the training step: the same ones draw the same starts
+ * @returns for each group one of 0 … n−1 for a sampler of n steps, ascending
  */
-export function drawStart(
+export function drawStarts(
   sampler: Sampler,
   imageToImage: boolean,
+  groups: number,
   key: { seed: number; step: number },
-): number {
-  if (!imageToImage) return 0;
-  const [u] = uniform({ ...key, purpose: "image-to-image start", sample: 0 }, 1);
-  return Math.floor(u! * sampler.steps.length);
+): number[] {
+  return Array.from({ length: groups }, (_, group) => {
+    if (!imageToImage) return 0;
+    const [u] = uniform({ ...key, purpose: "image-to-image start", sample: group }, 1);
+    return Math.floor((group + u!) / groups * sampler.steps.length);
+  });
 }

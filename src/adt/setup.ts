@@ -21,6 +21,8 @@ export interface AdtSettings {
   plan: PlanSettings;
   /** Whether roll-outs start at a noised real image at a random step, instead of always at pure noise. */
   imageToImage: boolean;
+  /** Parts of a batch, of equal size, that each roll out from a start of their own. */
+  startGroups: number;
   /** Weight of the adversarial loss; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
   lambdaAdv: number;
   /** Weight of the diffusion loss. */

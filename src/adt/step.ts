@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { normalBatch } from "../runtime/random.ts";
 import { requireLinear } from "../sampling/coefficients.ts";
+import type { Condition } from "../sampling/denoiser.ts";
 import { addNoise } from "../sampling/sampler.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
@@ -9,7 +10,7 @@ import { learningRate } from "../training/schedules.ts";
 import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
 import { type BackwardPlan, drawPlan } from "./backward_plan.ts";
 import type { AdtFunctions } from "./functions.ts";
-import { drawStart, rollOut } from "./roll_out.ts";
+import { drawStarts, type RollOut, rollOut } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
 import { trajectoryGradient } from "./trajectory_gradient.ts";
 
@@ -18,8 +19,8 @@ export interface AdtStepResult {
   /** The new state; the old one is disposed. */
   state: AdtState;
   metrics: StepMetrics;
-  /** null when `lambdaAdv` is 0. */
-  plan: BackwardPlan | null;
+  /** Of each group of the batch; none when `lambdaAdv` is 0. */
+  plans: BackwardPlan[];
 }
 
 /**
@@ -33,7 +34,7 @@ export interface AdtStepResult {
  * The metrics: `loss_adv` (the generator's), `loss_diffusion`, `loss_discriminator`; `grad_norm` of the whole gradient
  * before clipping, `grad_norm_adv` and `grad_norm_diffusion` of its two parts with their λ, `grad_norm_discriminator`;
  * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did; `start`,
- * the roll-out's first step; `lr`.
+ * the mean of the roll-outs' first steps; `lr`.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -75,6 +76,7 @@ export interface AdtStepResult {
  *     seed: 0,
  *     plan: { kind: "stop-input", steps: 2 },
  *     imageToImage: true,
+ *     startGroups: 2,
  *     lambdaAdv: 0.1,
  *     advNormCap: null,
  *     lambdaDiffusion: 1,
@@ -90,8 +92,8 @@ export interface AdtStepResult {
  *   discriminator: { weights: flatten(heads, headLayout), moments: zeroMoments(headLayout.length) },
  * };
  * const images = tf.randomUniform([2, 8, 8, 3], -1, 1), batch = { images, condition: {}, reference: images };
- * const { state, plan, metrics } = await adtStep(setup, adtFunctions(setup), start, batch, 1);
- * console.log(state.generator.weights.arraySync(), plan?.trained, metrics.loss_adv);
+ * const { state, plans, metrics } = await adtStep(setup, adtFunctions(setup), start, batch, 1);
+ * console.log(state.generator.weights.arraySync(), plans[0]!.trained, metrics.loss_adv);
  * ```
  *
  * @param functions of the same setup, from `adtFunctions`
@@ -109,7 +111,7 @@ export async function adtStep(
   const { settings } = setup;
   if (settings.lambdaAdv === 0) {
     const { generator, metrics } = await updateGenerator(setup, functions, state, null, batch, step);
-    return { state: { ...state, generator }, metrics, plan: null };
+    return { state: { ...state, generator }, metrics, plans: [] };
   }
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
   const updated = await updateGenerator(setup, functions, state, judged.gradient, batch, step);
@@ -119,15 +121,16 @@ export async function adtStep(
   return {
     state: { generator: updated.generator, discriminator: discriminated.discriminator },
     metrics: { ...judged.metrics, ...updated.metrics, ...discriminated.metrics },
-    plan: judged.plan,
+    plans: judged.plans,
   };
 }
 
 /**
- * The adversarial half of a step: rolls out, judges the end and carries the gradient back to the weights.
+ * The adversarial half of a step: rolls out, judges the end and carries the gradient back to the weights. Each group of
+ * the batch runs its own path; the discriminator judges them together.
  *
  * @returns the gradient of the adversarial loss [P], without its λ; the images at the end [B,H,W,3], to train the
- * discriminator on; the plan that was drawn; metrics. The caller disposes gradient and images.
+ * discriminator on; the plans that were drawn; metrics. The caller disposes gradient and images.
  */
 export async function adversarialGradient(
   setup: AdtSetup,
@@ -136,43 +139,79 @@ export async function adversarialGradient(
   batch: AdtBatch,
   step: number,
   signal?: AbortSignal,
-): Promise<{ gradient: tf.Tensor; images: tf.Tensor; plan: BackwardPlan; metrics: StepMetrics }> {
-  const { sampler, settings } = setup, { seed } = settings;
-  const weights = state.generator.weights, { condition } = batch;
-  const from = drawStart(sampler, settings.imageToImage, { seed, step });
-  requireLinear(sampler, from, sampler.steps.length);
-  const plan = drawPlan(settings.plan, { from, to: sampler.steps.length }, { seed, step });
-  const start = startStates(setup, batch, from, step);
-  const { end, states } = await rollOut(functions.denoiser, { weights }, sampler, start, condition, plan, {
-    signal,
-  }).finally(() => start.dispose());
-  const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
-  const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
-  const gradient = trajectoryGradient(
-    sampler,
-    plan,
-    states,
-    judged.gradient,
-    (x, timestep, cotangent, throughInput) =>
-      functions.pullback(weights, x, tf.fill([x.shape[0]!], timestep), condition, cotangent, throughInput),
-  );
-  tf.dispose([end, augmentations, judged.gradient, ...states.values()]);
-  const metrics = { ...await numbers({ loss_adv: judged.loss, score_generated: judged.score }), start: from };
-  return { gradient, images: judged.images, plan, metrics };
+): Promise<{ gradient: tf.Tensor; images: tf.Tensor; plans: BackwardPlan[]; metrics: StepMetrics }> {
+  const { sampler, settings } = setup, { seed, startGroups } = settings;
+  const weights = state.generator.weights, to = sampler.steps.length;
+  const starts = drawStarts(sampler, settings.imageToImage, startGroups, { seed, step });
+  requireLinear(sampler, Math.min(...starts), to);
+  const plans = starts.map((from, group) => drawPlan(settings.plan, { from, to }, { seed, step, group }));
+  const groups = startGroupsOf(setup, batch, starts, step), rollOuts: RollOut[] = [];
+  try {
+    for (const [g, { start, condition }] of groups.entries()) {
+      const denoiser = functions.denoiser;
+      rollOuts.push(await rollOut(denoiser, { weights }, sampler, start, condition, plans[g]!, { signal }));
+    }
+    const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
+    const end = tf.concat(rollOuts.map((rollOut) => rollOut.end));
+    const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
+    const endGradients = tf.split(judged.gradient, startGroups);
+    const gradients = groups.map(({ condition }, g) =>
+      trajectoryGradient(
+        sampler,
+        plans[g]!,
+        rollOuts[g]!.states,
+        endGradients[g]!,
+        (x, timestep, cotangent, throughInput) =>
+          functions.pullback(
+            weights,
+            x,
+            tf.fill([x.shape[0]!], timestep),
+            condition,
+            cotangent,
+            throughInput,
+          ),
+      )
+    );
+    const gradient = tf.addN(gradients);
+    tf.dispose([end, augmentations, judged.gradient, endGradients, gradients]);
+    const scores = await numbers({ loss_adv: judged.loss, score_generated: judged.score });
+    const start = starts.reduce((sum, from) => sum + from, 0) / startGroups;
+    return { gradient, images: judged.images, plans, metrics: { ...scores, start } };
+  } finally {
+    tf.dispose(groups);
+    for (const { end, states } of rollOuts) tf.dispose([end, ...states.values()]);
+  }
 }
 
-/** x_{t_s} = α·x0 + σ·ε on the sampler's grid; pure noise at its first step without image-to-image starts. */
-function startStates(
+/**
+ * The batch in equal groups, each with its start states on the sampler's grid: x_{t_s} = α·x0 + σ·ε, or pure noise at the
+ * grid's first step without image-to-image starts.
+ */
+function startGroupsOf(
   { sampler, autoencoder, settings }: AdtSetup,
-  batch: AdtBatch,
-  from: number,
+  { images, condition }: AdtBatch,
+  starts: number[],
   step: number,
-): tf.Tensor {
+): { start: tf.Tensor; condition: Condition }[] {
+  if (images.shape[0]! % starts.length !== 0) {
+    throw new RangeError(
+      `a batch of ${images.shape[0]} images does not split into ${starts.length} equal groups`,
+    );
+  }
   return tf.tidy(() => {
-    const x0 = autoencoder.encode(batch.images), [count, ...shape] = x0.shape as [number, ...number[]];
+    const x0 = autoencoder.encode(images), [count, ...shape] = x0.shape as [number, ...number[]];
     const key = { seed: settings.seed, purpose: "roll-out noise", step };
     const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
-    return settings.imageToImage ? addNoise(sampler, from, x0, noise) : noise.mul(sampler.initNoiseSigma);
+    const x0s = tf.split(x0, starts.length), noises = tf.split(noise, starts.length);
+    const conditions = Object.entries(condition).map(([name, x]) =>
+      [name, tf.split(x, starts.length)] as const
+    );
+    return starts.map((from, g) => ({
+      start: settings.imageToImage
+        ? addNoise(sampler, from, x0s[g]!, noises[g]!)
+        : noises[g]!.mul(sampler.initNoiseSigma),
+      condition: Object.fromEntries(conditions.map(([name, parts]) => [name, parts[g]!])),
+    }));
   });
 }
 

@@ -61,7 +61,7 @@ async function train(
 ): Promise<number> {
   const { setup, loader, dataset } = tuning, { steps } = config.train;
   const functions = adtFunctions(setup);
-  let plan: unknown;
+  let plans: unknown;
   try {
     await using recorder = await recordRun(run, config, { label, signal });
     const done = await trainingLoop({
@@ -76,13 +76,13 @@ async function train(
         );
         const result = await adtStep(setup, functions, state, batch, step);
         tf.dispose([batch.images, batch.condition, batch.reference]);
-        state = result.state, plan = result.plan;
+        state = result.state, plans = result.plans;
         return result.metrics;
       },
       async onStep(step, metrics) {
         await onStep?.(step, metrics);
         await recorder.record(step, {
-          metrics: { ...metrics, plan },
+          metrics: { ...metrics, plans },
           note: `loss ${metrics.loss_diffusion!.toFixed(4)}`,
           tensors: () => adtTensors(state),
         });

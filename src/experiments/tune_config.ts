@@ -57,6 +57,8 @@ export const tuneSchema = z.strictObject({
     plan: planSchema,
     /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
     image_to_image: z.boolean().default(true),
+    /** Equal parts of a batch that each roll out from a start of their own; spread over the sampler's steps. */
+    start_groups: count.default(4),
     /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
@@ -71,6 +73,9 @@ export const tuneSchema = z.strictObject({
   }),
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
+}).refine(({ adt, train }) => train.batch_size % adt.start_groups === 0, {
+  path: ["adt", "start_groups"],
+  error: "must divide train.batch_size: the groups of a batch are of equal size",
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
   path: ["adt", "lambda_adv"],
   error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",

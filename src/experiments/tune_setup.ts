@@ -71,6 +71,7 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
       seed: config.train.seed,
       plan: config.adt.plan,
       imageToImage: config.adt.image_to_image,
+      startGroups: config.adt.start_groups,
       lambdaAdv: config.adt.lambda_adv,
       lambdaDiffusion: config.adt.lambda_diffusion,
       advNormCap: config.adt.adv_norm_cap,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { drawPlan, type PlanSettings } from "../../src/adt/backward_plan.ts";
-import { drawStart } from "../../src/adt/roll_out.ts";
+import { drawStarts } from "../../src/adt/roll_out.ts";
 import { ddim } from "../../src/sampling/ddim.ts";
 
 const SETTINGS: PlanSettings[] = [{ kind: "full" }, { kind: "truncated", steps: 3 }, {
@@ -86,11 +86,20 @@ Deno.test("drawPlan() refuses to train no step", () => {
   }
 });
 
-Deno.test("drawStart() is 0 without image-to-image starts, else every step of the grid equally often", () => {
-  const sampler = ddim({}, 5), counts = [0, 0, 0, 0, 0];
-  for (let step = 0; step < 1000; step++) {
-    assert.equal(drawStart(sampler, false, { seed: 1, step }), 0);
-    counts[drawStart(sampler, true, { seed: 1, step })]!++;
-  }
-  assert.ok(counts.every((count) => Math.abs(count - 200) < 5 * Math.sqrt(1000 * 0.2 * 0.8)), `${counts}`);
+Deno.test("drawStarts() are 0 without image-to-image starts", () => {
+  assert.deepEqual(drawStarts(ddim({}, 5), false, 3, { seed: 1, step: 7 }), [0, 0, 0]);
 });
+
+for (const groups of [1, 2, 4]) {
+  Deno.test(`drawStarts(): ${groups} groups share the grid out and draw all its steps equally often`, () => {
+    const sampler = ddim({}, 10), counts = new Array(10).fill(0);
+    for (let step = 0; step < 1000; step++) {
+      for (const [group, start] of drawStarts(sampler, true, groups, { seed: 1, step }).entries()) {
+        assert.ok(start >= Math.floor(group / groups * 10) && start < (group + 1) / groups * 10);
+        counts[start]++;
+      }
+    }
+    const expected = 100 * groups;
+    assert.ok(counts.every((count) => Math.abs(count - expected) < 5 * Math.sqrt(expected)), `${counts}`);
+  });
+}

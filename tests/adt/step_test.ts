@@ -82,7 +82,7 @@ Deno.test("adtStep() changes network, average, discriminator and moments, and re
     const before = await read(tuning.start());
     const { state, records } = await steps(tuning, functions, 3), after = await read(state);
     for (const [i, values] of after.entries()) assert.notDeepEqual(values, before[i]);
-    for (const [i, { metrics, plan }] of records.entries()) {
+    for (const [i, { metrics, plans }] of records.entries()) {
       assert.deepEqual(Object.keys(metrics).sort(), [
         "grad_norm",
         "grad_norm_adv",
@@ -99,8 +99,13 @@ Deno.test("adtStep() changes network, average, discriminator and moments, and re
       ]);
       assert.ok(Object.values(metrics).every(Number.isFinite), JSON.stringify(metrics));
       const { settings, sampler } = tuning.setup;
-      const path = { from: metrics.start!, to: sampler.steps.length };
-      assert.deepEqual(plan, drawPlan(settings.plan, path, { seed: settings.seed, step: i + 1 }));
+      const { plan, seed } = settings, to = sampler.steps.length;
+      const starts = plans.map(({ from }) => from);
+      assert.deepEqual(
+        plans,
+        starts.map((from, group) => drawPlan(plan, { from, to }, { seed, step: i + 1, group })),
+      );
+      assert.equal(metrics.start, (starts[0]! + starts[1]!) / 2);
     }
   }));
 
@@ -137,7 +142,7 @@ Deno.test("adtStep() with lambdaAdv 0 runs no roll-out and is plain diffusion tr
       updateDiscriminator: refuse,
     } as unknown as AdtFunctions;
     const { state, records } = await steps(tuning, only, 3);
-    assert.ok(records.every(({ plan }) => plan === null));
+    assert.ok(records.every(({ plans }) => plans.length === 0));
     assert.ok(records.every(({ metrics }) => metrics.grad_norm_adv === 0 && !("loss_adv" in metrics)));
     const expected = tuning.start();
     for (let step = 1; step <= 3; step++) {
@@ -169,10 +174,15 @@ Deno.test("adtStep() weights the two losses by lambdaAdv and lambdaDiffusion", a
   assertClose([below.grad_norm_adv!], [one.grad_norm_adv!], { relative: 1e-5 });
 });
 
-for (const guidanceScale of [1, 2.5]) {
-  const changes = { plan: { kind: "full" }, imageToImage: false, guidanceScale } as const;
-  Deno.test(`adversarialGradient() is the derivative of the adversarial loss, at guidance ${guidanceScale}`, () =>
-    withTuning(changes, async ({ setup, batch, start }, functions) => {
+for (
+  const [name, settings] of Object.entries({
+    "from pure noise": { imageToImage: false, startGroups: 1 },
+    "under guidance": { imageToImage: false, startGroups: 1, guidanceScale: 2.5 },
+    "of groups with starts of their own": { imageToImage: true, startGroups: 2 },
+  })
+) {
+  Deno.test(`adversarialGradient() is the derivative of the adversarial loss, ${name}`, () =>
+    withTuning({ ...settings, plan: { kind: "full" } }, async ({ setup, batch, start }, functions) => {
       const state = start(), { weights } = state.generator;
       const judge = async (weights: tf.Tensor1D) => {
         const { gradient, images, metrics } = await adversarialGradient(
@@ -214,6 +224,16 @@ Deno.test("adtStep() under guidance needs the null condition, and says so", () =
     tf.dispose(state);
     functions.dispose();
     tuning.dispose();
+  }));
+
+Deno.test("adversarialGradient() of a batch that does not split into its groups says so", () =>
+  withTuning({ startGroups: 3 }, async ({ setup, batch, start }, functions) => {
+    const state = start();
+    await assert.rejects(
+      adversarialGradient(setup, functions, state, batch, 1),
+      /a batch of 2 images does not split into 3 equal groups/,
+    );
+    tf.dispose(state);
   }));
 
 Deno.test("adtStep(): images that are not finite change no weight and show in the numbers", () =>

@@ -67,6 +67,7 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
       seed: 1,
       plan: { kind: "stop-input", steps: 2 },
       imageToImage: true,
+      startGroups: 2,
       lambdaAdv: 0.1,
       advNormCap: null,
       lambdaDiffusion: 1,
