@@ -30,6 +30,8 @@ export {
 
 // Differentiation, compilation, flat weights
 export { compile, type Compiled, type CompileOptions } from "./src/tensor/compile.ts";
+export { type CompileEvent, onCompile } from "./src/tensor/compile_events.ts";
+export { freshNormal, freshUniform } from "./src/tensor/fresh_random.ts";
 export { type GradientOptions, valueAndGrad, type ValueAndGrads, vjp } from "./src/tensor/vjp.ts";
 export { checkpointed } from "./src/tensor/checkpoint_gradient.ts";
 export { flatten, type Layout, layoutOf, type Params, unflatten } from "./src/tensor/params.ts";
@@ -42,13 +44,60 @@ export { conv2d, groupNorm, layerNorm, linear } from "./src/nn/layers.ts";
 // Models and their checkpoints
 export type { Model } from "./src/models/model.ts";
 export {
+  type UNet2DCondition,
   unet2DCondition,
   type UNet2DConditionConfig,
   type UNetInputs,
+  type UNetTextTimeInputs,
 } from "./src/models/unet2d_condition.ts";
+export {
+  type AutoencoderKL,
+  autoencoderKL,
+  type AutoencoderKLConfig,
+  type Posterior,
+  samplePosterior,
+  scaleLatents,
+  unscaleLatents,
+} from "./src/models/autoencoder_kl.ts";
+export { latentAutoencoder, type LatentOptions } from "./src/models/autoencoder_kl_latents.ts";
+export { tiledDecode } from "./src/models/autoencoder_kl_tiles.ts";
+export { loadAutoencoderKL } from "./src/models/load_autoencoder_kl.ts";
 export { unetDenoiser } from "./src/models/unet_denoiser.ts";
 export { type Autoencoder, spaceToDepth } from "./src/models/autoencoder.ts";
-export { dinov2, type Dinov2Inputs, type Dinov2Outputs } from "./src/models/dinov2.ts";
+export {
+  type Dinov2,
+  dinov2,
+  type Dinov2Inputs,
+  type Dinov2Outputs,
+  dinov2WithRegisters,
+} from "./src/models/dinov2.ts";
+export {
+  sd3StartParams,
+  type SD3Transformer,
+  sd3Transformer2D,
+  type SD3TransformerConfig,
+  type SD3TransformerInputs,
+} from "./src/models/sd3_transformer.ts";
+export { sd3Denoiser } from "./src/models/sd3_transformer_denoiser.ts";
+export {
+  type InputSpec,
+  type LoadedModel,
+  loadModel,
+  type ModelInputs,
+  type ModelOutputs,
+} from "./src/models/load_model.ts";
+export {
+  clipText,
+  type ClipTextInputs,
+  type ClipTextOutputs,
+  type ClipTextProjectionOutputs,
+  clipTextWithProjection,
+} from "./src/models/clip_text.ts";
+export { clipVisionWithProjection } from "./src/models/clip_vision.ts";
+export { t5Encoder } from "./src/models/t5_encoder.ts";
+export { loadTokenizer } from "./src/text/load_tokenizer.ts";
+export { checkTokenizer, type TokenBatch, type Tokenizer, tokenTensors } from "./src/text/tokenizer.ts";
+export { fromNCHW, toNCHW } from "./src/models/image_layout.ts";
 export {
   dinov2Features,
   type FeatureExtractor,
@@ -71,12 +120,22 @@ export type { Condition, Denoiser, PredictionType } from "./src/sampling/denoise
 export { alphaSigma, type NoiseSchedule, noiseSchedule } from "./src/sampling/noise_schedule.ts";
 export { diffuse, predictionTarget } from "./src/sampling/prediction.ts";
 export { ddim } from "./src/sampling/ddim.ts";
+export { ddpm } from "./src/sampling/ddpm.ts";
+export { dpmSolver } from "./src/sampling/dpm_solver.ts";
 export { euler } from "./src/sampling/euler.ts";
-export { loadSampler, samplerFromConfig } from "./src/sampling/from_config.ts";
+export { eulerAncestral } from "./src/sampling/euler_ancestral.ts";
+export { dynamicShift, flowMatchEuler } from "./src/sampling/flow_match_euler.ts";
+export { heun } from "./src/sampling/heun.ts";
+export { pndm } from "./src/sampling/pndm.ts";
+export { loadSampler, samplerFromConfig, type SamplerOptions } from "./src/sampling/from_config.ts";
+export { stepNoise } from "./src/sampling/step_noise.ts";
 export {
   addNoise,
   advance,
+  type Call,
   estimateX0,
+  type NoiseLevel,
+  type PastTerm,
   type Sampler,
   type SamplerStep,
   stepLinear,
@@ -167,3 +226,17 @@ export { generate, generatedImages, type Generator } from "./src/experiments/gen
 export { loadGenerator } from "./src/experiments/load_generator.ts";
 export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
 export { type ReportData, writeReport } from "./src/experiments/report.ts";
+
+export {
+  type Lora,
+  type LoraAdapter,
+  loraAdapter,
+  type LoraOptions,
+  type LoraTarget,
+  mergeLora,
+} from "./src/lora/adapter.ts";
+export { ATTENTION_TARGETS, FEED_FORWARD_TARGETS, type LoraTargets } from "./src/lora/targets.ts";
+export { LORA_FILE_NAME, type Loras, writeLora, type WriteLoraOptions } from "./src/lora/write.ts";
+export { readLora } from "./src/lora/read.ts";
+export type { LoraComponent } from "./src/lora/components.ts";
+export type { LoraNetworks } from "./src/lora/file_entries.ts";

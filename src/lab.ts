@@ -36,7 +36,7 @@ async function call(program: string, args: string[]): Promise<void> {
   throw new UserError(`${[program, ...args].join(" ")} failed:\n${words}`);
 }
 
-async function findPython(): Promise<string> {
+async function findPythonWithVenv(): Promise<string> {
   for (const name of windows ? ["python", "py"] : ["python3", "python"]) {
     try {
       const check = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"];
@@ -88,7 +88,7 @@ export async function prepareLab(options: LabOptions = {}): Promise<Lab> {
   const requirements = `${root}/notebooks/requirements.txt`;
   const wanted = await Deno.readTextFile(requirements);
   if (await readIfThere(stamp) !== wanted) {
-    const found = await findPython();
+    const found = await findPythonWithVenv();
     log("notebooks, 1 of 2: making the Python environment .venv …");
     await call(found, ["-m", "venv", "--clear", environment]);
     log("notebooks, 2 of 2: installing JupyterLab into it (about a minute, once) …");

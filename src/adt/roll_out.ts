@@ -74,7 +74,7 @@ export async function rollOut(
  * ```
  *
  * @param key seed, and number of the training step: the same ones draw the same starts
- * @returns for each group one of 0 … n−1 for a sampler of n steps, ascending
+ * @returns for each group one of `sampler.starts`, ascending
  */
 export function drawStarts(
   sampler: Sampler,
@@ -85,6 +85,6 @@ export function drawStarts(
   return Array.from({ length: groups }, (_, group) => {
     if (!imageToImage) return 0;
     const [u] = uniform({ ...key, purpose: "image-to-image start", sample: group }, 1);
-    return Math.floor((group + u!) / groups * sampler.steps.length);
+    return sampler.starts[Math.floor((group + u!) / groups * sampler.starts.length)]!;
   });
 }

@@ -13,7 +13,7 @@ import type { Adversary } from "./discriminator_gradients.ts";
 
 /** Numbers that define an adversarial diffusion tuning. */
 export interface AdtSettings {
-  /** Length of the training, for the learning rate schedules. */
+  /** Length of the training with the discriminator's head start, for the learning rate schedules. */
   steps: number;
   /** Fixes all random numbers. */
   seed: number;
@@ -23,6 +23,11 @@ export interface AdtSettings {
   imageToImage: boolean;
   /** Parts of a batch, of equal size, that each roll out from a start of their own. */
   startGroups: number;
+  /**
+   * First steps that train the discriminator alone: its heads start at random, and the network would follow their first,
+   * meaningless gradients (this project's choice).
+   */
+  discriminatorHeadStart: number;
   /** Weight of the adversarial loss; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
   lambdaAdv: number;
   /** Weight of the diffusion loss. */

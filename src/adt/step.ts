@@ -1,8 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { normalBatch } from "../runtime/random.ts";
 import { requireLinear } from "../sampling/coefficients.ts";
-import type { Condition } from "../sampling/denoiser.ts";
-import { addNoise } from "../sampling/sampler.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
 import type { StepMetrics } from "../training/loop.ts";
@@ -10,8 +7,9 @@ import { learningRate } from "../training/schedules.ts";
 import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
 import { type BackwardPlan, drawPlan } from "./backward_plan.ts";
 import type { AdtFunctions } from "./functions.ts";
-import { drawStarts, type RollOut, rollOut } from "./roll_out.ts";
+import { drawStarts } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
+import { disposeGroup, rollOutGroups } from "./start_groups.ts";
 import { trajectoryGradient } from "./trajectory_gradient.ts";
 
 /** What one step did. */
@@ -19,14 +17,15 @@ export interface AdtStepResult {
   /** The new state; the old one is disposed. */
   state: AdtState;
   metrics: StepMetrics;
-  /** Of each group of the batch; none when `lambdaAdv` is 0. */
+  /** Of each group of the batch; they train no step in the discriminator's head start; none when `lambdaAdv` is 0. */
   plans: BackwardPlan[];
 }
 
 /**
  * One step of adversarial diffusion tuning, number `step` (1, 2, …): start the inference path at noised real images, run
  * it without a tape, judge its end, bring the adversarial gradient back by one network call for each trained step, add
- * the diffusion loss, update the network, then the discriminator on the same images.
+ * the diffusion loss, update the network, then the discriminator on the same images. The first
+ * `discriminatorHeadStart` steps update the discriminator alone.
  *
  * All randomness is keyed by the settings' seed and `step`. The batch stays the caller's; the state is used up, unless
  * the signal stopped the step. Numbers that are not finite change no weight; they show in the metrics.
@@ -77,6 +76,7 @@ export interface AdtStepResult {
  *     plan: { kind: "stop-input", steps: 2 },
  *     imageToImage: true,
  *     startGroups: 2,
+ *     discriminatorHeadStart: 0,
  *     lambdaAdv: 0.1,
  *     advNormCap: null,
  *     lambdaDiffusion: 1,
@@ -109,6 +109,9 @@ export async function adtStep(
   signal?: AbortSignal,
 ): Promise<AdtStepResult> {
   const { settings } = setup;
+  if (settings.lambdaAdv > 0 && step <= settings.discriminatorHeadStart) {
+    return headStartStep(setup, functions, state, batch, step, signal);
+  }
   if (settings.lambdaAdv === 0) {
     const { generator, metrics } = await updateGenerator(setup, functions, state, null, batch, step);
     return { state: { ...state, generator }, metrics, plans: [] };
@@ -141,79 +144,56 @@ export async function adversarialGradient(
   signal?: AbortSignal,
 ): Promise<{ gradient: tf.Tensor; images: tf.Tensor; plans: BackwardPlan[]; metrics: StepMetrics }> {
   const { sampler, settings } = setup, { seed, startGroups } = settings;
-  const weights = state.generator.weights, to = sampler.steps.length;
-  const starts = drawStarts(sampler, settings.imageToImage, startGroups, { seed, step });
-  requireLinear(sampler, Math.min(...starts), to);
-  const plans = starts.map((from, group) => drawPlan(settings.plan, { from, to }, { seed, step, group }));
-  const groups = startGroupsOf(setup, batch, starts, step), rollOuts: RollOut[] = [];
-  try {
-    for (const [g, { start, condition }] of groups.entries()) {
-      const denoiser = functions.denoiser;
-      rollOuts.push(await rollOut(denoiser, { weights }, sampler, start, condition, plans[g]!, { signal }));
-    }
-    const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
-    const end = tf.concat(rollOuts.map((rollOut) => rollOut.end));
-    const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
-    const endGradients = tf.split(judged.gradient, startGroups);
-    const gradients = groups.map(({ condition }, g) =>
-      trajectoryGradient(
-        sampler,
-        plans[g]!,
-        rollOuts[g]!.states,
-        endGradients[g]!,
-        (x, timestep, cotangent, throughInput) =>
-          functions.pullback(
-            weights,
-            x,
-            tf.fill([x.shape[0]!], timestep),
-            condition,
-            cotangent,
-            throughInput,
-          ),
-      )
-    );
-    const gradient = tf.addN(gradients);
-    tf.dispose([end, augmentations, judged.gradient, endGradients, gradients]);
-    const scores = await numbers({ loss_adv: judged.loss, score_generated: judged.score });
-    const start = starts.reduce((sum, from) => sum + from, 0) / startGroups;
-    return { gradient, images: judged.images, plans, metrics: { ...scores, start } };
-  } finally {
-    tf.dispose(groups);
-    for (const { end, states } of rollOuts) tf.dispose([end, ...states.values()]);
-  }
+  const { weights } = state.generator, to = sampler.steps.length;
+  const plans = startsOf(setup, step).map((from, group) =>
+    drawPlan(settings.plan, { from, to }, { seed, step, group })
+  );
+  requireLinear(sampler, Math.min(...plans.map(({ from }) => from)), to);
+  const groups = await rollOutGroups(setup, functions, weights, batch, plans, step, signal);
+  const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
+  const end = tf.concat(groups.map(({ end }) => end));
+  const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
+  const endGradients = tf.split(judged.gradient, startGroups);
+  const gradients = groups.map(({ condition, states }, g) =>
+    trajectoryGradient(
+      sampler,
+      plans[g]!,
+      states,
+      endGradients[g]!,
+      (x, timestep, cotangent, throughInput) =>
+        functions.pullback(weights, x, tf.fill([x.shape[0]!], timestep), condition, cotangent, throughInput),
+    )
+  );
+  const gradient = tf.addN(gradients);
+  groups.forEach(disposeGroup);
+  tf.dispose([end, augmentations, judged.gradient, endGradients, gradients]);
+  const scores = await numbers({ loss_adv: judged.loss, score_generated: judged.score });
+  return { gradient, images: judged.images, plans, metrics: { ...scores, start: meanStart(plans) } };
 }
 
-/**
- * The batch in equal groups, each with its start states on the sampler's grid: x_{t_s} = α·x0 + σ·ε, or pure noise at the
- * grid's first step without image-to-image starts.
- */
-function startGroupsOf(
-  { sampler, autoencoder, settings }: AdtSetup,
-  { images, condition }: AdtBatch,
-  starts: number[],
+/** A step of the discriminator's head start: it learns to judge, and the network stays as it is. */
+async function headStartStep(
+  setup: AdtSetup,
+  functions: AdtFunctions,
+  state: AdtState,
+  batch: AdtBatch,
   step: number,
-): { start: tf.Tensor; condition: Condition }[] {
-  if (images.shape[0]! % starts.length !== 0) {
-    throw new RangeError(
-      `a batch of ${images.shape[0]} images does not split into ${starts.length} equal groups`,
-    );
-  }
-  return tf.tidy(() => {
-    const x0 = autoencoder.encode(images), [count, ...shape] = x0.shape as [number, ...number[]];
-    const key = { seed: settings.seed, purpose: "roll-out noise", step };
-    const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
-    const x0s = tf.split(x0, starts.length), noises = tf.split(noise, starts.length);
-    const conditions = Object.entries(condition).map(([name, x]) =>
-      [name, tf.split(x, starts.length)] as const
-    );
-    return starts.map((from, g) => ({
-      start: settings.imageToImage
-        ? addNoise(sampler, from, x0s[g]!, noises[g]!)
-        : noises[g]!.mul(sampler.initNoiseSigma),
-      condition: Object.fromEntries(conditions.map(([name, parts]) => [name, parts[g]!])),
-    }));
-  });
+  signal?: AbortSignal,
+): Promise<AdtStepResult> {
+  const { kind } = setup.settings.plan, to = setup.sampler.steps.length;
+  const plans = startsOf(setup, step).map((from): BackwardPlan => ({ kind, from, to, trained: [] }));
+  const groups = await rollOutGroups(setup, functions, state.generator.weights, batch, plans, step, signal);
+  const images = tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end))));
+  const { discriminator, metrics } = await updateDiscriminator(setup, functions, state, images, batch, step);
+  groups.forEach(disposeGroup);
+  images.dispose();
+  return { state: { ...state, discriminator }, metrics: { ...metrics, start: meanStart(plans) }, plans };
 }
+
+const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: AdtSetup, step: number) =>
+  drawStarts(sampler, imageToImage, startGroups, { seed, step });
+
+const meanStart = (plans: BackwardPlan[]) => plans.reduce((sum, { from }) => sum + from, 0) / plans.length;
 
 async function updateGenerator(
   setup: AdtSetup,
@@ -227,9 +207,9 @@ async function updateGenerator(
   const diffusion = tf.tidy(() =>
     drawDiffusionBatch(autoencoder.encode(batch.images), batch.condition, schedule, { seed, step })
   );
-  const lr = learningRate(optimizer, step, settings.steps);
-  const scalars = stepScalars(step, lr, optimizer.betas),
-    decay = tf.scalar(settings.emaDecay);
+  const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
+  const lr = learningRate(optimizer, update, settings.steps - before);
+  const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
   const { next, loss, norms } = functions.updateGenerator(
     state.generator,
     adversarial,
@@ -253,21 +233,16 @@ async function updateDiscriminator(
   functions: AdtFunctions,
   state: AdtState,
   generated: tf.Tensor,
-  { images: positive, reference, ...batch }: AdtBatch,
+  batch: AdtBatch,
   step: number,
 ) {
   const { discriminatorOptimizer: optimizer, steps } = setup.settings;
   const scalars = stepScalars(step, learningRate(optimizer, step, steps), optimizer.betas);
-  const augmentations = augmentationsOf(
-    setup,
-    { images: positive, reference, ...batch },
-    ["generated", "real", "positive"],
-    step,
-    "discriminator",
-  );
+  const kinds = ["generated", "real", "positive"] as const;
+  const augmentations = augmentationsOf(setup, batch, kinds, step, "discriminator");
   const { next, loss, scoreReal, scoreFake, gradNorm } = functions.updateDiscriminator(
     state.discriminator,
-    { generated, reference, positive },
+    { generated, reference: batch.reference, positive: batch.images },
     augmentations,
     scalars,
   );
@@ -285,7 +260,7 @@ async function updateDiscriminator(
 function augmentationsOf<K extends string>(
   { settings }: AdtSetup,
   { images }: AdtBatch,
-  kinds: K[],
+  kinds: readonly K[],
   step: number,
   side: string,
 ) {

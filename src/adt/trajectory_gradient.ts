@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { requireLinear } from "../sampling/coefficients.ts";
-import type { Sampler } from "../sampling/sampler.ts";
+import { type Sampler, termsOf } from "../sampling/sampler.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
 
 /**
@@ -16,17 +16,17 @@ export type Pullback = (
 
 /**
  * Gradient of a loss on a roll-out's end with respect to the weights, by one vector-Jacobian product for each trained
- * step: activation memory is that of one network call, whatever the number of steps and of trained steps.
+ * call: activation memory is that of one network call, whatever the number of calls and of trained ones.
  *
- * A sampler step is linear in state and output, x_{i+1} = a_i·x_i + b_i·m_i (+ b_{i,1}·m_{i−1} for multistep samplers), so
- * the adjoint λ of the state runs backwards by scalars: λ_i = a_i·λ_{i+1}, and the cotangent of output m_i is
- * b_i·λ_{i+1} + b_{i+1,1}·λ_{i+2}. With inputs stopped (`stop-input`) that is c_i·g, exactly; otherwise λ_i also takes the
- * network's own ∂m_i/∂x_i.
+ * A sampler is one linear recurrence of states and outputs (`SamplerStep`), so its adjoint runs it backwards, transposed:
+ * with λ_{i+1} the gradient at x_{i+1}, step i adds coefficient·λ_{i+1} to the gradient at every state and output that
+ * x_{i+1} is made of. After step i, the cotangent of m_i is complete. With inputs stopped (`stop-input`) it is c_i·g,
+ * exactly; otherwise λ_i also takes what comes through the network's own ∂m_i/∂x_i.
  *
- * @param states the states x_i of the trained steps, as `rollOut` keeps them
+ * @param states the states x_i of the trained calls, as `rollOut` keeps them
  * @param endGradient g = ∂L/∂x_end
  * @returns ∂L/∂weights [P]
- * @throws UserError when the sampler clips in or after a trained step: such a step is not linear
+ * @throws UserError when the sampler clips in or after a trained call: such a step is not linear
  */
 export function trajectoryGradient(
   sampler: Sampler,
@@ -37,31 +37,49 @@ export function trajectoryGradient(
 ): tf.Tensor {
   if (plan.trained.length === 0) throw new RangeError("trajectoryGradient(): the plan trains no step");
   requireLinear(sampler, plan.from, plan.to);
+  const path = sampler.path(plan.from), first = plan.trained[0]!;
   const throughInput = plan.kind !== "stop-input", trained = new Set(plan.trained);
-  let total: tf.Tensor | null = null;
-  let next = endGradient.clone(), afterNext: tf.Tensor | null = null; // λ_{i+1}, λ_{i+2}
-  for (let i = plan.to - 1; i >= plan.trained[0]!; i--) {
-    const step = sampler.steps[i]!, x = states.get(i);
-    const carried = plan.to - 1 === i ? 0 : sampler.steps[i + 1]!.previous ?? 0;
-    const adjoint: tf.Tensor = tf.tidy(() => {
-      let here = next.mul(step.a);
-      if (!trained.has(i)) return here;
-      if (!x) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
-      const cotangent = afterNext && carried
-        ? next.mul(step.b).add(afterNext.mul(carried))
-        : next.mul(step.b);
+  const ofStates = new Sums(), ofOutputs = new Sums(), ofWeights = new Sums();
+  ofStates.add(plan.to, endGradient, 1);
+  for (let i = plan.to - 1; i >= first; i--) {
+    const step = path[i - plan.from]!, adjoint = ofStates.take(i + 1);
+    for (const { back, x, m } of adjoint ? termsOf(step) : []) {
+      if (i - back >= first) ofStates.add(i - back, adjoint!, x);
+      if (trained.has(i - back)) ofOutputs.add(i - back, adjoint!, m);
+    }
+    adjoint?.dispose();
+    if (!trained.has(i)) continue;
+    const x = states.get(i);
+    if (!x) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
+    const cotangent = ofOutputs.take(i) ?? tf.zerosLike(endGradient);
+    const [weights, input] = tf.tidy(() => {
       const { weights, input } = pullback(x.mul(step.inputScale), step.timestep, cotangent, throughInput);
-      const sum: tf.Tensor = tf.keep(total ? total.add(weights) : weights.clone());
-      total?.dispose();
-      total = sum;
-      if (input) here = here.add(input.mul(step.inputScale));
-      return here;
+      return input ? [weights, input] : [weights];
     });
-    afterNext?.dispose();
-    afterNext = next;
-    next = adjoint;
+    ofWeights.add(0, weights!, 1);
+    if (input) ofStates.add(i, input, step.inputScale);
+    tf.dispose([cotangent, weights!]);
+    input?.dispose();
   }
-  next.dispose();
-  afterNext?.dispose();
-  return total!;
+  ofStates.take(first)?.dispose();
+  return ofWeights.take(0)!;
+}
+
+/** Running sums of tensors, by index. */
+class Sums {
+  #sums = new Map<number, tf.Tensor>();
+
+  add(index: number, x: tf.Tensor, weight: number): void {
+    if (weight === 0) return;
+    const sum = this.#sums.get(index);
+    this.#sums.set(index, tf.tidy(() => sum ? tf.add(sum, tf.mul(x, weight)) : tf.mul(x, weight)));
+    sum?.dispose();
+  }
+
+  /** The sum, if there is any, which leaves the set and is the caller's to dispose. */
+  take(index: number): tf.Tensor | undefined {
+    const sum = this.#sums.get(index);
+    this.#sums.delete(index);
+    return sum;
+  }
 }

@@ -7,6 +7,7 @@ import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 import { backendOption, type GlobalOptions } from "./options.ts";
+import { addParity } from "./parity.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addSample } from "./sample.ts";
 import { addTune } from "./tune.ts";
@@ -49,6 +50,7 @@ function commands(context: CommandContext): Command {
   addSample(program);
   addEvaluate(program);
   addPretrain(program, context);
+  addParity(program, context);
   addDoctor(program, context);
   return program.addHelpText(
     "after",

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { SAMPLER_NAMES, type SamplerName } from "../experiments/sampler_names.ts";
 import type { Backend } from "../runtime/engine.ts";
 
 /** Options of the whole program; every command has them too. */
@@ -44,7 +45,7 @@ export function samplingOptions(): Option[] {
   return [
     new Option("--model <folder>", "folder of the UNet, in diffusers' layout").makeOptionMandatory(),
     new Option("--scheduler <path>", "scheduler_config.json or its folder (default: the model's folder)"),
-    new Option("--sampler <name>", "how to sample").choices(["ddim", "euler"]).default("ddim"),
+    new Option("--sampler <name>", "how to sample").choices(SAMPLER_NAMES).default("ddim"),
     new Option("--steps <number>", "sampling steps").argParser(wholeNumber(1)).default(10),
     new Option("--guidance-scale <number>", "classifier-free guidance; 1 is none").argParser(notNegative)
       .default(1),
@@ -56,7 +57,7 @@ export function samplingOptions(): Option[] {
 export interface SamplingOptions extends GlobalOptions {
   model: string;
   scheduler?: string;
-  sampler: "ddim" | "euler";
+  sampler: SamplerName;
   steps: number;
   guidanceScale: number;
   seed: number;

@@ -5,6 +5,7 @@ import { normalBatch } from "../runtime/random.ts";
 import type { Denoiser } from "../sampling/denoiser.ts";
 import { sample, type StepEvent } from "../sampling/sample.ts";
 import type { Sampler } from "../sampling/sampler.ts";
+import { stepNoise } from "../sampling/step_noise.ts";
 import { compile } from "../tensor/compile.ts";
 import type { Params } from "../tensor/params.ts";
 import { classTokens } from "../training/class_tokens.ts";
@@ -58,6 +59,7 @@ export async function generate(
     const end = await sample(denoiser, params, sampler, noise, condition, {
       guidanceScale,
       nullCondition,
+      noise: stepNoise({ seed, purpose: "sampler noise", step: 0 }, numbers, shape),
       signal,
       onStep,
     });

@@ -5,6 +5,7 @@ import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
 import { compiledGenerator, type Generator } from "./generate.ts";
+import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
 
 export interface GeneratorSource {
   /** Folder of the UNet, in diffusers' layout. */
@@ -13,10 +14,6 @@ export interface GeneratorSource {
   scheduler?: string;
   sampler: { name: SamplerName; steps: number; guidance_scale: number };
 }
-
-/** Samplers by their short names, and the diffusers class that each one is. */
-export const SAMPLER_CLASSES = { ddim: "DDIMScheduler", euler: "EulerDiscreteScheduler" } as const;
-export type SamplerName = keyof typeof SAMPLER_CLASSES;
 
 /** Loads a class-conditional model on space-to-depth latents, ready to sample. */
 export async function loadGenerator(

@@ -83,7 +83,7 @@ async function train(
         await onStep?.(step, metrics);
         await recorder.record(step, {
           metrics: { ...metrics, plans },
-          note: `loss ${metrics.loss_diffusion!.toFixed(4)}`,
+          note: noteOf(metrics),
           tensors: () => adtTensors(state),
         });
       },
@@ -97,12 +97,21 @@ async function train(
   }
 }
 
+const noteOf = ({ loss_diffusion, loss_discriminator }: StepMetrics) =>
+  loss_diffusion === undefined
+    ? `discriminator's head start, its loss ${loss_discriminator!.toFixed(3)}`
+    : `loss ${loss_diffusion.toFixed(4)}`;
+
 async function saveResult(
   folder: string,
   { setup, unetConfig, schedulerConfig }: Tuning,
   state: AdtState,
 ): Promise<void> {
-  await writeJson(join(folder, "scheduler_config.json"), schedulerConfig);
+  // JSON has no infinity; where diffusers writes one, it is the default of a key left out
+  const writable = Object.entries(schedulerConfig).filter(([, value]) =>
+    Math.abs(Number(value)) !== Infinity
+  );
+  await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
   const params = tf.tidy(() => unflatten(state.generator.average, setup.layout));
   await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
   tf.dispose(params);

@@ -8,6 +8,7 @@ import {
   paceShape,
   path,
 } from "./config_parts.ts";
+import { SAMPLER_NAMES } from "./sampler_names.ts";
 
 /** Through which network calls of a roll-out the gradient flows. */
 const planSchema = z.discriminatedUnion("kind", [
@@ -32,6 +33,8 @@ const discriminatorSchema = z.strictObject({
   pairing: z.enum(["image", "condition"]).default("image"),
   /** Differentiable augmentation of the discriminator's inputs. */
   augment: z.boolean().default(true),
+  /** First of the training's steps that train the discriminator alone. */
+  head_start: z.int().min(0).default(0),
   lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
   betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
 });
@@ -48,7 +51,7 @@ export const tuneSchema = z.strictObject({
   data: dataSchema,
   /** The inference path that tuning runs. */
   sampler: z.strictObject({
-    name: z.enum(["ddim", "euler"]).default("ddim"),
+    name: z.enum(SAMPLER_NAMES).default("ddim"),
     steps: count.max(1000).default(10),
     /** Classifier-free guidance; 1 is none. */
     guidance_scale: z.number().min(0).default(1),
@@ -57,8 +60,11 @@ export const tuneSchema = z.strictObject({
     plan: planSchema,
     /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
     image_to_image: z.boolean().default(true),
-    /** Equal parts of a batch that each roll out from a start of their own; spread over the sampler's steps. */
-    start_groups: count.default(4),
+    /**
+     * Equal parts of a batch that each roll out from a start of their own, spread over the sampler's steps. Left out: 4, or
+     * 2 or 1 where the batch size asks for it.
+     */
+    start_groups: count.optional(),
     /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
@@ -73,7 +79,7 @@ export const tuneSchema = z.strictObject({
   }),
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
-}).refine(({ adt, train }) => train.batch_size % adt.start_groups === 0, {
+}).refine(({ adt, train }) => train.batch_size % (adt.start_groups ?? 1) === 0, {
   path: ["adt", "start_groups"],
   error: "must divide train.batch_size: the groups of a batch are of equal size",
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {

@@ -17,9 +17,9 @@ import { classTokens } from "../training/class_tokens.ts";
 import { initialState } from "../training/training_state.ts";
 import type { Config } from "../weights/config.ts";
 import { checkClassTokens, requireClasses } from "./class_conditional.ts";
-import { SAMPLER_CLASSES } from "./load_generator.ts";
 import { openDataset } from "./open_dataset.ts";
 import { optimizerOptions } from "./optimizer_options.ts";
+import { SAMPLER_CLASSES } from "./sampler_names.ts";
 import type { TuneConfig } from "./tune_config.ts";
 
 /** A tuning that is ready to run. */
@@ -71,7 +71,8 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
       seed: config.train.seed,
       plan: config.adt.plan,
       imageToImage: config.adt.image_to_image,
-      startGroups: config.adt.start_groups,
+      startGroups: config.adt.start_groups ?? [4, 2, 1].find((n) => config.train.batch_size % n === 0)!,
+      discriminatorHeadStart: discriminator.head_start,
       lambdaAdv: config.adt.lambda_adv,
       lambdaDiffusion: config.adt.lambda_diffusion,
       advNormCap: config.adt.adv_norm_cap,

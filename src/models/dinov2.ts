@@ -4,7 +4,7 @@ import { conv2d, layerNorm, linear } from "../nn/layers.ts";
 import { gelu, silu } from "../tensor/activations.ts";
 import { attention } from "../tensor/attention.ts";
 import type { Params } from "../tensor/params.ts";
-import { type Dinov2Config, parseDinov2Config } from "./dinov2_config.ts";
+import { type Dinov2Config, type Dinov2Type, parseDinov2Config } from "./dinov2_config.ts";
 import { interpolatePositions } from "./dinov2_positions.ts";
 import type { Model } from "./model.ts";
 
@@ -15,10 +15,13 @@ export interface Dinov2Inputs {
   mask?: tf.Tensor;
 }
 
+/** A network that is a Dinov2Model or a Dinov2WithRegistersModel. */
+export type Dinov2 = Model<Dinov2Config, Dinov2Inputs, Dinov2Outputs>;
+
 export interface Dinov2Outputs {
-  /** After the final layer norm: [CLS] and the patches in rows, [B,1+h·w,C]. */
+  /** After the final layer norm: [CLS], the r registers (if any) and the patches in rows, [B,1+r+h·w,C]. */
   last_hidden_state: tf.Tensor;
-  /** The embeddings and the output of every block, [B,1+h·w,C] each, not normalised. */
+  /** The embeddings and the output of every block, [B,1+r+h·w,C] each, not normalised. */
   hidden_states: tf.Tensor[];
 }
 
@@ -33,8 +36,27 @@ export interface Dinov2Outputs {
  * console.log(model.declarations["embeddings.position_embeddings"]!.shape); // [1, 50, 64]
  * ```
  */
-export function dinov2(config: Record<string, unknown>): Model<Dinov2Config, Dinov2Inputs, Dinov2Outputs> {
-  const c = parseDinov2Config(config), d: Declarations = {};
+export function dinov2(config: Record<string, unknown>): Dinov2 {
+  return build(config, "dinov2");
+}
+
+/**
+ * transformers' Dinov2WithRegistersModel (Darcet et al. 2024, "Vision transformers need registers") from its
+ * `config.json`: as `dinov2`, with register tokens behind [CLS], and with antialiasing where it interpolates positions.
+ *
+ * ```ts
+ * import { dinov2WithRegisters } from "./dinov2.ts";
+ * const sizes = { hidden_size: 64, num_hidden_layers: 4, num_attention_heads: 4, image_size: 28, patch_size: 4 };
+ * const model = dinov2WithRegisters({ ...sizes, num_register_tokens: 4 });
+ * console.log(model.declarations["embeddings.register_tokens"]!.shape); // [1, 4, 64]
+ * ```
+ */
+export function dinov2WithRegisters(config: Record<string, unknown>): Dinov2 {
+  return build(config, "dinov2_with_registers");
+}
+
+function build(config: Record<string, unknown>, type: Dinov2Type): Dinov2 {
+  const c = parseDinov2Config(config, type), d: Declarations = {};
   const embed = embeddings(d, c);
   const blocks = Array.from({ length: c.num_hidden_layers }, (_, i) => block(d, c, `encoder.layer.${i}`));
   const norm = layerNorm(d, "layernorm", { channels: c.hidden_size, eps: c.layer_norm_eps });
@@ -49,7 +71,7 @@ export function dinov2(config: Record<string, unknown>): Model<Dinov2Config, Din
   };
 }
 
-/** Patch projection, [CLS] and positions: images → tokens [B,1+h·w,C]. */
+/** Patch projection, [CLS], positions and registers: images → tokens [B,1+r+h·w,C]. */
 function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: Dinov2Inputs) => tf.Tensor {
   const side = Math.floor(c.image_size / c.patch_size), width = c.hidden_size;
   const start = { kind: "uniform", bound: c.initializer_range * Math.sqrt(3) } as const;
@@ -65,6 +87,8 @@ function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: 
     padding: 0,
   });
   const table = declare(d, "embeddings.position_embeddings", [1, 1 + side * side, width], start);
+  const count = c.num_register_tokens;
+  const registers = count > 0 ? declare(d, "embeddings.register_tokens", [1, count, width], start) : null;
   return (params, { pixel_values, mask }) => {
     const [batch, height, imageWidth] = pixel_values.shape as [number, number, number, number];
     const grid = project(params, pixel_values);
@@ -79,7 +103,15 @@ function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: 
     const tokens = tf.concat([tf.tile(cls(params), [batch, 1, 1]), patches], 1);
     const native = height === imageWidth && patches.shape[1] === side * side;
     const size: [number, number] = [grid.shape[1]!, grid.shape[2]!];
-    return tokens.add(native ? table(params) : interpolatePositions(table(params), side, size));
+    const positions = native
+      ? table(params)
+      : interpolatePositions(table(params), side, size, registers !== null);
+    if (!registers) return tokens.add(positions);
+    const [first, rest] = tf.split(tokens.add(positions), [1, size[0] * size[1]], 1) as [
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    return tf.concat([first, tf.tile(registers(params), [batch, 1, 1]), rest], 1);
   };
 }
 

@@ -1,6 +1,9 @@
 import { UserError } from "../runtime/errors.ts";
 
-/** What the network reads from a Dinov2Model's `config.json`. */
+/** transformers' `model_type` of the two networks: the second has register tokens. */
+export type Dinov2Type = "dinov2" | "dinov2_with_registers";
+
+/** What the network reads from a Dinov2Model's or a Dinov2WithRegistersModel's `config.json`. */
 export interface Dinov2Config {
   hidden_size: number;
   num_hidden_layers: number;
@@ -19,6 +22,8 @@ export interface Dinov2Config {
   /** SwiGLU instead of the two-layer MLP (the giant model has it). */
   use_swiglu_ffn: boolean;
   use_mask_token: boolean;
+  /** Register tokens between [CLS] and the patches; 0 in a Dinov2Model. */
+  num_register_tokens: number;
   /** Whether feature maps of blocks pass through the final layer norm, as in transformers' Dinov2Backbone. */
   apply_layernorm: boolean;
   /** Spread of the start values of class token and position table. */
@@ -29,8 +34,8 @@ export interface Dinov2Config {
  * Checks a `config.json` (transformers' layout, its defaults) and keeps what the network needs. All that is
  * unsupported is one `UserError` that names each key.
  */
-export function parseDinov2Config(raw: Record<string, unknown>): Dinov2Config {
-  const problems: string[] = [];
+export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type = "dinov2"): Dinov2Config {
+  const problems: string[] = [], registers = type === "dinov2_with_registers";
   const complain = (key: string, expected: string) =>
     problems.push(`${key}: expected ${expected}, got ${JSON.stringify(raw[key])}`);
   const integer = (key: string, fallback: number): number => {
@@ -49,7 +54,7 @@ export function parseDinov2Config(raw: Record<string, unknown>): Dinov2Config {
     if (typeof value !== "boolean") complain(key, "true or false");
     return value as boolean;
   };
-  if (raw.model_type !== undefined && raw.model_type !== "dinov2") complain("model_type", `"dinov2"`);
+  if (raw.model_type !== undefined && raw.model_type !== type) complain("model_type", `"${type}"`);
   if ((raw.hidden_act ?? "gelu") !== "gelu") complain("hidden_act", `"gelu"`);
   const config: Dinov2Config = {
     hidden_size: integer("hidden_size", 768),
@@ -63,7 +68,9 @@ export function parseDinov2Config(raw: Record<string, unknown>): Dinov2Config {
     qkv_bias: flag("qkv_bias", true),
     layerscale_value: number("layerscale_value", 1),
     use_swiglu_ffn: flag("use_swiglu_ffn", false),
-    use_mask_token: flag("use_mask_token", true),
+    // the config of the network with registers has no such key: the token is always there
+    use_mask_token: registers || flag("use_mask_token", true),
+    num_register_tokens: registers ? integer("num_register_tokens", 4) : 0,
     apply_layernorm: flag("apply_layernorm", true),
     initializer_range: number("initializer_range", 0.02),
   };
@@ -73,6 +80,7 @@ export function parseDinov2Config(raw: Record<string, unknown>): Dinov2Config {
   if (config.image_size < config.patch_size) {
     complain("image_size", `at least patch_size (${config.patch_size})`);
   }
-  if (problems.length) throw new UserError(`Dinov2Model config.json:\n  ${problems.join("\n  ")}`);
+  const name = registers ? "Dinov2WithRegistersModel" : "Dinov2Model";
+  if (problems.length) throw new UserError(`${name} config.json:\n  ${problems.join("\n  ")}`);
   return config;
 }

@@ -1,22 +1,25 @@
 import * as tf from "@tensorflow/tfjs";
-import { resample } from "../tensor/resize.ts";
+import { resample, resizeMatrix } from "../tensor/resize.ts";
 
 /**
- * A position table for another grid of patches: [CLS] keeps its row, the others are resized as transformers does. The map
- * is linear and constant, so gradients reach the table.
+ * A position table for another grid of patches: [CLS] keeps its row, the others are resized (bicubic) as transformers
+ * does. The map is linear and constant, so gradients reach the table.
  *
  * @param table [1,1+side²,C]
  * @param grid patches [h,w] wanted
+ * @param antialias as Dinov2WithRegistersModel resizes, and Dinov2Model does not
  * @returns [1,1+h·w,C]
  */
 export function interpolatePositions(
   table: tf.Tensor,
   side: number,
   [height, width]: [number, number],
+  antialias: boolean,
 ): tf.Tensor {
   const channels = table.shape[2]!;
   const [cls, patches] = tf.split(table, [1, side * side], 1) as [tf.Tensor, tf.Tensor];
-  const matrix = (to: number) => tf.tensor3d(bicubicMatrix(side, to), [1, to, side]);
+  const weights = (to: number) => antialias ? resizeMatrix(side, to, "bicubic") : bicubicMatrix(side, to);
+  const matrix = (to: number) => tf.tensor3d(weights(to), [1, to, side]);
   const resized = resample(patches.reshape([1, side, side, channels]), matrix(height), matrix(width));
   return tf.concat([cls, resized.reshape([1, height * width, channels])], 1);
 }

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Declarations } from "../nn/declare.ts";
+import type { Declarations, Layer } from "../nn/declare.ts";
 import { conv2d, groupNorm, linear } from "../nn/layers.ts";
 import type { Params } from "../tensor/params.ts";
 import { upsample2x } from "../tensor/upsample.ts";
@@ -44,21 +44,24 @@ export function resnetBlock(d: Declarations, name: string, size: ResnetSize): Re
   };
 }
 
-/** Halves height and width, [B,H,W,C] → [B,⌈H/2⌉,⌈W/2⌉,C], by a convolution of stride 2 (diffusers' Downsample2D). */
-export function downsample(
-  d: Declarations,
-  name: string,
-  channels: number,
-): (params: Params, x: tf.Tensor) => tf.Tensor {
+/**
+ * Halves height and width, [B,H,W,C] → [B,⌈H/2⌉,⌈W/2⌉,C], by a convolution of stride 2 (diffusers' Downsample2D).
+ */
+export function downsample(d: Declarations, name: string, channels: number): Layer {
   return conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3, stride: 2, padding: 1 });
 }
 
+/**
+ * The same with zeros below and on the right only, [B,H,W,C] → [B,⌊H/2⌋,⌊W/2⌋,C] (diffusers' Downsample2D of padding
+ * 0, as autoencoders have it).
+ */
+export function downsamplePaddedAtEnd(d: Declarations, name: string, channels: number): Layer {
+  const conv = conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3, stride: 2, padding: 0 });
+  return (params, x) => conv(params, x.pad([[0, 0], [0, 1], [0, 1], [0, 0]]));
+}
+
 /** Doubles height and width, [B,H,W,C] → [B,2H,2W,C], by repetition, then a convolution (diffusers' Upsample2D). */
-export function upsample(
-  d: Declarations,
-  name: string,
-  channels: number,
-): (params: Params, x: tf.Tensor) => tf.Tensor {
+export function upsample(d: Declarations, name: string, channels: number): Layer {
   const conv = conv2d(d, `${name}.conv`, { in: channels, out: channels, kernel: 3 });
   return (params, x) => conv(params, upsample2x(x));
 }

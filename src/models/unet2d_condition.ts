@@ -1,14 +1,12 @@
-import * as tf from "@tensorflow/tfjs";
-import { type Declarations, type Layer } from "../nn/declare.ts";
+import type * as tf from "@tensorflow/tfjs";
+import type { Declarations } from "../nn/declare.ts";
 import { conv2d, groupNorm } from "../nn/layers.ts";
 import { UserError } from "../runtime/errors.ts";
 import { silu } from "../tensor/activations.ts";
-import type { Params } from "../tensor/params.ts";
 import type { Model } from "./model.ts";
-import { downsample, type ResnetBlock, resnetBlock, upsample } from "./resnet_block.ts";
-import { sinusoids, timestepMlp } from "./timestep_embedding.ts";
-import { type SpatialTransformer, transformer2d } from "./transformer_2d.ts";
+import { downBlock, midBlock, upBlock } from "./unet2d_condition_blocks.ts";
 import { parseUNetConfig, type UNet2DConditionConfig } from "./unet2d_condition_config.ts";
+import { inputEmbedding, type TextTimeInputs } from "./unet2d_condition_embedding.ts";
 
 export type { UNet2DConditionConfig };
 
@@ -21,8 +19,14 @@ export interface UNetInputs {
   encoder_hidden_states: tf.Tensor;
 }
 
+/** Inputs of a network with `addition_embed_type: "text_time"` (SDXL). */
+export interface UNetTextTimeInputs extends UNetInputs, TextTimeInputs {}
+
+/** A network that is a UNet2DConditionModel. */
+export type UNet2DCondition = Model<UNet2DConditionConfig, UNetInputs | UNetTextTimeInputs>;
+
 /**
- * diffusers' UNet2DConditionModel (Rombach et al. 2022; Stable Diffusion 1.x) from its `config.json`.
+ * diffusers' UNet2DConditionModel (Rombach et al. 2022; Stable Diffusion 1 and 2, SDXL) from its `config.json`.
  * `forward` gives the model output [B,H,W,out_channels]; its weights are named as in the checkpoint.
  *
  * ```ts
@@ -49,15 +53,15 @@ export interface UNetInputs {
  * console.log(output.shape, "conv_in.weight" in model.declarations); // [ 2, 4, 4, 4 ] true
  * ```
  *
- * @throws UserError that names every unsupported config value; from `forward`, for a sample whose sides do not divide
+ * @throws UserError that names every unsupported config value; from `forward`, for a sample whose sides do not divide, and
+ * for missing or misshaped inputs of SDXL
  */
-export function unet2DCondition(config: Record<string, unknown>): Model<UNet2DConditionConfig, UNetInputs> {
-  const c = parseUNetConfig(config), d: Declarations = {};
-  const widths = c.block_out_channels, temb = widths[0]! * 4, deepest = widths.at(-1)!;
+export function unet2DCondition(config: Record<string, unknown>): UNet2DCondition {
+  const c = parseUNetConfig(config), d: Declarations = {}, widths = c.block_out_channels;
   const convIn = conv2d(d, "conv_in", { in: c.in_channels, out: widths[0]!, kernel: 3 });
-  const timeEmbedding = timestepMlp(d, "time_embedding", { in: widths[0]!, out: temb });
+  const embed = inputEmbedding(d, c);
   const down = widths.map((_, level) => downBlock(d, c, level));
-  const mid = midBlock(d, c, deepest);
+  const mid = midBlock(d, c);
   const up = widths.map((_, i) => upBlock(d, c, i));
   const normOut = groupNorm(d, "conv_norm_out", {
     channels: widths[0]!,
@@ -70,10 +74,10 @@ export function unet2DCondition(config: Record<string, unknown>): Model<UNet2DCo
   return {
     config: c,
     declarations: d,
-    forward(params, { sample, timestep, encoder_hidden_states: tokens }) {
+    forward(params, inputs) {
+      const { sample, encoder_hidden_states: tokens } = inputs;
       checkSides(sample, 2 ** (widths.length - 1));
-      const steps = sinusoids(timestep, widths[0]!, c.flip_sin_to_cos, c.freq_shift);
-      const time = silu(timeEmbedding(params, steps));
+      const time = silu(embed(params, inputs));
       let x = convIn(params, sample);
       const skips = [x];
       for (const block of down) x = block(params, x, time, tokens, skips);
@@ -91,110 +95,4 @@ function checkSides(sample: tf.Tensor, multiple: number): void {
   throw new UserError(
     `this UNet2DConditionModel cannot take a sample of ${height}×${width}; it needs multiples of ${multiple}`,
   );
-}
-
-/** A level of the U; a down block pushes its outputs to `skips`, an up block pops them. */
-type Block = (
-  params: Params,
-  x: tf.Tensor,
-  time: tf.Tensor,
-  tokens: tf.Tensor,
-  skips: tf.Tensor[],
-) => tf.Tensor;
-
-function downBlock(d: Declarations, c: UNet2DConditionConfig, level: number): Block {
-  const name = `down_blocks.${level}`,
-    out = c.block_out_channels[level]!,
-    last = level === c.block_out_channels.length - 1;
-  const stages = Array.from({ length: c.layers_per_block }, (_, i) => ({
-    resnet: resnet(
-      d,
-      c,
-      `${name}.resnets.${i}`,
-      i === 0 ? c.block_out_channels[Math.max(0, level - 1)]! : out,
-      out,
-    ),
-    transformer: c.down_block_types[level] === "CrossAttnDownBlock2D"
-      ? transformer(d, c, `${name}.attentions.${i}`, out, level)
-      : null,
-  }));
-  const smaller = last ? null : downsample(d, `${name}.downsamplers.0`, out);
-  return (params, x, time, tokens, skips) => {
-    for (const stage of stages) {
-      x = runStage(stage, params, x, time, tokens);
-      skips.push(x);
-    }
-    if (smaller) skips.push(x = smaller(params, x));
-    return x;
-  };
-}
-
-function midBlock(d: Declarations, c: UNet2DConditionConfig, width: number) {
-  const first = resnet(d, c, "mid_block.resnets.0", width, width);
-  const middle = transformer(d, c, "mid_block.attentions.0", width, c.block_out_channels.length - 1);
-  const second = resnet(d, c, "mid_block.resnets.1", width, width);
-  return (params: Params, x: tf.Tensor, time: tf.Tensor, tokens: tf.Tensor) =>
-    second(params, middle(params, first(params, x, time), tokens), time);
-}
-
-function upBlock(d: Declarations, c: UNet2DConditionConfig, index: number): Block {
-  const widths = c.block_out_channels, level = widths.length - 1 - index, name = `up_blocks.${index}`;
-  const out = widths[level]!,
-    before = widths[Math.min(level + 1, widths.length - 1)]!,
-    below = widths[Math.max(level - 1, 0)]!;
-  const stages = Array.from({ length: c.layers_per_block + 1 }, (_, i) => ({
-    resnet: resnet(
-      d,
-      c,
-      `${name}.resnets.${i}`,
-      (i === 0 ? before : out) + (i === c.layers_per_block ? below : out),
-      out,
-    ),
-    transformer: c.up_block_types[index] === "CrossAttnUpBlock2D"
-      ? transformer(d, c, `${name}.attentions.${i}`, out, level)
-      : null,
-  }));
-  const larger: Layer | null = level === 0 ? null : upsample(d, `${name}.upsamplers.0`, out);
-  return (params, x, time, tokens, skips) => {
-    for (const stage of stages) x = runStage(stage, params, tf.concat([x, skips.pop()!], 3), time, tokens);
-    return larger ? larger(params, x) : x;
-  };
-}
-
-interface Stage {
-  resnet: ResnetBlock;
-  transformer: SpatialTransformer | null;
-}
-
-function runStage(stage: Stage, params: Params, x: tf.Tensor, time: tf.Tensor, tokens: tf.Tensor): tf.Tensor {
-  const h = stage.resnet(params, x, time);
-  return stage.transformer ? stage.transformer(params, h, tokens) : h;
-}
-
-function resnet(
-  d: Declarations,
-  c: UNet2DConditionConfig,
-  name: string,
-  from: number,
-  to: number,
-): ResnetBlock {
-  const temb = c.block_out_channels[0]! * 4;
-  return resnetBlock(d, name, { in: from, out: to, temb, groups: c.norm_num_groups, eps: c.norm_eps });
-}
-
-function transformer(
-  d: Declarations,
-  c: UNet2DConditionConfig,
-  name: string,
-  channels: number,
-  level: number,
-) {
-  return transformer2d(d, name, {
-    channels,
-    heads: c.heads[level]!,
-    layers: 1,
-    crossAttentionDim: c.cross_attention_dim,
-    groups: c.norm_num_groups,
-    useLinearProjection: c.use_linear_projection,
-  });
 }

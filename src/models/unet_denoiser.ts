@@ -1,10 +1,9 @@
 import type { Denoiser, PredictionType } from "../sampling/denoiser.ts";
-import type { Model } from "./model.ts";
-import type { UNet2DConditionConfig, UNetInputs } from "./unet2d_condition.ts";
+import type { UNet2DCondition, UNetTextTimeInputs } from "./unet2d_condition.ts";
 
 /**
  * A UNet2DConditionModel as a `Denoiser`, the way sampling and tuning see it; the condition holds
- * `encoder_hidden_states` [B,L,cross_attention_dim].
+ * `encoder_hidden_states` [B,L,cross_attention_dim] and, for SDXL, `text_embeds` [B,D] and `time_ids` [B,6].
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -28,21 +27,19 @@ import type { UNet2DConditionConfig, UNetInputs } from "./unet2d_condition.ts";
  * ```
  *
  * @param predictionType what the network was trained to predict; its scheduler config says so
- * @throws Error from `forward` when the condition has no `encoder_hidden_states`
+ * @throws Error from `forward` when the condition lacks one of them
  */
-export function unetDenoiser(
-  unet: Model<UNet2DConditionConfig, UNetInputs>,
-  predictionType: PredictionType,
-): Denoiser {
+export function unetDenoiser(unet: UNet2DCondition, predictionType: PredictionType): Denoiser {
+  const needed = ["encoder_hidden_states", ...unet.config.text_time ? ["text_embeds", "time_ids"] : []];
   return {
     predictionType,
     forward(params, sample, timestep, condition) {
-      const { encoder_hidden_states } = condition;
-      if (!encoder_hidden_states) {
+      const missing = needed.filter((name) => !condition[name]);
+      if (missing.length) {
         const given = Object.keys(condition).join(", ") || "nothing";
-        throw new Error(`no encoder_hidden_states in the condition; it has ${given}`);
+        throw new Error(`no ${missing.join(", no ")} in the condition; it has ${given}`);
       }
-      return unet.forward(params, { sample, timestep, encoder_hidden_states });
+      return unet.forward(params, { ...condition, sample, timestep } as UNetTextTimeInputs);
     },
   };
 }

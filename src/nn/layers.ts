@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../tensor/params.ts";
+import { addBias } from "../tensor/bias.ts";
 import { groupNorm as groupNormOp } from "../tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../tensor/layer_norm.ts";
 import { type Declarations, declare, type Layer } from "./declare.ts";
@@ -30,7 +31,7 @@ export function linear(
   return (params, x) => {
     const rows = x.reshape([-1, size.in]);
     const y = tf.matMul(rows, weight(params), false, true);
-    return (bias ? y.add(bias(params)) : y).reshape([...x.shape.slice(0, -1), size.out]);
+    return (bias ? addBias(y, bias(params)) : y).reshape([...x.shape.slice(0, -1), size.out]);
   };
 }
 
@@ -74,7 +75,7 @@ export function conv2d(d: Declarations, name: string, size: Conv2DSize): Layer {
     : declare(d, `${name}.bias`, [size.out], { kind: "uniform", bound });
   return (params, x) => {
     const y = convolve(x as tf.Tensor4D, weight(params) as tf.Tensor4D, stride, padding);
-    return bias ? y.add(bias(params)) : y;
+    return bias ? addBias(y, bias(params)) : y;
   };
 }
 

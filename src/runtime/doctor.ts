@@ -5,7 +5,7 @@ import { cacheFolder } from "./cache_folder.ts";
 import { type Backend, BACKENDS } from "./engine.ts";
 import { UserError } from "./errors.ts";
 import { folderSize } from "./folder_size.ts";
-import { nvidiaCuda, nvidiaUsable } from "./nvidia.ts";
+import { nvidiaCuda, type NvidiaProblem, nvidiaUsable } from "./nvidia.ts";
 import type { Probe } from "./probe_engine.ts";
 import { bytesText } from "./progress_line.ts";
 import { findPython, runCommand } from "./python.ts";
@@ -35,14 +35,20 @@ const DENO = "2.9.1";
 
 /**
  * Looks at everything that this project builds on: system, Deno, Python, Jupyter, disk space, and each engine, which
- * it starts in a process of its own and lets compute a gradient. It installs and changes nothing.
+ * it starts in a process of its own, lets compute a gradient, and measures. It installs and changes nothing.
  */
 export async function doctor(): Promise<DoctorReport> {
-  const engines = await Promise.all(BACKENDS.map(checkEngine));
+  const engines: DoctorReport["engines"] = [];
+  let card: NvidiaProblem | undefined;
+  for (const backend of BACKENDS) { // one after the other: they are measured
+    const { nvidia, ...check } = await checkEngine(backend);
+    engines.push(check);
+    card ??= nvidia;
+  }
   const adapter = await webgpuAdapter();
   const automatic = engines.filter(({ name, ok }) => ok && !(name === "webgpu" && adapter?.software));
   return {
-    system: [machine(), denoVersion(), nvidia(), await python(), jupyter(), await cache()],
+    system: [machine(), denoVersion(), nvidia(card), await python(), jupyter(), await cache()],
     engines,
     chosen: automatic[0]?.name,
   };
@@ -92,7 +98,8 @@ export function atLeast(has: string, needed: string): boolean {
   return differs < 0 || a[differs]! > b[differs]!;
 }
 
-function nvidia(): Check {
+function nvidia(problem: NvidiaProblem | undefined): Check {
+  if (problem) return { name: "NVIDIA", ok: false, ...problem };
   const cuda = nvidiaCuda();
   if (!cuda) {
     return { name: "NVIDIA", ok: true, detail: "no driver or no GPU; TensorFlow computes on the CPU" };
@@ -166,7 +173,7 @@ const FIXES: Record<Backend, string> = {
   wasm: "deno install (fetches the npm packages again)",
 };
 
-async function checkEngine(name: Backend): Promise<Check & { name: Backend }> {
+async function checkEngine(name: Backend): Promise<Check & { name: Backend; nvidia?: NvidiaProblem }> {
   let where = "";
   if (name === "tensorflow") {
     try {
@@ -180,7 +187,7 @@ async function checkEngine(name: Backend): Promise<Check & { name: Backend }> {
   }
   const result = await probe(name);
   if ("problem" in result) return { name, ok: false, detail: result.problem, fix: FIXES[name] };
-  return { name, ok: true, detail: result.description + where };
+  return { name, ok: true, detail: `${result.description}${where}: ${result.speed}`, nvidia: result.nvidia };
 }
 
 async function probe(backend: Backend): Promise<Probe> {

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "./errors.ts";
 import { Interrupted } from "./fetch_wheel.ts";
-import { nameCudaTools } from "./nvidia.ts";
+import { nameCudaTools, nvidiaProblem, nvidiaState } from "./nvidia.ts";
 import { installedTensorflow, setupTensorflow } from "./setup.ts";
-import { startTensorflow } from "./tensorflow/install.ts";
+import { startTensorflow, type TensorflowInfo } from "./tensorflow/install.ts";
 import { startWasm } from "./wasm/start.ts";
 import { startWebgpu, webgpuAdapter } from "./webgpu.ts";
 
@@ -107,8 +107,11 @@ const START: Record<Backend, () => Promise<string>> = {
   async tensorflow() {
     const folder = installedTensorflow() ?? await setupTensorflow();
     nameCudaTools(folder);
-    const { version, devices } = await startTensorflow(folder);
-    return `TensorFlow ${version} on ${[...new Set(devices.map((device) => device.type))].join(" and ")}`;
+    const info = await startTensorflow(folder), problem = nvidiaProblem(nvidiaState(info));
+    if (problem) {
+      console.error(`${sentence(problem.detail)} Computing on the CPU. To mend it: ${problem.fix}`);
+    }
+    return tensorflowDescription(info);
   },
   async webgpu() {
     const { name, software } = await startWebgpu();
@@ -118,6 +121,13 @@ const START: Record<Backend, () => Promise<string>> = {
     return `WebAssembly ${await startWasm()} on one CPU core`;
   },
 };
+
+/** e.g. "TensorFlow 2.21.0 on CPU", "TensorFlow 2.21.0 on GPU (the first of 2)". */
+export function tensorflowDescription({ version, devices, cuda }: Omit<TensorflowInfo, "folder">): string {
+  const gpus = devices.filter(({ type }) => type === "GPU").length;
+  if (gpus) return `TensorFlow ${version} on GPU${gpus > 1 ? ` (the first of ${gpus})` : ""}`;
+  return `TensorFlow ${version} on CPU${cuda ? " (built for CUDA, but it lists no GPU)" : ""}`;
+}
 
 /** WebGPU on the CPU is slower than WebAssembly: only for those who ask for it by name. */
 async function requireHardware(): Promise<void> {

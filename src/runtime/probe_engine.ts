@@ -1,13 +1,16 @@
 /**
- * Starts the engine that the first argument names, computes a gradient on it, and prints what it is as JSON. `doctor`
- * runs this as a process of its own: a library that crashes takes nothing else with it.
+ * Starts the engine that the first argument names, computes a gradient on it, measures it, and prints what it is as
+ * JSON. `doctor` runs this as a process of its own: a library that crashes takes nothing else with it.
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Backend, startEngine } from "./engine.ts";
 import { UserError } from "./errors.ts";
+import { type NvidiaProblem, nvidiaProblem, nvidiaState } from "./nvidia.ts";
+import { engineSpeed, speedText } from "./speed.ts";
+import { startTensorflow } from "./tensorflow/install.ts";
 
 /** What the process prints. */
-export type Probe = { description: string } | { problem: string };
+export type Probe = { description: string; speed: string; nvidia?: NvidiaProblem } | { problem: string };
 
 async function probe(backend: Backend): Promise<Probe> {
   try {
@@ -18,7 +21,9 @@ async function probe(backend: Backend): Promise<Probe> {
     if (values.some((value) => value !== 4)) {
       return { problem: `it computes a wrong gradient: ${values}, not all 4` };
     }
-    return { description };
+    const speed = speedText(await engineSpeed());
+    if (backend !== "tensorflow") return { description, speed };
+    return { description, speed, nvidia: nvidiaProblem(nvidiaState(await startTensorflow(""))) };
   } catch (error) {
     const cause = error instanceof UserError && error.cause instanceof Error ? error.cause : error;
     return { problem: cause instanceof Error ? cause.message : String(cause) };

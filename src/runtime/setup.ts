@@ -52,16 +52,23 @@ export async function setupTensorflow(
   build: TensorflowBuild = "auto",
   options: InstallOptions = {},
 ): Promise<string> {
-  return libraries(await installEngine(tensorflowBuild(build), options));
+  const { os, arch } = Deno.build;
+  return libraries(await installEngine(tensorflowBuild(build, os, arch), options));
 }
 
-function tensorflowBuild(build: TensorflowBuild): EngineFiles {
-  const { os, arch } = Deno.build;
+/**
+ * The files of a build of TensorFlow for a machine.
+ *
+ * @throws UserError if there is none, or none for CUDA where that was asked for.
+ */
+export function tensorflowBuild(build: TensorflowBuild, os: string, arch: string): EngineFiles {
   const cuda = build === "cuda" || build === "auto" && nvidiaUsable();
   const files = tensorflowFiles(os, arch, cuda);
   if (!files) throw new UserError(`there is no TensorFlow library for ${os} on ${arch}`);
-  if (build === "cuda" && !files.name.endsWith("cuda")) {
-    throw new UserError(`there is no TensorFlow library with CUDA for ${os} on ${arch}`);
+  if (build === "cuda" && !files.name.endsWith("-cuda")) {
+    throw new UserError(
+      `there is no CUDA build of TensorFlow for ${os} on ${arch}, only for linux on x86_64; set up without --cuda`,
+    );
   }
   return files;
 }
@@ -81,6 +88,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   try {
     const named = namedTensorflow();
+    if (named && build !== "auto") {
+      console.error(
+        `Nothing is set up: ${VARIABLES.join(" or ")} names TensorFlow's folder. Unset it first.`,
+      );
+      return 1;
+    }
     console.log(`TensorFlow is ready in ${named ?? await setupTensorflow(build)}`);
     return 0;
   } catch (error) {

@@ -181,10 +181,19 @@ const NVIDIA: readonly [string, string, string, string, number, number][] = [
   ],
 ];
 
+/** "nvidia-cuda-runtime-cu12" puts its files into nvidia/cuda_runtime. */
+const nvidiaFolder = (project: string) =>
+  project.slice("nvidia-".length, -"-cu12".length).replaceAll("-", "_");
+
+/** Names of the folders `nvidia/<name>/lib` whose libraries TensorFlow loads on a GPU. */
+export const NVIDIA_LIBRARIES: readonly string[] = NVIDIA
+  .map(([project]) => nvidiaFolder(project))
+  .filter((name) => name !== "cuda_nvcc"); // programs, no libraries
+
 const CUDA: readonly Wheel[] = [
   CUDA_TENSORFLOW,
   ...NVIDIA.map(([project, version, platform, sha256, bytes, unpackedBytes]) => {
-    const folder = `nvidia/${project.slice("nvidia-".length, -"-cu12".length).replaceAll("-", "_")}`;
+    const folder = `nvidia/${nvidiaFolder(project)}`;
     return {
       requirement: `${project}==${version}`,
       file: `${project.replaceAll("-", "_")}-${version}-py3-none-${platform}.whl`,

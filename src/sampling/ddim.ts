@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
-import { noiseSchedule } from "./noise_schedule.ts";
+import { noiseSchedule, requireSignal } from "./noise_schedule.ts";
 import { convertPrediction } from "./prediction.ts";
-import type { Sampler, SamplerStep } from "./sampler.ts";
+import { makeSampler, type Sampler, type SamplerStep } from "./sampler.ts";
 import { parseScheduler, setting } from "./scheduler_config.ts";
-import { roundHalfEven, spacedTimesteps, spacingSettings } from "./timesteps.ts";
+import { spacingSettings, wholeTimesteps } from "./timesteps.ts";
 
 const SETTINGS = z.object({
   ...spacingSettings("leading"),
@@ -34,18 +33,10 @@ const SETTINGS = z.object({
  */
 export function ddim(config: Config, steps: number, eta = 0): Sampler {
   const settings = parseScheduler(SETTINGS, config);
-  const { predictionType, alphasCumprod } = noiseSchedule(config);
+  const schedule = noiseSchedule(config), { predictionType, alphasCumprod } = schedule;
   const trained = alphasCumprod.length;
-  const timesteps = spacedTimesteps(settings.timestep_spacing, steps, trained, settings.steps_offset).map(
-    roundHalfEven,
-  );
-  if (timesteps[0]! >= trained) {
-    throw new UserError(
-      `steps_offset ${settings.steps_offset} puts the first timestep at ${timesteps[0]}, past the last, ${
-        trained - 1
-      }`,
-    );
-  }
+  const timesteps = wholeTimesteps(settings, steps, trained);
+  requireSignal(schedule, timesteps);
   const final = settings.set_alpha_to_one ? 1 : alphasCumprod[0]!;
   const stride = Math.floor(trained / steps);
 
@@ -57,17 +48,17 @@ export function ddim(config: Config, steps: number, eta = 0): Sampler {
     const noise = eta * Math.sqrt((1 - next) / (1 - now) * (1 - now / next));
     const direction = Math.sqrt(1 - next - noise ** 2);
     const a = alphaNext * x0.x + direction * epsilon.x, b = alphaNext * x0.m + direction * epsilon.m;
-    if (!Number.isFinite(a) || !Number.isFinite(b)) {
-      throw new UserError(
-        `at timestep ${timestep} nothing of the image is left (zero terminal SNR), so prediction_type ${predictionType} cannot ` +
-          "say what it is; use v_prediction or sample, or timesteps that do not reach the last one",
-      );
-    }
     const clip = settings.clip_sample ? { range: settings.clip_sample_range, weight: alphaNext } : undefined;
     return { timestep, inputScale: 1, a, b, noise, x0, ...(clip && { clip }) };
   });
 
   const levels = [...timesteps.map((t) => alphasCumprod[t]!), final]
     .map((cumprod) => ({ alpha: Math.sqrt(cumprod), sigma: Math.sqrt(1 - cumprod) }));
-  return { name: "ddim", predictionType, timesteps, initNoiseSigma: 1, steps: table, levels };
+  return makeSampler({
+    name: "ddim",
+    predictionType,
+    initNoiseSigma: 1,
+    levels,
+    path: (from) => table.slice(from),
+  });
 }

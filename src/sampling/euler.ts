@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Config } from "../weights/config.ts";
-import { linspace, noiseSchedule } from "./noise_schedule.ts";
-import { convertPrediction } from "./prediction.ts";
-import type { Sampler, SamplerStep } from "./sampler.ts";
+import { noiseSchedule } from "./noise_schedule.ts";
+import { makeSampler, type Sampler, type SamplerStep } from "./sampler.ts";
 import { off, parseScheduler, setting } from "./scheduler_config.ts";
-import { spacedTimesteps, spacingSettings } from "./timesteps.ts";
+import { atSigma, sigmaGrid, startSigma, trainedSigmas } from "./sigmas.ts";
+import { spacingSettings } from "./timesteps.ts";
 
 const SETTINGS = z.object({
   ...spacingSettings("linspace"),
@@ -17,9 +17,6 @@ const SETTINGS = z.object({
   use_exponential_sigmas: off,
   use_beta_sigmas: off,
 });
-
-/** Stands for ᾱ = 0 (zero terminal SNR), where σ would be infinite; the value diffusers takes. */
-const SMALLEST_CUMPROD = 2 ** -24;
 
 /**
  * Euler's method on the probability-flow equation (Karras et al. 2022, algorithm 1 without churn) as
@@ -38,47 +35,23 @@ const SMALLEST_CUMPROD = 2 ** -24;
 export function euler(config: Config, steps: number): Sampler {
   const settings = parseScheduler(SETTINGS, config);
   const { predictionType, alphasCumprod } = noiseSchedule(config);
-  const trained = alphasCumprod.map((a) => a || SMALLEST_CUMPROD).map((a) => Math.sqrt((1 - a) / a));
-  let timesteps = spacedTimesteps(settings.timestep_spacing, steps, trained.length, settings.steps_offset);
-  let sigmas = timesteps.map((t) => interpolate(trained, t));
-  if (settings.use_karras_sigmas) {
-    sigmas = karrasSigmas(settings.sigma_min ?? sigmas.at(-1)!, settings.sigma_max ?? sigmas[0]!, steps);
-    timesteps = sigmas.map((sigma) => timestepOf(trained, sigma));
-  }
+  const trained = trainedSigmas(alphasCumprod);
+  const karras = settings.use_karras_sigmas
+    ? { min: settings.sigma_min, max: settings.sigma_max }
+    : undefined;
+  const { timesteps, sigmas } = sigmaGrid(trained, steps, settings, karras);
   sigmas.push(settings.final_sigmas_type === "zero" ? 0 : trained[0]!);
 
   const table = timesteps.map((timestep, i): SamplerStep => {
-    const sigma = sigmas[i]!, ratio = sigmas[i + 1]! / sigma;
-    const inputScale = 1 / Math.hypot(sigma, 1);
-    // As the network sees it, the state inputScale·x has α = inputScale and σ = inputScale·sigma.
-    const seen = convertPrediction(predictionType, "sample", inputScale, inputScale * sigma);
-    const x0 = { x: seen.x * inputScale, m: seen.m };
-    return { timestep, inputScale, a: ratio + (1 - ratio) * x0.x, b: (1 - ratio) * x0.m, noise: 0, x0 };
+    const sigma = sigmas[i]!, { inputScale, x0, slope } = atSigma(predictionType, sigma);
+    const ratio = sigmas[i + 1]! / sigma, dt = sigmas[i + 1]! - sigma;
+    return { timestep, inputScale, a: ratio + (1 - ratio) * x0.x, b: dt * slope.m, noise: 0, x0 };
   });
-
-  const largest = Math.max(...sigmas);
-  const initNoiseSigma = settings.timestep_spacing === "leading" ? Math.hypot(largest, 1) : largest;
-  const levels = sigmas.map((sigma) => ({ alpha: 1, sigma }));
-  return { name: "euler", predictionType, timesteps, initNoiseSigma, steps: table, levels };
-}
-
-/** Karras et al. 2022, eq. 5 with ρ = 7, highest first. */
-function karrasSigmas(min: number, max: number, steps: number): number[] {
-  return [...linspace(max ** (1 / 7), min ** (1 / 7), steps)].map((root) => root ** 7);
-}
-
-/** Value of a table at a fractional index, clamped to its ends. */
-function interpolate(table: Float64Array, index: number): number {
-  const at = Math.min(Math.max(index, 0), table.length - 1);
-  const below = Math.floor(at), share = at - below;
-  return share === 0 ? table[below]! : (1 - share) * table[below]! + share * table[below + 1]!;
-}
-
-/** The fractional timestep that has this σ, linear in log σ, clamped to the trained range. `sigmas` rise. */
-function timestepOf(sigmas: Float64Array, sigma: number): number {
-  const above = sigmas.findIndex((s) => s > sigma);
-  if (above === 0) return 0;
-  if (above === -1) return sigmas.length - 1;
-  const low = Math.log(sigmas[above - 1]!), high = Math.log(sigmas[above]!);
-  return above - 1 + (Math.log(sigma) - low) / (high - low);
+  return makeSampler({
+    name: "euler",
+    predictionType,
+    initNoiseSigma: startSigma(settings.timestep_spacing, Math.max(...sigmas)),
+    levels: sigmas.map((sigma) => ({ alpha: 1, sigma })),
+    path: (from) => table.slice(from),
+  });
 }

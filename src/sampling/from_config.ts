@@ -1,13 +1,33 @@
 import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import { ddim } from "./ddim.ts";
+import { ddpm } from "./ddpm.ts";
+import { dpmSolver } from "./dpm_solver.ts";
 import { euler } from "./euler.ts";
+import { eulerAncestral } from "./euler_ancestral.ts";
+import { flowMatchEuler } from "./flow_match_euler.ts";
+import { heun } from "./heun.ts";
+import { pndm } from "./pndm.ts";
 import type { Sampler } from "./sampler.ts";
 import { readSchedulerConfig } from "./scheduler_config.ts";
 
-const SAMPLERS: Readonly<Record<string, (config: Config, steps: number) => Sampler>> = {
-  DDIMScheduler: ddim,
+/** What a sampler needs besides its config and number of steps. */
+export interface SamplerOptions {
+  /** μ of a flow-matching sampler with `use_dynamic_shifting`; see `dynamicShift`. */
+  mu?: number;
+}
+
+type Make = (config: Config, steps: number, options: SamplerOptions) => Sampler;
+
+const SAMPLERS: Readonly<Record<string, Make>> = {
+  DDIMScheduler: (config, steps) => ddim(config, steps),
+  DDPMScheduler: ddpm,
+  DPMSolverMultistepScheduler: dpmSolver,
+  EulerAncestralDiscreteScheduler: eulerAncestral,
   EulerDiscreteScheduler: euler,
+  FlowMatchEulerDiscreteScheduler: (config, steps, { mu }) => flowMatchEuler(config, steps, mu),
+  HeunDiscreteScheduler: heun,
+  PNDMScheduler: pndm,
 };
 
 /**
@@ -21,13 +41,13 @@ const SAMPLERS: Readonly<Record<string, (config: Config, steps: number) => Sampl
  *
  * @throws UserError that names the class or value that is not supported.
  */
-export function samplerFromConfig(config: Config, steps: number): Sampler {
+export function samplerFromConfig(config: Config, steps: number, options: SamplerOptions = {}): Sampler {
   const name = String(config["_class_name"]);
   const make = Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
-  if (make) return make(config, steps);
+  if (make) return make(config, steps, options);
   throw new UserError(
-    `scheduler config is for ${name}, expected ${
-      Object.keys(SAMPLERS).join(" or ")
+    `scheduler config is for ${name}, expected one of ${
+      Object.keys(SAMPLERS).join(", ")
     }; to sample from the same noise ` +
       'schedule with another method, change "_class_name"',
   );
@@ -38,6 +58,10 @@ export function samplerFromConfig(config: Config, steps: number): Sampler {
  *
  * @throws UserError if there is none, or as `samplerFromConfig` does.
  */
-export async function loadSampler(path: string, steps: number): Promise<Sampler> {
-  return samplerFromConfig(await readSchedulerConfig(path), steps);
+export async function loadSampler(
+  path: string,
+  steps: number,
+  options: SamplerOptions = {},
+): Promise<Sampler> {
+  return samplerFromConfig(await readSchedulerConfig(path), steps, options);
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import type { PredictionType } from "./denoiser.ts";
 import { off, parseScheduler, setting } from "./scheduler_config.ts";
@@ -63,6 +64,24 @@ export function alphaSigma(
     sigma[i] = Math.sqrt(1 - cumprod);
   }
   return { alpha, sigma };
+}
+
+/**
+ * Checks that the network's output says what the clean image is at each of these timesteps: a network that predicts the
+ * noise does not where ᾱ = 0.
+ *
+ * @throws UserError that says what to use instead.
+ */
+export function requireSignal(
+  { predictionType, alphasCumprod }: NoiseSchedule,
+  timesteps: readonly number[],
+): void {
+  const lost = timesteps.find((t) => alphasCumprod[t] === 0);
+  if (lost === undefined || predictionType !== "epsilon") return;
+  throw new UserError(
+    `at timestep ${lost} nothing of the image is left (zero terminal SNR), so prediction_type ${predictionType} cannot ` +
+      "say what it is; use v_prediction or sample, or timesteps that do not reach the last one",
+  );
 }
 
 function betas(

@@ -3,11 +3,11 @@ import { UserError } from "../runtime/errors.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Condition, Denoiser } from "./denoiser.ts";
 import { guided } from "./guidance.ts";
-import { advance, type Sampler } from "./sampler.ts";
+import { advance, type Call, type Sampler, type SamplerStep } from "./sampler.ts";
 
-/** What `onStep` sees after each step; the tensors are the loop's and live until `onStep` is done. */
+/** What `onStep` sees after each network call; the tensors are the loop's and live until `onStep` is done. */
 export interface StepEvent {
-  /** The step just taken, from 0. */
+  /** The call just made, from 0. */
   index: number;
   timestep: number;
   /** State before the step [B,h,w,c]. */
@@ -24,7 +24,7 @@ export interface SampleOptions {
   guidanceScale?: number;
   /** Condition of the unguided half, batch B or 1; needed unless the guidance scale is 1. */
   nullCondition?: Condition;
-  /** First step, for image-to-image starts. Default 0. */
+  /** First call, one of `sampler.starts`, for image-to-image starts. Default 0. */
   from?: number;
   /** Standard normal noise [B,h,w,c] of a step, for stochastic samplers; disposed by the loop. */
   noise?: (index: number) => tf.Tensor;
@@ -34,7 +34,7 @@ export interface SampleOptions {
 }
 
 /**
- * Runs a sampler from `xStart` to its end, giving way to the event loop between steps.
+ * Runs a sampler from `xStart` to its end, giving way to the event loop between network calls.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -70,32 +70,34 @@ export async function sample(
     throw new UserError(`guidance scale ${guidanceScale} needs a null condition; give one, or use scale 1`);
   }
   const guide = guided(denoiser, guidanceScale, nullCondition ?? {});
+  const path = sampler.path(from), depth = lookBack(path);
   let x = tf.clone(xStart);
-  let previous: tf.Tensor | undefined;
+  const past: Call[] = []; // latest first
   try {
-    for (let index = from; index < sampler.steps.length; index++) {
+    for (const [k, step] of path.entries()) {
       signal?.throwIfAborted();
-      const step = sampler.steps[index]!;
+      const index = from + k, before = x;
       const [output, after] = tf.tidy(() => {
         const t = tf.fill([x.shape[0]!], step.timestep);
         const output = guide.forward(params, tf.mul(x, step.inputScale), t, condition);
-        return [output, advance(step, x, output, step.noise ? noise?.(index) : undefined, previous)];
+        return [output, advance(step, x, output, step.noise ? noise?.(index) : undefined, past)];
       }) as [tf.Tensor, tf.Tensor];
-      const before = x;
-      tf.dispose(previous);
-      [x, previous] = [after, output];
-      try {
-        await onStep?.({ index, timestep: step.timestep, before, output, after });
-      } finally {
-        before.dispose();
-      }
+      past.unshift({ x: before, m: output });
+      x = after;
+      await onStep?.({ index, timestep: step.timestep, before, output, after });
+      for (const { x, m } of past.splice(depth)) tf.dispose([x, m]);
       await new Promise((resolve) => setTimeout(resolve));
     }
   } catch (error) {
     x.dispose();
     throw error;
   } finally {
-    tf.dispose(previous);
+    for (const { x, m } of past) tf.dispose([x, m]);
   }
   return x;
+}
+
+/** How many calls back the steps of a path look at most. */
+function lookBack(path: readonly SamplerStep[]): number {
+  return Math.max(0, ...path.flatMap(({ past = [] }) => past.map(({ back }) => back)));
 }

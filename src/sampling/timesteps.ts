@@ -24,11 +24,7 @@ export function spacingSettings(fallback: Spacing) {
  * @throws UserError unless 1 ≤ steps ≤ N, and steps ≥ 2 with `linspace`.
  */
 export function spacedTimesteps(spacing: Spacing, steps: number, trained: number, offset: number): number[] {
-  if (!Number.isInteger(steps) || steps < 1 || steps > trained) {
-    throw new UserError(
-      `${steps} sampling steps: expected an integer from 1 to ${trained} (num_train_timesteps)`,
-    );
-  }
+  requireSteps(steps, trained);
   switch (spacing) {
     case "leading": {
       const stride = Math.floor(trained / steps);
@@ -42,6 +38,36 @@ export function spacedTimesteps(spacing: Spacing, steps: number, trained: number
       }
       return [...linspace(trained - 1, 0, steps)];
   }
+}
+
+/**
+ * Checks a number of sampling steps.
+ *
+ * @throws UserError unless it is an integer from 1 to `most`.
+ */
+export function requireSteps(steps: number, most: number): void {
+  if (!Number.isInteger(steps) || steps < 1 || steps > most) {
+    throw new UserError(
+      `${steps} sampling steps: expected an integer from 1 to ${most}, by num_train_timesteps`,
+    );
+  }
+}
+
+/**
+ * `spacedTimesteps` rounded to whole training timesteps, ties to even as numpy rounds.
+ *
+ * @throws UserError as `spacedTimesteps`, and if the offset puts one past the last training timestep.
+ */
+export function wholeTimesteps(
+  { timestep_spacing, steps_offset }: { timestep_spacing: Spacing; steps_offset: number },
+  steps: number,
+  trained: number,
+): number[] {
+  const timesteps = spacedTimesteps(timestep_spacing, steps, trained, steps_offset).map(roundHalfEven);
+  if (timesteps[0]! < trained) return timesteps;
+  throw new UserError(
+    `steps_offset ${steps_offset} puts the first timestep at ${timesteps[0]}, past the last, ${trained - 1}`,
+  );
 }
 
 /** Nearest integer, ties to even as numpy rounds. */

@@ -1,10 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
+import { defineOperation } from "./operation.ts";
+import { consume, sigmoidGradient } from "./raw_ops.ts";
 
 /** The derivative of `silu`, elementwise: s + x·s·(1−s), s = sigmoid(x). */
 export function siluDerivative(x: tf.Tensor): tf.Tensor {
-  const s = x.sigmoid();
-  return s.add(x.mul(s).mul(tf.sub(1, s)));
+  return consume((s) => consume((slope) => s.add(slope), sigmoidGradient(s, x)), x.sigmoid());
 }
+
+const SILU = defineOperation<"x">({
+  name: "Silu",
+  differentiable: ["x"],
+  saves: ["x"],
+  forward: ({ x }) => [consume((s) => x.mul(s), x.sigmoid())],
+  backward: ({ dy, x }) => [consume((slope) => dy.mul(slope), siluDerivative(x))],
+});
 
 /**
  * SiLU x·sigmoid(x), elementwise (Elfwing et al. 2018); saves x only for the backward pass.
@@ -17,15 +26,23 @@ export function siluDerivative(x: tf.Tensor): tf.Tensor {
  * ```
  */
 export function silu(x: tf.Tensor): tf.Tensor {
-  return tf.customGrad((...args: unknown[]) => {
-    const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    save([x]);
-    return {
-      value: x.mul(x.sigmoid()),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => [dy.mul(siluDerivative(saved[0]!))],
-    };
-  })(x);
+  return SILU({ x });
 }
+
+/** The derivative of `gelu`, elementwise: Φ(x) + x·φ(x), from cdf = Φ(x); φ is the standard normal density. */
+export function geluDerivative(x: tf.Tensor, cdf: tf.Tensor): tf.Tensor {
+  return consume((slope) => cdf.add(slope), consume((density) => x.mul(density), normalDensity(x)));
+}
+
+const GELU = defineOperation<"x">({
+  name: "Gelu",
+  differentiable: ["x"],
+  saves: ["x"],
+  forward: ({ x }) => [consume((cdf) => x.mul(cdf), normalCdf(x))],
+  backward: ({ dy, x }) => [
+    consume((slope) => dy.mul(slope), consume((cdf) => geluDerivative(x, cdf), normalCdf(x))),
+  ],
+});
 
 /**
  * GELU x·Φ(x), elementwise (Hendrycks & Gimpel 2016), Φ by erf as PyTorch's default and not by its tanh approximation;
@@ -39,20 +56,17 @@ export function silu(x: tf.Tensor): tf.Tensor {
  * ```
  */
 export function gelu(x: tf.Tensor): tf.Tensor {
-  return tf.customGrad((...args: unknown[]) => {
-    const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    save([x]);
-    return {
-      value: x.mul(normalCdf(x)),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const x = saved[0]!;
-        const density = x.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
-        return [dy.mul(normalCdf(x).add(x.mul(density)))];
-      },
-    };
-  })(x);
+  return GELU({ x });
 }
 
-function normalCdf(x: tf.Tensor): tf.Tensor {
-  return tf.erf(x.mul(Math.SQRT1_2)).add(1).mul(0.5);
+/** Φ(x), the standard normal distribution. */
+export function normalCdf(x: tf.Tensor): tf.Tensor {
+  const erf = consume((u) => tf.erf(u), x.mul(Math.SQRT1_2));
+  return consume((twice) => twice.mul(0.5), consume((erf) => erf.add(1), erf));
+}
+
+/** φ(x), the standard normal density. */
+function normalDensity(x: tf.Tensor): tf.Tensor {
+  const exponential = consume((u) => u.exp(), consume((square) => square.mul(-0.5), x.square()));
+  return consume((e) => e.mul(1 / Math.sqrt(2 * Math.PI)), exponential);
 }

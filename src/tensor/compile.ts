@@ -1,7 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { backend, onTensorflow } from "../runtime/tensorflow/backend.ts";
-import { session } from "../runtime/tensorflow/session.ts";
+import { session, type TensorMetadata } from "../runtime/tensorflow/session.ts";
+import { UserError } from "../runtime/errors.ts";
+import { explainedCall } from "./compile_errors.ts";
+import { announceCompilation } from "./compile_events.ts";
 import { type CompiledFunction, isRecording, recordFunction } from "./record.ts";
+import { assignAll, VariableMade } from "./recorded_variables.ts";
 import { flattenTree } from "./tree.ts";
 
 export interface CompileOptions {
@@ -14,7 +18,10 @@ export interface CompileOptions {
 /** A function compiled by `compile()`; call it as the function itself. */
 export interface Compiled<A extends unknown[], R> {
   (...args: A): R;
-  /** The same on a background thread, so that the notebook or the progress bar stays responsive. */
+  /**
+   * The same on a background thread, so that the notebook or the progress bar stays responsive. Only the recording at
+   * the first call takes the event loop; XLA compiles in the background. Calls that assign variables run in turn.
+   */
   async(...args: A): Promise<R>;
   /** Frees what was recorded, with the tensors captured. The next call records anew. */
   dispose(): void;
@@ -31,14 +38,17 @@ const CACHE_SIZE = 16;
  *
  * Arguments and results are trees: tensors, arrays and plain records of them. Strings, numbers, booleans and null
  * among the arguments are constants of the recording: another value records anew, so numbers that change at every
- * call belong in a tensor. Tensors that `f` takes from outside keep the value they have when `f` is recorded.
- * All tensors in the result are new and the caller's to dispose.
+ * call belong in a tensor. Tensors that `f` takes from outside keep the value they have when `f` is recorded; those
+ * that are `tf.Variable`s are read, and assigned, at every call. All tensors in the result are new and the caller's to
+ * dispose. Recordings are kept for the 16 latest kinds of arguments. `onCompile` tells when one is made.
  *
  * `f` must give the same ops at every call with the same shapes. So, while it is recorded, these are errors: reading a
- * tensor's value, random numbers (`tf.randomNormal`, `Math.random`; pass noise in), `tf.Variable` (pass weights in
- * and return the new ones), and ops whose result's shape depends on values.
+ * tensor's value, random numbers (`tf.randomNormal`, `Math.random`; pass noise in, or use `freshNormal`), and ops
+ * whose result's shape depends on values. If `f` makes variables at its first call, as an optimiser of tfjs does, that
+ * call runs as it is and the next one records; what else `f` did until then happens twice.
  *
- * @throws UserError for these, and for arguments that are not trees; TensorflowError if TensorFlow refuses an op
+ * @throws UserError for these, for arguments that are not trees, and where XLA lacks an op; TensorflowError with
+ *   TensorFlow's message if it refuses an op
  *
  * @example
  * ```ts
@@ -58,44 +68,85 @@ export function compile<A extends unknown[], R>(
 ): Compiled<A, R> {
   const { xla = false, name = f.name || "compiled function" } = options;
   const recordings = new Map<string, CompiledFunction>();
+  let madeVariables = false, assigning: Promise<unknown> = Promise.resolve();
 
-  function lookUp(args: A): { compiled: CompiledFunction; ids: number[] } {
+  /** The recording for these arguments; undefined if `f` has to make its variables first. */
+  function lookUp(args: A): Call | undefined {
     const { tensors, key, rebuild } = flattenTree(args, `arguments of ${name}`);
-    let compiled = recordings.get(key);
-    if (compiled) recordings.delete(key); // to the end of the order
-    else compiled = recordFunction((inputs) => f(...rebuild(inputs) as A), tensors, { name, xla });
-    recordings.set(key, compiled);
-    if (recordings.size > CACHE_SIZE) {
-      const [oldest, unused] = recordings.entries().next().value!;
-      recordings.delete(oldest);
-      unused.free();
+    const known = recordings.get(key);
+    recordings.delete(key); // to the end of the order
+    if (known && !usesDisposed(known)) {
+      recordings.set(key, known);
+      return { compiled: known, tensors, end: () => {} };
     }
-    return { compiled, ids: [...backend().getInputTensorIds(tensors), ...compiled.captures] };
+    known?.free();
+    const end = announceCompilation(name, xla);
+    try {
+      const compiled = recordFunction((inputs) => f(...rebuild(inputs) as A), tensors, { name, xla });
+      recordings.set(key, compiled);
+      madeVariables = false;
+      dropOldest();
+      return { compiled, tensors, end };
+    } catch (error) {
+      end();
+      if (!(error instanceof VariableMade)) throw error;
+      if (madeVariables) throw alwaysNew(name);
+      madeVariables = true;
+      return undefined;
+    }
+  }
+
+  function dropOldest(): void {
+    if (recordings.size <= CACHE_SIZE) return;
+    const [oldest, unused] = recordings.entries().next().value!;
+    recordings.delete(oldest);
+    unused.free();
   }
 
   function call(...args: A): R {
-    if (runsAsItIs()) return asItIs(f, args, name);
-    const { compiled, ids } = lookUp(args);
-    const results = backend().binding.executeOp(compiled.name, compiled.attributes, ids, compiled.outputs);
-    return compiled.rebuild(results.map((result) => backend().createOutputTensor(result))) as R;
+    const found = runsAsItIs() ? undefined : lookUp(args);
+    if (!found) return asItIs(f, args, name);
+    const { compiled, tensors, end } = found;
+    try {
+      const ids = inputIds(compiled, tensors);
+      return results(
+        compiled,
+        backend().binding.executeOp(compiled.name, compiled.attributes, ids, compiled.outputs),
+      ) as R;
+    } catch (error) {
+      throw explainedCall(name, error);
+    } finally {
+      end();
+    }
   }
 
   async function callAsync(...args: A): Promise<R> {
-    if (runsAsItIs()) return asItIs(f, args, name);
-    const { compiled, ids } = lookUp(args);
-    const release = compiled.hold();
-    try {
-      const { binding } = backend();
-      const results = await binding.executeOpOnPool(
-        compiled.name,
-        compiled.attributes,
-        ids,
-        compiled.outputs,
-      );
-      return compiled.rebuild(results.map((result) => backend().createOutputTensor(result))) as R;
-    } finally {
-      release();
-    }
+    const found = runsAsItIs() ? undefined : lookUp(args);
+    if (!found) return asItIs(f, args, name);
+    const { compiled, end } = found, release = compiled.hold();
+    const tensors = found.tensors.map((x) => tf.keep(x.clone())); // the caller may dispose his while this one waits
+    const run = async () => {
+      try {
+        const ids = inputIds(compiled, tensors);
+        const outputs = await backend().binding.executeOpOnPool(
+          compiled.name,
+          compiled.attributes,
+          ids,
+          compiled.outputs,
+        );
+        return results(compiled, outputs) as R;
+      } catch (error) {
+        throw explainedCall(name, error);
+      } finally {
+        tf.dispose(tensors);
+        release();
+        end();
+      }
+    };
+    if (!compiled.updates.length) return await run();
+    const turn = assigning.then(run);
+    assigning = turn.catch(() => {});
+    return await turn;
   }
 
   return Object.assign(call, {
@@ -106,6 +157,35 @@ export function compile<A extends unknown[], R>(
     },
   });
 }
+
+/** A recording and the tensors to call it with. */
+interface Call {
+  compiled: CompiledFunction;
+  tensors: tf.Tensor[];
+  /** To be called when the call is over. */
+  end(): void;
+}
+
+/** Ids of all inputs of a recorded function, in their order. */
+function inputIds({ reads, captures }: CompiledFunction, tensors: readonly tf.Tensor[]): number[] {
+  return [...backend().getInputTensorIds([...tensors, ...reads]), ...captures];
+}
+
+/** The function's result in its own structure; assigns the variables that it updates. */
+function results({ rebuild, updates }: CompiledFunction, outputs: readonly TensorMetadata[]): unknown {
+  const tensors = outputs.map((output) => backend().createOutputTensor(output));
+  assignAll(updates, tensors.splice(tensors.length - updates.length));
+  return rebuild(tensors);
+}
+
+const usesDisposed = ({ reads, updates }: CompiledFunction) =>
+  [...reads, ...updates].some((variable) => variable.isDisposed);
+
+const alwaysNew = (name: string) =>
+  new UserError(
+    `${name} makes a tf.Variable at every call. Make it once, outside of the compiled function, or pass weights in as ` +
+      "arguments and return the new ones.",
+  );
 
 /** Not on TensorFlow; or inside a recording or a gradient, of which `f`'s own ops must become part. */
 function runsAsItIs(): boolean {

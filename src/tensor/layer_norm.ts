@@ -1,4 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
+import { type Attributes, defineOperation } from "./operation.ts";
+import { consume, sumToLast } from "./raw_ops.ts";
+import { isTapeOn } from "./tape.ts";
 
 /**
  * Layer normalisation (Ba et al. 2016) over the last axis, as one differentiable operation; saves x, the scale and two
@@ -19,23 +22,46 @@ import * as tf from "@tensorflow/tfjs";
  * @returns [...,C]
  */
 export function layerNorm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, eps: number): tf.Tensor {
-  const channels = x.shape.at(-1)!;
-  return tf.customGrad((...args: unknown[]) => {
-    const [x, scale, shift, save] = args as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const mean = x.mean(-1, true);
-    const centred = x.sub(mean);
-    const inv = centred.square().mean(-1, true).add(eps).rsqrt();
-    save([x, scale, mean, inv]);
-    return { value: centred.mul(inv).mul(scale).add(shift), gradFunc: backward };
-  })(x, scale, shift);
+  return LAYER_NORM({ x, scale, shift }, { eps });
+}
 
-  function backward(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
-    const [x, scale, mean, inv] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const unit = x.sub(mean).mul(inv);
-    const scaled = dy.mul(scale);
-    const along = scaled.mul(unit).mean(-1, true);
-    const dx = scaled.sub(scaled.mean(-1, true)).sub(unit.mul(along)).mul(inv);
-    const rows = (v: tf.Tensor) => v.reshape([-1, channels]).sum(0);
-    return [dx, rows(dy.mul(unit)), rows(dy)];
-  }
+const LAYER_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "inv">({
+  name: "LayerNorm",
+  differentiable: ["x", "scale", "shift"],
+  saves: ["x", "scale"],
+  keeps: ["mean", "inv"],
+  forward({ x, scale, shift }, attributes) {
+    const { centred, mean, inv } = rowStatistics(x, attributes);
+    const unit = consume((centred) => centred.mul(inv), centred);
+    const scaled = consume((unit) => unit.mul(scale), unit);
+    return [consume((scaled) => scaled.add(shift), scaled), mean, inv];
+  },
+  backward(inputs, attributes) {
+    const { dy, x, scale } = inputs;
+    const { mean, inv } = isTapeOn() ? rowStatistics(x, attributes) : inputs;
+    const unit = consume((centred) => centred.mul(inv), x.sub(mean)), products = dy.mul(unit);
+    const dScale = sumToLast(products), along = consume((p) => weightedMean(p, scale), products);
+    const offset = weightedMean(dy, scale);
+    const difference = consume(
+      (own, along) => own!.sub(along!),
+      dy.mul(scale),
+      consume((unit) => unit.mul(along), unit),
+    );
+    const dUnit = consume((d) => d.sub(offset), difference);
+    return [consume((d) => d.mul(inv), dUnit), dScale, sumToLast(dy)];
+  },
+});
+
+/** Each row's mean and 1/√(variance + ε), [...,1], and x less its row's mean, [...,C]. */
+export function rowStatistics(x: tf.Tensor, { eps }: Attributes) {
+  const mean = x.mean(-1, true), centred = x.sub(mean);
+  const variance = consume((square) => square.mean(-1, true), centred.square());
+  return { centred, mean, inv: variance.add(eps as number).rsqrt() };
+}
+
+/** Mean over the channels of x·weights, [...,C] → [...,1], with no product of x's size. */
+export function weightedMean(x: tf.Tensor, weights: tf.Tensor): tf.Tensor {
+  const channels = x.shape.at(-1)!;
+  const sum = tf.matMul(x.reshape([-1, channels]), weights.reshape([channels, 1]));
+  return sum.div(channels).reshape([...x.shape.slice(0, -1), 1]);
 }

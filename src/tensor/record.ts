@@ -3,12 +3,18 @@ import { UserError } from "../runtime/errors.ts";
 import { backend } from "../runtime/tensorflow/backend.ts";
 import { createRecording, type RecordedFunction } from "../runtime/tensorflow/recording.ts";
 import { type Session, session } from "../runtime/tensorflow/session.ts";
+import { explainingRecording } from "./compile_errors.ts";
+import { type RecordedVariables, recordedVariables } from "./recorded_variables.ts";
 import { flattenTree } from "./tree.ts";
 
 /** A function that TensorFlow knows by name, and the structure of its result. */
 export interface CompiledFunction extends Omit<RecordedFunction, "free"> {
   /** The function's result with these tensors in it. */
   rebuild(tensors: readonly tf.Tensor[]): unknown;
+  /** Variables whose values are inputs, after the arguments. */
+  readonly reads: readonly tf.Variable[];
+  /** Variables that get the last outputs. */
+  readonly updates: readonly tf.Variable[];
   /** Keeps the function until the returned `release` is called, even if it is freed meanwhile. */
   hold(): () => void;
   free(): void;
@@ -18,16 +24,18 @@ export interface CompiledFunction extends Omit<RecordedFunction, "free"> {
 export const isRecording = ({ recorder }: Session): boolean => recorder !== undefined;
 
 /**
- * Records `f` for inputs of these dtypes and shapes; nothing runs. Leaves no tensors behind, whether it succeeds or throws.
+ * Records `f` for inputs of these dtypes and shapes; nothing runs. Leaves no tensors behind and variables as they were,
+ * whether it succeeds or throws.
  *
- * @throws UserError, TensorflowError, or what `f` throws
+ * @throws UserError, TensorflowError, VariableMade, or what `f` throws
  */
 export function recordFunction(
   f: (inputs: tf.Tensor[]) => unknown,
   inputs: readonly tf.Tensor[],
   options: { name: string; xla: boolean },
 ): CompiledFunction {
-  const node = backend(), recording = createRecording(session(), (id) => refuseVariable(id, options.name));
+  const node = backend(), variables = recordedVariables(options.name);
+  const recording = createRecording(session(), variables.isVariable);
   let compiled: CompiledFunction | undefined;
   try {
     tf.tidy(() => {
@@ -35,18 +43,22 @@ export function recordFunction(
         const dtype = node.getDTypeInteger(x.dtype);
         return node.createOutputTensor(recording.input(dtype, x.shape));
       });
-      const { tensors, rebuild } = whileRecording(recording.recorder, options.name, () => {
+      const { tensors, rebuild } = whileRecording(recording.recorder, variables, options.name, () => {
         const result = flattenTree(f(symbolic), `result of ${options.name}`);
-        if (!result.tensors.length) {
-          throw new UserError(`${options.name} returned no tensor: there is nothing to compile.`);
+        if (!result.tensors.length && !variables.updates().length) {
+          throw new UserError(
+            `${options.name} returned no tensor and assigned no variable: there is nothing to compile.`,
+          );
         }
         return result;
       });
-      const recorded = recording.finish(node.getInputTensorIds(tensors), options);
-      compiled = { ...recorded, rebuild, ...sharedLifetime(recorded) };
+      const updates = variables.updates();
+      const recorded = recording.finish(node.getInputTensorIds([...tensors, ...updates]), options);
+      compiled = { ...recorded, rebuild, reads: variables.reads, updates, ...sharedLifetime(recorded) };
     });
     return compiled!;
   } finally {
+    variables.restore();
     recording.free();
   }
 }
@@ -67,39 +79,25 @@ function sharedLifetime(recorded: RecordedFunction): Pick<CompiledFunction, "hol
 }
 
 /** Runs `f` with ops going to the recorder, and with what cannot be recorded replaced by errors. */
-function whileRecording<T>(recorder: Session["recorder"], name: string, f: () => T): T {
-  const running = session(), engine = tf.engine();
-  const { random } = Math, { makeVariable } = engine, { assign } = tf.Variable.prototype;
+function whileRecording<T>(
+  recorder: Session["recorder"],
+  variables: RecordedVariables,
+  name: string,
+  f: () => T,
+): T {
+  const running = session(), { random } = Math;
   running.recorder = recorder;
   Math.random = () => {
     throw new UserError(
       `Random numbers were drawn (tf.randomNormal and the like, tf.dropout, or Math.random) while compile() records ` +
-        `${name}: they would be the same at every call. Draw them outside and pass them in as a tensor.`,
-    );
-  };
-  engine.makeVariable = tf.Variable.prototype.assign = () => {
-    throw new UserError(
-      `A tf.Variable was made or assigned while compile() records ${name}. ` +
-        "Pass weights in as arguments and return the new ones.",
+        `${name}: they would be the same at every call. Draw them outside and pass them in as a tensor, ` +
+        "or take freshNormal() or freshUniform() of tensor/fresh_random.ts.",
     );
   };
   try {
-    return f();
+    return explainingRecording(name, () => variables.watch(f));
   } finally {
     running.recorder = undefined;
     Math.random = random;
-    engine.makeVariable = makeVariable;
-    tf.Variable.prototype.assign = assign;
-  }
-}
-
-function refuseVariable(id: number, name: string): void {
-  const { tensorMap } = backend();
-  for (const variable of Object.values(tf.engine().registeredVariables)) {
-    if (tensorMap.get(variable.dataId).id !== id) continue;
-    throw new UserError(
-      `${name} reads the tf.Variable "${variable.name}", whose value compile() would freeze. ` +
-        "Pass weights in as arguments and return the new ones.",
-    );
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { defineOperation } from "./operation.ts";
 import { ownOrClone } from "./tape.ts";
 
 export type ResizeFilter = "bilinear" | "bicubic";
@@ -32,7 +33,8 @@ export function resize(
 }
 
 /**
- * Separable linear map of images: y[b,i,j,c] = Σ_uv rows[b,i,u] · columns[b,j,v] · x[b,u,v,c].
+ * Separable linear map of images: y[b,i,j,c] = Σ_uv rows[b,i,u] · columns[b,j,v] · x[b,u,v,c]. Differentiable in the
+ * images, not in the matrices.
  *
  * @param images [B,H,W,C]
  * @param rows [B,h,H], or [1,h,H] for the same matrix on all images, or null to leave the rows
@@ -48,8 +50,20 @@ export function resample(
   return (columns ? mapRows(columns, y.transpose([0, 2, 1, 3])).transpose([0, 2, 1, 3]) : y) as tf.Tensor4D;
 }
 
-/** [B|1,h,H] times [B,H,W,C] over H. */
+const MAP_ROWS = defineOperation<"matrix" | "x">({
+  name: "MapRows",
+  differentiable: ["x"],
+  saves: ["matrix"],
+  forward: ({ matrix, x }) => [productOverRows(matrix as tf.Tensor3D, x)],
+  backward: ({ dy, matrix }) => [productOverRows(matrix.transpose([0, 2, 1]) as tf.Tensor3D, dy)],
+});
+
+/** [B|1,h,H] times [B,H,W,C] over H; keeps the matrix only for the backward pass. */
 function mapRows(matrix: tf.Tensor3D, x: tf.Tensor): tf.Tensor {
+  return MAP_ROWS({ matrix, x });
+}
+
+function productOverRows(matrix: tf.Tensor3D, x: tf.Tensor): tf.Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [count, out] = matrix.shape;
   if (count === 1 && batch > 1) { // one product instead of a batch of them
@@ -57,12 +71,8 @@ function mapRows(matrix: tf.Tensor3D, x: tf.Tensor): tf.Tensor {
     const y = tf.matMul(matrix.reshape([out, height]), columns).reshape([out, batch, width, channels]);
     return y.transpose([1, 0, 2, 3]);
   }
-  return tf.matMul(matrix, x.reshape([batch, height, width * channels])).reshape([
-    batch,
-    out,
-    width,
-    channels,
-  ]);
+  const y = tf.matMul(matrix, x.reshape([batch, height, width * channels]));
+  return y.reshape([batch, out, width, channels]);
 }
 
 /**

@@ -11,6 +11,12 @@ type EngineState = ReturnType<typeof tf.engine>["state"];
 /** One recorded operation. */
 export type TapeNode = EngineState["activeTape"][number];
 
+/** A gradient registered with tfjs that may read the cotangent of the first output only. */
+export interface GradientOfValue extends tf.GradConfig {
+  /** The other outputs are kept for the gradient, never handed to the caller: they have no cotangents. */
+  ofValueOnly?: boolean;
+}
+
 /** What `record` found: the value, the operations that made it, and how to free what they saved. */
 export interface Recording {
   readonly value: tf.Tensor;
@@ -26,20 +32,46 @@ export interface Recording {
 export function record(f: () => tf.Tensor): Recording {
   const state = tf.engine().state;
   const { activeTape, gradientDepth, kernelDepth } = state;
-  const shared = gradientDepth > 0 && kernelDepth === 0;
+  const shared = isTapeOn();
   const release = shared ? () => {} : disposeSaved;
   const tape = shared ? activeTape : [];
   const start = tape.length;
   if (!shared) Object.assign(state, { activeTape: tape, gradientDepth: 1, kernelDepth: 0 });
   try {
     const value = tf.tidy(() => ownOrClone(f()));
-    return { value, nodes: tape.slice(start), release };
+    return { value, nodes: makersFirst(tape.slice(start)), release };
   } catch (error) {
     release(tape);
     throw error;
   } finally {
     if (!shared) Object.assign(state, { activeTape, gradientDepth, kernelDepth });
   }
+}
+
+/**
+ * The nodes, each behind those that made its inputs. tfjs records an operation behind the copy that it saves of its own
+ * output (sigmoid, exp, softmax, …), and so loses the second derivative through that copy.
+ */
+function makersFirst(nodes: readonly TapeNode[]): TapeNode[] {
+  const unmade = new Set(nodes.flatMap((node) => node.outputs.map((output) => output.id)));
+  const ordered: TapeNode[] = [];
+  let waiting: TapeNode[] = [];
+  const place = (node: TapeNode) => {
+    if (Object.values(node.inputs).some((x) => unmade.has(x.id))) return void waiting.push(node);
+    ordered.push(node);
+    for (const output of node.outputs) unmade.delete(output.id);
+    const ready = waiting;
+    waiting = [];
+    ready.forEach(place);
+  };
+  nodes.forEach(place);
+  return ordered;
+}
+
+/** Whether operations are being recorded: inside a gradient, but not inside an operation of it. */
+export function isTapeOn(): boolean {
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
 }
 
 /** The tensor if the innermost tidy made it, else a copy (same data) that the tidy owns. */
@@ -80,7 +112,10 @@ export function backpropagate(
   const wanted = new Set(xs.map((x) => x.id));
   const gradients = new Map([[y.id, cotangent.clone()]]);
   for (const node of path.toReversed()) {
-    const dxs = inputGradients(node, node.outputs.map((output) => gradients.get(output.id) ?? null));
+    const { ofValueOnly } = tf.getGradient(node.kernelName) as GradientOfValue | undefined ?? {};
+    const missing = (output: tf.Tensor) => ofValueOnly ? output : null; // any tensor will do: it is not read
+    const dys = node.outputs.map((output) => gradients.get(output.id) ?? missing(output));
+    const dxs = inputGradients(node, dys);
     for (const { id } of node.outputs) {
       if (wanted.has(id)) continue;
       gradients.get(id)?.dispose();

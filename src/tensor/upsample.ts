@@ -1,7 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
+import { defineOperation } from "./operation.ts";
+import { consume } from "./raw_ops.ts";
+
+const UPSAMPLE_2X = defineOperation<"x">({
+  name: "Upsample2x",
+  differentiable: ["x"],
+  saves: [],
+  forward({ x }) {
+    const [batch, height, width, channels] = x.shape as [number, number, number, number];
+    const repeated = x.reshape([batch * height, 1, width, 1, channels]).tile([1, 2, 1, 2, 1]);
+    return [repeated.reshape([batch, 2 * height, 2 * width, channels])];
+  },
+  backward: ({ dy }) => [consume((mean) => mean.mul(4), tf.avgPool(dy as tf.Tensor4D, 2, 2, "valid"))],
+});
 
 /**
- * Nearest-neighbour enlargement by two; its gradient sums each 2×2 block.
+ * Nearest-neighbour enlargement by two; its gradient sums each 2×2 block. Saves nothing for the backward pass.
  * (tfjs's own resizeNearestNeighbor has a wrong gradient on one engine and none under XLA on CPU.)
  *
  * ```ts
@@ -15,8 +29,5 @@ import * as tf from "@tensorflow/tfjs";
  * @returns [B,2H,2W,C]
  */
 export function upsample2x(x: tf.Tensor): tf.Tensor {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const rows = tf.concat([1, 1].map(() => x.reshape([batch * height, 1, width, channels])), 1);
-  const all = rows.reshape([batch * 2 * height * width, 1, channels]);
-  return tf.concat([all, all], 1).reshape([batch, 2 * height, 2 * width, channels]);
+  return UPSAMPLE_2X({ x });
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { drawPlan, type PlanSettings } from "../../src/adt/backward_plan.ts";
 import { drawStarts } from "../../src/adt/roll_out.ts";
 import { ddim } from "../../src/sampling/ddim.ts";
+import { heun } from "../../src/sampling/heun.ts";
 
 const SETTINGS: PlanSettings[] = [{ kind: "full" }, { kind: "truncated", steps: 3 }, {
   kind: "stop-input",
@@ -103,3 +104,11 @@ for (const groups of [1, 2, 4]) {
     assert.ok(counts.every((count) => Math.abs(count - expected) < 5 * Math.sqrt(expected)), `${counts}`);
   });
 }
+
+Deno.test("drawStarts() draws only calls at which a path of the sampler may start", () => {
+  const sampler = heun({}, 4), drawn = new Set<number>();
+  for (let step = 0; step < 100; step++) {
+    for (const start of drawStarts(sampler, true, 2, { seed: 1, step })) drawn.add(start);
+  }
+  assert.deepEqual([...drawn].sort(), [0, 2, 4, 6]);
+});

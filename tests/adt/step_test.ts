@@ -213,6 +213,20 @@ for (
     }, { steps: 3 }));
 }
 
+Deno.test("adtStep(): in its head start the discriminator learns alone", () =>
+  withTuning({ discriminatorHeadStart: 2 }, async (tuning, functions) => {
+    const before = await read(tuning.start());
+    const { state, records } = await steps(tuning, functions, 3);
+    assert.deepEqual(records.map(({ metrics }) => "loss_adv" in metrics), [false, false, true]);
+    assert.ok(records.slice(0, 2).every(({ plans }) => plans.every(({ trained }) => trained.length === 0)));
+    tf.dispose(state);
+    const two = await steps(tuning, functions, 2), after = await read(two.state);
+    for (const [i, values] of after.entries()) {
+      if (i < 4) assert.deepEqual(values, before[i]);
+      else assert.notDeepEqual(values, before[i]);
+    }
+  }));
+
 Deno.test("adtStep() under guidance needs the null condition, and says so", () =>
   noLeak(async () => {
     const tuning = tinyTuning({ guidanceScale: 2 }), { nullCondition: _, ...setup } = tuning.setup;

@@ -68,6 +68,7 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
       plan: { kind: "stop-input", steps: 2 },
       imageToImage: true,
       startGroups: 2,
+      discriminatorHeadStart: 0,
       lambdaAdv: 0.1,
       advNormCap: null,
       lambdaDiffusion: 1,

@@ -8,11 +8,11 @@ import { initParams } from "../../src/nn/declare.ts";
 import { normal } from "../../src/runtime/random.ts";
 import { ddim } from "../../src/sampling/ddim.ts";
 import type { Denoiser } from "../../src/sampling/denoiser.ts";
-import { euler } from "../../src/sampling/euler.ts";
 import { guided } from "../../src/sampling/guidance.ts";
-import { type Sampler, stepLinear } from "../../src/sampling/sampler.ts";
+import { type Call, type Sampler, stepLinear } from "../../src/sampling/sampler.ts";
 import { flatten, layoutOf, unflatten } from "../../src/tensor/params.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
+import { EVERY_SAMPLER } from "../sampling/every_sampler.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 
 await startTestEngine();
@@ -51,20 +51,50 @@ function network(guidanceScale: number): Denoiser {
   return guided(plain, guidanceScale, nullCondition);
 }
 
+/**
+ * A smaller network of any prediction type: two layers over channels with a tanh, its weights [2·2·2] in one tensor, so
+ * that every sampler's chain is cheap.
+ */
+function smallNetwork(predictionType: Denoiser["predictionType"]): Denoiser {
+  return {
+    predictionType,
+    forward({ weights }, x, t) {
+      const [inner, outer] = tf.split(weights!.reshape([2, 1, 1, 2, 2]), 2).map((w) =>
+        w.reshape([1, 1, 2, 2])
+      );
+      const time = tf.div(t, 1000).reshape([-1, 1, 1, 1]);
+      const hidden = tf.tanh(tf.conv2d(x as tf.Tensor4D, inner as tf.Tensor4D, 1, "same").add(time));
+      return tf.conv2d(hidden as tf.Tensor4D, outer as tf.Tensor4D, 1, "same");
+    },
+  };
+}
+const smallWeights = random(3, [8]);
+
+/** Noise of call `i` for stochastic samplers, the same at every request. */
+const noise = (i: number) => random(10 + i, start.shape);
+
 /** x_end with the whole chain on one tape; inputs of the network stopped where the plan says so. */
-function tapedEnd(denoiser: Denoiser, sampler: Sampler, plan: BackwardPlan, weights: tf.Tensor): tf.Tensor {
-  let x: tf.Tensor = start, previous: tf.Tensor | undefined;
-  for (let i = plan.from; i < plan.to; i++) {
-    const step = sampler.steps[i]!, trained = plan.trained.includes(i);
+function tapedEnd(
+  denoiser: Denoiser,
+  sampler: Sampler,
+  plan: BackwardPlan,
+  weights: tf.Tensor,
+  constants: tf.Tensor,
+): tf.Tensor {
+  let x: tf.Tensor = start;
+  const past: Call[] = [];
+  for (const [k, step] of sampler.path(plan.from).entries()) {
+    const i = plan.from + k;
     const input = plan.kind === "stop-input" ? constant(x) : x;
     const m = denoiser.forward(
-      { weights: trained ? weights : constant(weights) },
+      { weights: plan.trained.includes(i) ? weights : constants },
       input.mul(step.inputScale),
       tf.fill([2], step.timestep),
       condition,
     );
-    x = stepLinear(step, trained || plan.kind === "stop-input" ? x : constant(x), m, undefined, previous);
-    previous = m;
+    const next = stepLinear(step, x, m, noise(i), past);
+    past.unshift({ x, m });
+    x = next;
   }
   return x;
 }
@@ -74,7 +104,7 @@ function constant(x: tf.Tensor): tf.Tensor {
   return tf.tensor(x.dataSync(), x.shape);
 }
 
-function pullbackOf(denoiser: Denoiser): Pullback {
+function pullbackOf(denoiser: Denoiser, weights: tf.Tensor): Pullback {
   return (x, timestep, cotangent, throughInput) => {
     const call = (weights: tf.Tensor, x: tf.Tensor) =>
       denoiser.forward({ weights }, x, tf.fill([2], timestep), condition);
@@ -85,44 +115,57 @@ function pullbackOf(denoiser: Denoiser): Pullback {
   };
 }
 
-async function gradients(sampler: Sampler, settings: PlanSettings, from: number, guidanceScale: number) {
-  const denoiser = network(guidanceScale);
+async function gradients(
+  sampler: Sampler,
+  settings: PlanSettings,
+  from: number,
+  denoiser: Denoiser,
+  weights: tf.Tensor,
+) {
   const plan = drawPlan(settings, { from, to: sampler.steps.length }, { seed: 3, step: 1 });
-  const { end, states } = await rollOut(denoiser, { weights }, sampler, start, condition, plan);
-  const ours = trajectoryGradient(sampler, plan, states, endGradient, pullbackOf(denoiser));
+  const { end, states } = await rollOut(denoiser, { weights }, sampler, start, condition, plan, { noise });
+  const ours = trajectoryGradient(sampler, plan, states, endGradient, pullbackOf(denoiser, weights));
   tf.dispose([end, ...states.values()]);
+  const constants = constant(weights);
   const taped = tf.tidy(() =>
-    vjp((weights) => tapedEnd(denoiser, sampler, plan, weights), [weights], endGradient).grads[0]!
+    vjp((w) => tapedEnd(denoiser, sampler, plan, w, constants), [weights], endGradient).grads[0]!
   );
+  constants.dispose();
   return { ours, taped };
 }
-
-const SAMPLERS: Record<string, Sampler> = {
-  DDIM: ddim({ clip_sample: false, timestep_spacing: "trailing" }, 5),
-  Euler: euler({ timestep_spacing: "leading" }, 5),
-};
-// a two-step solver made by hand: outputs also enter the state after next
-SAMPLERS["a multistep sampler"] = {
-  ...SAMPLERS.DDIM!,
-  steps: SAMPLERS.DDIM!.steps.map((step, i) => ({ ...step, previous: i ? 0.3 * step.b : 0 })),
-};
 
 const PLANS: PlanSettings[] = [{ kind: "full" }, { kind: "truncated", steps: 2 }, {
   kind: "stop-input",
   steps: 3,
 }];
 
-for (const [name, sampler] of Object.entries(SAMPLERS)) {
+for (const [name, sampler] of Object.entries(EVERY_SAMPLER)) {
+  const late = sampler.starts[Math.floor(sampler.starts.length / 2)]!;
   for (const plan of PLANS) {
-    Deno.test(`the ${plan.kind} plan's gradient equals the taped chain's with ${name}`, async () => {
-      const { ours, taped } = await gradients(sampler, plan, 0, 1);
+    for (const from of [0, late]) {
+      Deno.test(`the ${plan.kind} plan's gradient equals the taped chain's with ${name}, from call ${from}`, async () => {
+        const denoiser = smallNetwork(sampler.predictionType);
+        const { ours, taped } = await gradients(sampler, plan, from, denoiser, smallWeights);
+        assertClose(ours, taped, { relative: 1e-5 });
+        tf.dispose([ours, taped]);
+      });
+    }
+  }
+}
+
+for (const name of ["DDIM", "DPM-Solver++ 2M"]) {
+  for (const plan of PLANS) {
+    Deno.test(`the ${plan.kind} plan's gradient equals the taped chain's with a UNet and ${name}`, async () => {
+      const { ours, taped } = await gradients(EVERY_SAMPLER[name]!, plan, 0, network(1), weights);
       assertClose(ours, taped, { relative: 1e-5 });
+      tf.dispose([ours, taped]);
     });
   }
 }
 
-Deno.test("the gradient is exact from an image-to-image start and under guidance", async () => {
-  const { ours, taped } = await gradients(SAMPLERS.DDIM!, { kind: "stop-input", steps: 2 }, 2, 3);
+Deno.test("the gradient is exact under guidance, from an image-to-image start", async () => {
+  const plan: PlanSettings = { kind: "stop-input", steps: 2 };
+  const { ours, taped } = await gradients(EVERY_SAMPLER.DDIM!, plan, 2, network(3), weights);
   assertClose(ours, taped, { relative: 1e-5 });
 });
 
@@ -135,7 +178,7 @@ Deno.test("trajectoryGradient() refuses a sampler that clips", () => {
         plan,
         new Map(),
         endGradient,
-        pullbackOf(network(1)),
+        pullbackOf(network(1), weights),
       ),
     /clip/,
   );
@@ -143,7 +186,12 @@ Deno.test("trajectoryGradient() refuses a sampler that clips", () => {
 
 Deno.test("trajectoryGradient() leaves only its result", async () => {
   await noLeak(async () => {
-    const { ours, taped } = await gradients(SAMPLERS.DDIM!, { kind: "full" }, 3, 1);
-    tf.dispose([ours, taped]);
+    for (const kind of ["full", "stop-input"] as const) {
+      for (const sampler of [EVERY_SAMPLER.Heun!, EVERY_SAMPLER["PNDM with Runge-Kutta steps"]!]) {
+        const denoiser = smallNetwork("epsilon");
+        const { ours, taped } = await gradients(sampler, { kind, steps: 2 }, 0, denoiser, smallWeights);
+        tf.dispose([ours, taped]);
+      }
+    }
   });
 });

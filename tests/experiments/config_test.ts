@@ -82,7 +82,11 @@ Deno.test("parseConfig(): a wrong type, value or range names the key, what was g
     ["optimizer:", "optimizer: got nothing (null), expected a mapping of keys to values"],
     ["sampler: { steps: 2.5 }", "sampler.steps: got 2.5, expected a whole number"],
     ["sampler: { steps: 5000 }", "sampler.steps: got 5000, expected at most 1000"],
-    ["sampler: { name: dimm }", 'sampler.name: got "dimm", expected "ddim" or "euler", did you mean "ddim"?'],
+    [
+      "sampler: { name: dimm }",
+      'sampler.name: got "dimm", expected "ddim" or "ddpm" or "dpmpp_2m" or "euler" or "euler_ancestral" or "heun" ' +
+      'or "pndm", did you mean "ddim"?',
+    ],
     [
       "data: { kind: digit }",
       'data.kind: got "digit", expected "digits" or "folder", did you mean "digits"?',
@@ -112,6 +116,11 @@ Deno.test("parseConfig(): a file that is empty or no mapping is refused", () => 
 Deno.test("parseConfig(): a YAML syntax error names line and column", () => {
   assert.match(messageOf("model: [1,\ntrain: 2\n"), /^run\.yaml is not valid YAML: .* at line 2, column 1/);
   assert.match(messageOf("output: a\noutput: b\n"), /unique at line 2, column 1/);
+});
+
+Deno.test("parseConfig() refuses groups of unequal size", () => {
+  const text = faulty(["adt:", "adt:\n  start_groups: 5"]);
+  assert.match(messageOf(text), /adt\.start_groups: .*must divide train\.batch_size/);
 });
 
 Deno.test("parseConfig() refuses a loss with no weight", () => {

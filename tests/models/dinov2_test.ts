@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { dinov2 } from "../../src/models/dinov2.ts";
+import { dinov2, dinov2WithRegisters } from "../../src/models/dinov2.ts";
 import { loadParams } from "../../src/weights/checkpoint.ts";
 import { readConfig } from "../../src/weights/config.ts";
 import { readTensors } from "../../src/weights/safetensors.ts";
@@ -15,7 +15,8 @@ import { assertClose, fixture, startTestEngine } from "../support.ts";
 const tiny = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, image_size: 8, patch_size: 4 };
 
 async function load(name: string) {
-  const folder = fixture(name), model = dinov2(await readConfig(folder));
+  const folder = fixture(name), config = await readConfig(folder);
+  const model = name.startsWith("dinov2_registers") ? dinov2WithRegisters(config) : dinov2(config);
   const params = await loadParams(folder, model.declarations);
   const tensor = ({ data, shape }: { data: ArrayLike<number>; shape: readonly number[] }) =>
     tf.tensor(Float32Array.from(data), [...shape]);
@@ -26,7 +27,9 @@ async function load(name: string) {
   return { model, params, images, expected };
 }
 
-for (const name of ["dinov2", "dinov2_resized", "dinov2_swiglu"]) {
+const cases = ["dinov2", "dinov2_swiglu", "dinov2_registers"].flatMap((name) => [name, `${name}_resized`]);
+
+for (const name of cases) {
   Deno.test(`dinov2() gives transformers' outputs and hidden states (${name})`, async () => {
     await startTestEngine();
     const { model, params, images, expected } = await load(name);
@@ -67,6 +70,26 @@ Deno.test("dinov2() reads masked patches as the mask token, whatever they show",
     model.forward(params, { pixel_values, mask }).last_hidden_state;
   assertClose(run(changed, mask), run(image, mask), { absolute: 1e-6 });
   assert.ok(run(changed).sub(run(image)).abs().max().dataSync()[0]! > 1e-3);
+});
+
+Deno.test("dinov2WithRegisters() always has a mask token, and registers between [CLS] and the patches", async () => {
+  await startTestEngine();
+  const config = { ...tiny, image_size: 16, use_mask_token: false, num_register_tokens: 2 };
+  const model = dinov2WithRegisters(config), params = initParams(model.declarations, 0);
+  assert.ok(model.declarations["embeddings.mask_token"]);
+  const out = model.forward(params, { pixel_values: tf.ones([1, 8, 12, 3]) });
+  assert.deepEqual(out.last_hidden_state.shape, [1, 1 + 2 + 6, 8]);
+});
+
+Deno.test("dinov2() and dinov2WithRegisters() refuse each other's config", () => {
+  assert.throws(
+    () => dinov2({ ...tiny, model_type: "dinov2_with_registers" }),
+    /^UserError: Dinov2Model config\.json:\n {2}model_type: expected "dinov2", got "dinov2_with_registers"$/,
+  );
+  assert.throws(
+    () => dinov2WithRegisters({ ...tiny, model_type: "dinov2" }),
+    /^UserError: Dinov2WithRegistersModel config\.json:\n {2}model_type: expected "dinov2_with_registers"/,
+  );
 });
 
 Deno.test("dinov2() names every unsupported value of a config", () => {

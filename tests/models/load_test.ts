@@ -98,13 +98,13 @@ Deno.test("loadUNet2DCondition() refuses another model's folder and unsupported 
     await save(folder, unetConfig);
     await Deno.writeTextFile(
       join(folder, "config.json"),
-      JSON.stringify({ ...unetConfig, class_embed_type: "timestep", upcast_attention: true }),
+      JSON.stringify({ ...unetConfig, class_embed_type: "timestep", dual_cross_attention: true }),
     );
     assert.equal(
       await messageOf(loadUNet2DCondition(folder)),
       "UNet2DConditionModel config.json:\n" +
         '  class_embed_type: "timestep" is not supported, only null\n' +
-        "  upcast_attention: true is not supported, only false",
+        "  dual_cross_attention: true is not supported, only false",
     );
     await Deno.remove(join(folder, "config.json"));
     assert.match(await messageOf(loadUNet2DCondition(folder)), /cannot read .*config\.json/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../src/runtime/errors.ts";
-import { namedTensorflow } from "../../src/runtime/setup.ts";
+import { namedTensorflow, tensorflowBuild } from "../../src/runtime/setup.ts";
 import { libraryPath } from "../../src/runtime/tensorflow/library.ts";
 import { tensorflowFiles, type Wheel } from "../../src/runtime/wheels.ts";
 import { withEnvironment } from "./environment.ts";
@@ -58,4 +58,18 @@ Deno.test("tensorflowFiles() names every file of every machine by its checksum",
 Deno.test("tensorflowFiles() has CUDA for Linux on x86-64 only, and nothing for Windows", () => {
   assert.match(tensorflowFiles("linux", "aarch64", true)!.name, /-cpu$/);
   assert.equal(tensorflowFiles("windows", "x86_64", false), undefined);
+});
+
+Deno.test("tensorflowBuild() gives CUDA where it exists, and says so where it does not", () => {
+  assert.match(tensorflowBuild("cuda", "linux", "x86_64").name, /-cuda$/);
+  assert.match(tensorflowBuild("cpu", "linux", "x86_64").name, /-cpu$/);
+  assert.match(tensorflowBuild("cpu", "darwin", "aarch64").name, /-cpu$/);
+  const noCuda = (error: unknown) =>
+    error instanceof UserError &&
+    /no CUDA build .* for darwin on aarch64.*without --cuda/.test(error.message);
+  assert.throws(() => tensorflowBuild("cuda", "darwin", "aarch64"), noCuda);
+  assert.throws(
+    () => tensorflowBuild("auto", "windows", "x86_64"),
+    /no TensorFlow library for windows on x86_64/,
+  );
 });

@@ -3,9 +3,13 @@ import assert from "node:assert/strict";
 import { UserError } from "../../src/runtime/errors.ts";
 import { ddim } from "../../src/sampling/ddim.ts";
 import type { Denoiser } from "../../src/sampling/denoiser.ts";
+import { dpmSolver } from "../../src/sampling/dpm_solver.ts";
 import { euler } from "../../src/sampling/euler.ts";
 import { guided } from "../../src/sampling/guidance.ts";
+import { heun } from "../../src/sampling/heun.ts";
+import { pndm } from "../../src/sampling/pndm.ts";
 import { sample, type StepEvent } from "../../src/sampling/sample.ts";
+import { type Call, stepLinear } from "../../src/sampling/sampler.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 
 const engine = { sanitizeOps: false, sanitizeResources: false };
@@ -89,6 +93,42 @@ Deno.test(
       assert.deepEqual(batches, [6, 6, 6]);
       tf.dispose([end, expected]);
     });
+    tf.dispose([params, x, condition, nullCondition]);
+  },
+);
+
+Deno.test(
+  "sample() keeps what multistep and multi-stage samplers look back at, and no more",
+  engine,
+  async () => {
+    await startTestEngine();
+    const samplers = [heun({}, 3), pndm({}, 6), dpmSolver({}, 6)], { denoiser } = toy();
+    const { params, x, condition, nullCondition } = inputs();
+    for (const sampler of samplers) {
+      const from = sampler.starts[1]!;
+      await noLeak(async () => {
+        const expected = tf.tidy(() => {
+          let state: tf.Tensor = x;
+          const past: Call[] = [];
+          for (const step of sampler.path(from)) {
+            const t = tf.fill([3], step.timestep);
+            const m = denoiser.forward(params, state.mul(step.inputScale), t, condition);
+            const next = stepLinear(step, state, m, undefined, past);
+            past.unshift({ x: state, m });
+            state = next;
+          }
+          return state;
+        });
+        const depths = sampler.path(from).flatMap(({ past = [] }) => past.map(({ back }) => back));
+        const before = tf.memory().numTensors, counts: number[] = [];
+        const onStep = () => void counts.push(tf.memory().numTensors - before);
+        const end = await sample(denoiser, params, sampler, x, condition, { from, onStep });
+        assertClose(end, expected, { relative: 1e-5 });
+        // The state after the step, and state and output of this call and of as many as are looked back at.
+        assert.equal(Math.max(...counts), 1 + 2 * (1 + Math.max(...depths)));
+        tf.dispose([end, expected]);
+      });
+    }
     tf.dispose([params, x, condition, nullCondition]);
   },
 );

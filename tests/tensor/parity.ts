@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { normal } from "../../src/runtime/random.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
-import { assertClose } from "../support.ts";
+import { assertClose, type Tolerance } from "../support.ts";
 
 /** Standard normal numbers, the same on every engine. */
 export function random(shape: number[], sample = 0): tf.Tensor {
@@ -24,7 +24,7 @@ export async function assertSameFunction(
   f: (...xs: tf.Tensor[]) => tf.Tensor,
   composed: (...xs: tf.Tensor[]) => tf.Tensor,
   xs: tf.Tensor[],
-  relative = 1e-5,
+  tolerance: Tolerance = { relative: 1e-5, absolute: 1e-6 },
 ): Promise<void> {
   const run = async (f: (...xs: tf.Tensor[]) => tf.Tensor) => {
     const { value, grads } = vjp(f, xs, (y) => random(y.shape, 999));
@@ -34,7 +34,7 @@ export async function assertSameFunction(
   tf.dispose(xs);
   for (const [i, values] of expected.values.entries()) {
     tf.util.assertShapesMatch(actual.shapes[i]!, expected.shapes[i]!, i ? `gradient ${i - 1}: ` : "value: ");
-    assertClose(actual.values[i]!, values, { relative });
+    assertClose(actual.values[i]!, values, tolerance);
   }
 }
 

@@ -111,6 +111,18 @@ Deno.test("vjp() inside vjp() gives second derivatives", () => {
   });
 });
 
+Deno.test("vjp() inside vjp() follows the outputs that operations save", () => {
+  tf.tidy(() => {
+    const xs = [-1, 0.3, 2], ones = (y: tf.Tensor) => tf.onesLike(y);
+    const second = (f: (x: tf.Tensor) => tf.Tensor) =>
+      vjp((x) => vjp(f, [x], ones).grads[0]!, [tf.tensor1d(xs)], ones).grads[0]!;
+    assertClose(second((x) => x.exp()), xs.map(Math.exp), { relative: 1e-6 });
+    assertClose(second((x) => x.tanh()), xs.map((x) => -2 * Math.tanh(x) / Math.cosh(x) ** 2), {
+      relative: 1e-5,
+    });
+  });
+});
+
 Deno.test("vjp() works in both directions of a custom gradient and leaves the outer tape whole", async () => {
   await noLeak(() =>
     tf.tidy(() => {

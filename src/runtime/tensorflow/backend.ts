@@ -11,6 +11,10 @@ export interface TensorflowBackend {
   /** TensorFlow's number for a tfjs dtype. */
   getDTypeInteger(dtype: tf.DataType): number;
   read(dataId: object): Promise<TensorValues>;
+  /** One more tensor has this data. */
+  incRef(dataId: object): void;
+  /** One tensor less has this data; frees it with the last one, and says whether it did. */
+  disposeData(dataId: object): boolean;
   /** Ids of tensors; uploads those that are not yet on the device. */
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   /** A tfjs tensor for a result, tracked by the surrounding `tf.tidy`. */

@@ -19,6 +19,14 @@ export interface Context {
 // needed, not all at once; run on the CPU what has no GPU kernel.
 const CONFIG = Uint8Array.of(0x32, 2, 0x20, 1, 0x38, 1);
 
+/**
+ * The GPU that computes: the first one that TensorFlow lists, if any. Which cards it lists, and in which order, the user
+ * says by CUDA_VISIBLE_DEVICES (e.g. "1" for the second card only, "" for none).
+ */
+export function firstGpu(devices: readonly Device[]): Device | undefined {
+  return devices.find((device) => device.type === "GPU");
+}
+
 /** Starts TensorFlow's runtime in this process; picks the first GPU if there is one. */
 export function createContext(library: TensorflowLibrary, status: Status): Context {
   const options = library.TFE_NewContextOptions();
@@ -28,7 +36,7 @@ export function createContext(library: TensorflowLibrary, status: Status): Conte
     const pointer = library.TFE_NewContext(options, status.pointer);
     status.check();
     const devices = listDevices(library, status, pointer);
-    const gpu = devices.find((device) => device.type === "GPU");
+    const gpu = firstGpu(devices);
     return { pointer, devices, gpu: gpu && cName(gpu.name) };
   } finally {
     library.TFE_DeleteContextOptions(options);

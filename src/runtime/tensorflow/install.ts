@@ -3,17 +3,23 @@ import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { backend } from "./backend.ts";
 import { type Binding, createBinding } from "./binding.ts";
+import { nvidiaCuda } from "../nvidia.ts";
 import { createContext, type Device } from "./context.ts";
 import { createHandleTable } from "./handles.ts";
 import { cString, libraryPath, openLibrary } from "./library.ts";
 import { setSession } from "./session.ts";
 import { createStatus } from "./status.ts";
+import { withoutStandardError } from "./system.ts";
 
 /** What runs, for `doctor` and reports. */
 export interface TensorflowInfo {
+  /** Where its libraries are. */
+  folder: string;
   /** TensorFlow's version, e.g. "2.21.0". */
   version: string;
   devices: readonly Device[];
+  /** Whether it was built to compute on NVIDIA's cards. */
+  cuda: boolean;
 }
 
 const ENVIRONMENT = {
@@ -45,16 +51,20 @@ async function start(folder: string): Promise<TensorflowInfo> {
   for (const [name, value] of Object.entries(ENVIRONMENT)) {
     if (Deno.env.get(name) === undefined) Deno.env.set(name, value);
   }
-  const library = openLibrary(folder, { showNotices: Deno.env.get("TF_CPP_MIN_LOG_LEVEL") === "0" });
+  const showNotices = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") === "0";
+  const library = openLibrary(folder, { showNotices });
   const status = createStatus(library);
-  const context = createContext(library, status);
+  const begin = () => createContext(library, status);
+  // the CUDA build complains about every machine without a card
+  const context = showNotices || nvidiaCuda() ? begin() : withoutStandardError(library, begin);
   const session = { library, status, context, handles: createHandleTable(), recorder: undefined };
   setSession(session);
   const binding = createBinding(session);
   await importTfjsNode(libraryPath(folder), binding);
   await tf.ready();
   readOffTheEventLoop(binding);
-  return { version: cString(library.TF_Version()), devices: context.devices };
+  const cuda = Boolean(library.builtWithCuda?.());
+  return { folder, version: cString(library.TF_Version()), devices: context.devices, cuda };
 }
 
 interface NodeModule {

@@ -129,14 +129,17 @@ const symbols = {
     nonblocking: true,
   },
   resolveOnPool: { name: "TFE_TensorHandleResolve", ...fn([POINTER, POINTER], POINTER), nonblocking: true },
+
+  /** tensorflow::IsGoogleCudaEnabled(), which has no C name. */
+  builtWithCuda: { name: "_ZN10tensorflow19IsGoogleCudaEnabledEv", ...fn([], "u8"), optional: true },
 } as const;
 
 /** The functions of TensorFlow's C API that this project calls, and those of the system's C library. */
 export type TensorflowLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"] & SystemLibrary;
 
-/** Path of TensorFlow's library inside the `tensorflow` folder of an unpacked PyPI wheel. */
-export function libraryPath(folder: string): string {
-  const file = Deno.build.os === "darwin" ? "libtensorflow_cc.2.dylib" : "libtensorflow_cc.so.2";
+/** Path of TensorFlow's library inside the `tensorflow` folder of an unpacked PyPI wheel; the same on every processor. */
+export function libraryPath(folder: string, os: string = Deno.build.os): string {
+  const file = os === "darwin" ? "libtensorflow_cc.2.dylib" : "libtensorflow_cc.so.2";
   return `${folder.replace(/\/+$/, "")}/${file}`;
 }
 

@@ -4,9 +4,13 @@ import { createGraph, type Graph, type Output } from "./graph.ts";
 import { cName } from "./library.ts";
 import { createSchedule } from "./schedule.ts";
 import type { Recorder, Session, TensorMetadata } from "./session.ts";
+import { TensorflowError } from "./status.ts";
 import { DataType } from "./tensors.ts";
 
-/** A recorded function: to call it, execute the op `name` with these attributes on its inputs, then the captures. */
+/**
+ * A recorded function: to call it, execute the op `name` with these attributes on its inputs, then the values of its
+ * state, then the captures.
+ */
 export interface RecordedFunction {
   readonly name: string;
   readonly attributes: readonly Attribute[];
@@ -34,13 +38,13 @@ let recorded = 0;
 /**
  * Starts recording into an empty graph. While `session.recorder` is the recording's, ops run into the graph.
  *
- * @param beforeCapture is told the id of each tensor from outside before the function takes it in; may throw
+ * @param isState is asked once for each tensor from outside: whether its value is given anew at every call
  */
-export function createRecording(session: Session, beforeCapture: (id: number) => void): Recording {
+export function createRecording(session: Session, isState: (id: number) => boolean): Recording {
   const { library, handles } = session;
   const graph = createGraph(session), schedule = createSchedule();
   const symbols = new Map<number, Output>(); // tensor id -> output in the graph
-  const inputs: Output[] = [];
+  const inputs: Output[] = [], state: Output[] = [];
   const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
   let finished = false;
 
@@ -51,8 +55,12 @@ export function createRecording(session: Session, beforeCapture: (id: number) =>
   };
 
   function outside(id: number): Output {
-    beforeCapture(id);
     const handle = handles.get(id), { dtype, shape } = handleType(session, handle);
+    if (isState(id)) {
+      const placeholder = graph.placeholder(dtype, shape);
+      state.push(placeholder);
+      return placeholder;
+    }
     if (dtype !== DataType.string && shape.reduce((a, b) => a * b, 1) <= LARGEST_CONSTANT) {
       return constantOf(session, graph, handle, dtype);
     }
@@ -68,7 +76,7 @@ export function createRecording(session: Session, beforeCapture: (id: number) =>
     execute(name, attributes, ids) {
       const operands = ids.map(outputOf);
       const after = schedule.waitFor(operands.map((output) => output.operation));
-      const operation = graph.operation(name, attributes, operands, after);
+      const operation = naming(name, () => graph.operation(name, attributes, operands, after));
       schedule.add(operation);
       return graph.outputTypes(operation).map(({ dtype, shape }, index) => {
         if (!shape || shape.some((d) => d < 0)) throw unknownShape(name);
@@ -85,8 +93,9 @@ export function createRecording(session: Session, beforeCapture: (id: number) =>
 
   /** An output of the function must be a node of its own: not an input, and not given out twice. */
   function functionOutputs(ids: readonly number[]): Output[] {
-    const taken = new Set([...inputs, ...captured].map((o) => `${o.operation}:0`));
-    return ids.map(outputOf).map((output) => {
+    const outputs = ids.map(outputOf);
+    const taken = new Set([...inputs, ...state, ...captured].map((o) => `${o.operation}:0`));
+    return outputs.map((output) => {
       const key = `${output.operation}:${output.index}`;
       if (taken.has(key)) return graph.identity(output);
       taken.add(key);
@@ -105,7 +114,7 @@ export function createRecording(session: Session, beforeCapture: (id: number) =>
     finish(outputs, { name, xla }) {
       const unique = `compiled_${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;
       const results = functionOutputs(outputs);
-      graph.toFunction(unique, [...inputs, ...captured], results);
+      graph.toFunction(unique, [...inputs, ...state, ...captured], results);
       finished = true;
       return {
         name: unique,
@@ -141,6 +150,17 @@ const AS_RECORDED: Attribute[] = [{
 
 function freeCaptures({ library, handles }: Session, captures: readonly number[]): void {
   for (const id of captures) library.TFE_DeleteTensorHandle(handles.remove(id)!);
+}
+
+/** Puts the op's name before what TensorFlow says of it. */
+function naming<T>(op: string, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    throw error instanceof TensorflowError
+      ? new TensorflowError(`${op}: ${error.message}`, error.code)
+      : error;
+  }
 }
 
 function handleType({ library, status }: Session, handle: bigint): { dtype: number; shape: number[] } {

@@ -13,27 +13,42 @@ const symbols = {
 /** The functions of the system's C library that this project calls. */
 export type SystemLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"];
 
-const FILES: Partial<Record<typeof Deno.build.os, string>> = {
-  linux: "libc.so.6",
-  darwin: "libSystem.B.dylib",
-};
+const FILES: Record<string, string> = { linux: "libc.so.6", darwin: "libSystem.B.dylib" };
 const RTLD_NOW = 2, O_WRONLY = 1, STANDARD_ERROR = 2;
 
 const cPath = (path: string) => new TextEncoder().encode(path + "\0");
 
 /**
+ * The file name of a system's C library, the same on every processor.
+ *
+ * @throws UserError for an operating system for which this project has no TensorFlow binding.
+ */
+export function systemLibraryFile(os: string): string {
+  const file = FILES[os];
+  if (file) return file;
+  throw new UserError(
+    `There is no TensorFlow engine for ${os}. Choose another: ADT_BACKEND=webgpu or ADT_BACKEND=wasm.`,
+  );
+}
+
+/**
  * Opens the system's C library. Needs `--allow-ffi`.
  *
- * @throws UserError on an operating system for which this project has no TensorFlow binding.
+ * @throws UserError if there is none that TensorFlow's wheels can work with, as on Alpine Linux (musl).
  */
 export function openSystem(): SystemLibrary {
-  const file = FILES[Deno.build.os];
-  if (!file) {
+  const file = systemLibraryFile(Deno.build.os);
+  try {
+    return Deno.dlopen(file, symbols).symbols;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
     throw new UserError(
-      `There is no TensorFlow engine for ${Deno.build.os}. Choose another: ADT_BACKEND=webgpu or ADT_BACKEND=wasm.`,
+      `TensorFlow needs ${file}, which does not load: ${
+        (cause as Error).message
+      }. Choose another engine: ADT_BACKEND=wasm.`,
+      { cause },
     );
   }
-  return Deno.dlopen(file, symbols).symbols;
 }
 
 /** Loads a library for as long as the process lives: TensorFlow crashes the process when it is unloaded at exit. */

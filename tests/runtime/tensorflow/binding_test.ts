@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { backend, onTensorflow } from "../../../src/runtime/tensorflow/backend.ts";
 import { rawOp } from "../../../src/runtime/tensorflow/raw_op.ts";
 import { TensorflowError } from "../../../src/runtime/tensorflow/status.ts";
+import { compile } from "../../../src/tensor/compile.ts";
 import { assertClose, noLeak, startTestEngine } from "../../support.ts";
 
 await startTestEngine();
@@ -112,14 +113,53 @@ test("binding: a disposed tensor cannot be used", () => {
   assert.throws(() => binding.deleteTensor(id), /it was disposed/);
 });
 
-test("binding: 20,000 ops leave no handle behind", () => {
+test("binding: 200,000 ops of every kind leave no handle and no memory behind", () => {
   const { binding } = backend();
-  const x = tf.ones([4]);
-  x.add(1).dispose();
-  const alive = binding.getNumOfTensors();
-  for (let i = 0; i < 10_000; i++) tf.tidy(() => void x.add(1).mul(2));
+  const x = tf.ones([4]), image = tf.ones([1, 2, 2, 1]), w = tf.ones([1, 1, 1, 1]), bias = tf.ones([1]);
+  const compiled = compile((x: tf.Tensor) => [x.add(1), x.square()]);
+  const fused = {
+    num_args: 1,
+    fused_ops: ["BiasAdd", "Relu"],
+    strides: [1, 1, 1, 1],
+    padding: "SAME",
+    TArgs: ["float32"],
+  };
+  const refused = [image, x];
+  const round = () =>
+    tf.tidy(() => {
+      for (let i = 0; i < 14; i++) x.add(x);
+      tf.split(x, 4); // several results
+      tf.tensor([1, 2, 3]).sum().dataSync(); // up and down
+      rawOp("_FusedConv2D", fused, [image, w, bias]); // every kind of attribute
+      compiled(x);
+      assert.throws(() => rawOp("MatMul", {}, refused), TensorflowError);
+    }); // 20 ops
+  for (let i = 0; i < 500; i++) round();
+  const alive = binding.getNumOfTensors(), before = Deno.memoryUsage().rss;
+  for (let i = 0; i < 10_000; i++) round();
+  const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
   assert.equal(binding.getNumOfTensors(), alive);
-  x.dispose();
+  assert.ok(grown < 24, `grew by ${grown.toFixed(1)} MiB`); // 24 MiB: 126 bytes an op
+  compiled.dispose();
+  tf.dispose([x, image, w, bias]);
+});
+
+test("binding: recordings that were disposed leave no handle and little memory behind", () => {
+  const { binding } = backend();
+  const x = tf.ones([8]), captured = tf.ones([10_000]);
+  captured.sum().dispose();
+  const once = () => {
+    const f = compile((x: tf.Tensor) => x.mul(captured.sum()).exp());
+    f(x).dispose();
+    f.dispose();
+  };
+  for (let i = 0; i < 50; i++) once();
+  const alive = binding.getNumOfTensors(), before = Deno.memoryUsage().rss;
+  for (let i = 0; i < 300; i++) once();
+  const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
+  assert.equal(binding.getNumOfTensors(), alive);
+  assert.ok(grown < 24, `grew by ${grown.toFixed(1)} MiB`); // 80 KiB a recording
+  tf.dispose([x, captured]);
 });
 
 test("binding: data() reads a tensor that is disposed meanwhile, and several at once", async () => {

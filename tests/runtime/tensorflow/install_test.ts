@@ -41,6 +41,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "training with compile(), in the background too, needs only --allow-ffi --allow-read --allow-env",
+  ...engine,
+  async fn() {
+    const code = `import * as tf from "@tensorflow/tfjs";
+      import { startEngine } from ${JSON.stringify(source("runtime/engine.ts"))};
+      import { compile } from ${JSON.stringify(source("tensor/compile.ts"))};
+      const { backend } = await startEngine({ backend: "tensorflow" });
+      const gradient = compile((x) => tf.grad((x) => tf.matMul(x, x).sum())(x), { xla: true });
+      const y = await gradient.async(tf.ones([2, 2]));
+      console.log(backend, ...await y.data(), ...gradient(tf.ones([2, 2])).dataSync());`;
+    const { exit, stdout, stderr } = await script(code, [
+      "--no-prompt",
+      "--allow-ffi",
+      "--allow-read",
+      "--allow-env",
+    ]);
+    assert.deepEqual({ exit, stdout, stderr }, {
+      exit: 0,
+      stdout: "tensorflow 4 4 4 4 4 4 4 4\n",
+      stderr: "",
+    });
+  },
+});
+
 Deno.test("the binding and compile() can be imported where native code is not allowed", async () => {
   const code = `import ${JSON.stringify(source("runtime/tensorflow/install.ts"))};
     import { compile } from ${JSON.stringify(source("tensor/compile.ts"))};

@@ -1,0 +1,88 @@
+import * as tf from "@tensorflow/tfjs";
+import { normalBatch } from "../runtime/random.ts";
+import type { Condition } from "../sampling/denoiser.ts";
+import { addNoise } from "../sampling/sampler.ts";
+import { stepNoise } from "../sampling/step_noise.ts";
+import type { BackwardPlan } from "./backward_plan.ts";
+import { type RollOut, rollOut } from "./roll_out.ts";
+import type { AdtBatch, AdtSetup } from "./setup.ts";
+import type { AdtFunctions } from "./functions.ts";
+
+/** A roll-out of a group of the batch, and the condition of its samples. */
+export type Group = RollOut & { condition: Condition };
+
+export function disposeGroup({ end, states, condition }: Group): void {
+  tf.dispose([end, ...states.values(), condition]);
+}
+
+/**
+ * Runs the path of each group of the batch, one plan a group: the batch is cut into equal parts in order.
+ *
+ * @param weights of the network [P]
+ * @param step keys the noise
+ * @returns the groups in order; the caller disposes them with `disposeGroup`
+ * @throws the signal's reason; RangeError when the batch does not split
+ */
+export async function rollOutGroups(
+  setup: AdtSetup,
+  { denoiser }: AdtFunctions,
+  weights: tf.Tensor,
+  batch: AdtBatch,
+  plans: BackwardPlan[],
+  step: number,
+  signal?: AbortSignal,
+): Promise<Group[]> {
+  const { sampler, settings: { seed } } = setup;
+  const starts = startGroupsOf(setup, batch, plans.map(({ from }) => from), step), groups: Group[] = [];
+  try {
+    for (const [g, { start, condition }] of starts.entries()) {
+      const [count, ...shape] = start.shape as [number, ...number[]];
+      const samples = Array.from({ length: count }, (_, i) => g * count + i);
+      const noise = stepNoise({ seed, purpose: "sampler noise", step }, samples, shape);
+      const path = await rollOut(denoiser, { weights }, sampler, start, condition, plans[g]!, {
+        signal,
+        noise,
+      });
+      groups.push({ ...path, condition });
+    }
+    return groups;
+  } catch (error) {
+    groups.forEach(disposeGroup);
+    tf.dispose(starts.slice(groups.length).map(({ condition }) => condition));
+    throw error;
+  } finally {
+    tf.dispose(starts.map(({ start }) => start));
+  }
+}
+
+/**
+ * The batch in equal groups, each with its start states on the sampler's grid: x_{t_s} = α·x0 + σ·ε, or pure noise at the
+ * grid's first step without image-to-image starts.
+ */
+function startGroupsOf(
+  { sampler, autoencoder, settings }: AdtSetup,
+  { images, condition }: AdtBatch,
+  starts: number[],
+  step: number,
+): { start: tf.Tensor; condition: Condition }[] {
+  if (images.shape[0]! % starts.length !== 0) {
+    throw new RangeError(
+      `a batch of ${images.shape[0]} images does not split into ${starts.length} equal groups`,
+    );
+  }
+  return tf.tidy(() => {
+    const x0 = autoencoder.encode(images), [count, ...shape] = x0.shape as [number, ...number[]];
+    const key = { seed: settings.seed, purpose: "roll-out noise", step };
+    const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
+    const x0s = tf.split(x0, starts.length), noises = tf.split(noise, starts.length);
+    const conditions = Object.entries(condition).map(([name, x]) =>
+      [name, tf.split(x, starts.length)] as const
+    );
+    return starts.map((from, g) => ({
+      start: settings.imageToImage
+        ? addNoise(sampler, from, x0s[g]!, noises[g]!)
+        : noises[g]!.mul(sampler.initNoiseSigma),
+      condition: Object.fromEntries(conditions.map(([name, parts]) => [name, parts[g]!])),
+    }));
+  });
+}

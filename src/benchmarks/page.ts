@@ -1,0 +1,116 @@
+import { barFigure, type Figure, lineFigure, type Series } from "../display/figure.ts";
+import { type Markup, markup } from "../display/html.ts";
+import { figureHtml, plotlyScript } from "../display/plotly.ts";
+import { columnsOf, formatCell, type Rows } from "../display/text.ts";
+import { type BenchmarkResults, type CaseResult, referenceOf, tableRows } from "./results.ts";
+import type { Measurement } from "./measure.ts";
+
+/** Time and memory as multiples of PyTorch's, one bar per case. */
+function ratioFigure(cases: readonly CaseResult[]): Figure {
+  const compared = cases.flatMap((result) => {
+    const ours = result.measurements[0]!, reference = referenceOf(result);
+    return reference && reference !== ours ? [{ name: result.name, ours, reference }] : [];
+  });
+  const ratios = (value: (m: Measurement) => number) =>
+    compared.map(({ ours, reference }) => value(ours) / value(reference));
+  return barFigure(compared.map(({ name }) => name), [
+    { name: "time", values: ratios((m) => m.wall_ms.min) },
+    { name: "peak memory", values: ratios((m) => m.peak_mib) },
+  ], {
+    title: "Ours over PyTorch: below 1 is better",
+    x: { label: "benchmark" },
+    y: { label: "ratio" },
+  });
+}
+
+type Variable = "samplingSteps" | "gradSteps";
+
+/** ADT steps that differ in one number only; the others are those of `adt-step`. */
+function sweep(cases: readonly CaseResult[], variable: Variable): CaseResult[] {
+  const fixed = variable === "samplingSteps" ? "gradSteps" : "samplingSteps";
+  const centre = cases.find(({ name }) => name === "adt-step");
+  if (!centre) return [];
+  return cases.filter((result) => result.name.startsWith("adt-") && result[fixed] === centre[fixed])
+    .toSorted((a, b) => a[variable] - b[variable]);
+}
+
+function sweepFigures(cases: readonly CaseResult[], variable: Variable): Figure[] {
+  const points = sweep(cases, variable);
+  if (points.length < 2) return [];
+  const name = variable === "samplingSteps" ? "sampling steps T" : "trained steps K";
+  const series = (value: (m: Measurement) => number): Series[] =>
+    points[0]!.measurements.map(({ side }, i) => ({
+      name: side,
+      x: points.map((point) => point[variable]),
+      y: points.map(({ measurements }) => value(measurements[i]!)),
+    }));
+  return [
+    lineFigure(series((m) => m.peak_mib), {
+      title: `Peak memory of an ADT step against ${name}`,
+      x: { label: name },
+      y: { label: "peak resident memory", unit: "MiB" },
+    }),
+    lineFigure(series((m) => m.wall_ms.min / 1000), {
+      title: `Time of an ADT step against ${name}`,
+      x: { label: name },
+      y: { label: "time", unit: "s" },
+    }),
+  ];
+}
+
+/** The figures that the measured cases allow. */
+export function benchmarkFigures(cases: readonly CaseResult[]): Figure[] {
+  const compared = cases.some((result) =>
+    referenceOf(result) !== undefined && result.measurements.length > 1
+  );
+  return [
+    ...compared ? [ratioFigure(cases)] : [],
+    ...sweepFigures(cases, "samplingSteps"),
+    ...sweepFigures(cases, "gradSteps"),
+  ];
+}
+
+const STYLE = `:root { color-scheme: light dark; font-family: system-ui, sans-serif; }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .8rem .3rem 0; text-align: left; border-bottom: 1px solid #8886; }`;
+
+function table(rows: Rows): Markup {
+  const columns = columnsOf(rows),
+    cells = (row: Rows[number]) => columns.map((name) => formatCell(row[name]));
+  return markup`<table><thead><tr>${columns.map((name) => markup`<th>${name}</th>`)}</tr></thead>
+<tbody>${
+    rows.map((row) => markup`<tr>${cells(row).map((cell) => markup`<td>${cell}</td>`)}</tr>`)
+  }</tbody></table>`;
+}
+
+/** Tables and figures as one HTML page that needs no network. */
+export async function benchmarkPage(results: BenchmarkResults): Promise<string> {
+  const { cpu, cores, memory_gib, os, arch } = results.machine;
+  const engines = new Set(
+    results.cases.flatMap(({ measurements }) => measurements.map((m) => m.engine.description)),
+  );
+  const targets = results.targets.map(({ name, value, goal }) => ({
+    target: name,
+    value,
+    goal: `at most ${goal}`,
+    reached: value <= goal ? "yes" : "no",
+  }));
+  return markup`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Benchmarks</title><style>${{ markup: STYLE }}</style>${await plotlyScript()}</head>
+<body>
+<h1>Benchmarks</h1>
+<p>${results.date}, ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch}; ${[...engines].join("; ")}.
+${results.repeats} repetitions of each side, in turns.${
+    results.quick && " Tiny networks: the times mean nothing."
+  }</p>
+${benchmarkFigures(results.cases).map(figureHtml)}
+<h2>Measurements</h2>
+<p>Times in milliseconds; ratios are to PyTorch.</p>
+${table(tableRows(results.cases))}
+${targets.length > 0 && [markup`<h2>Targets</h2>`, table(targets)]}
+</body></html>
+`.markup;
+}

@@ -1,0 +1,85 @@
+"""The child process of PyTorch's side of a benchmark; same protocol as worker.ts, which describes it.
+
+The argument is the job as JSON (see `pytorchJob` in pytorch.ts). stdout carries the protocol only.
+"""
+
+import json
+import os
+import sys
+import time
+
+CHECKED = 2  # repetitions whose outputs are compared, as in job.ts
+
+
+def open_task(job):
+    if job["task"] == "ops":
+        from ops import open_ops
+
+        return open_ops(job["ops"])
+    from training import open_forward, open_step
+
+    return open_forward(job) if job["task"] == "unet-forward" else open_step(job)
+
+
+def check(repeat):
+    outputs = {}
+    for repetition in range(1, CHECKED + 1):
+        for name, values in repeat(repetition).items():
+            outputs.setdefault(name, []).extend(values.flatten().tolist())
+    return outputs
+
+
+def timed(repeat, repetition, parts):
+    cpu, start = time.process_time(), time.perf_counter()
+    repeat(repetition)
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return {"wall_ms": 1000 * wall / parts, "cpu_ms": 1000 * cpu / parts}
+
+
+def peak_bytes():
+    try:
+        with open("/proc/self/status") as status:
+            line = next(line for line in status if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    except FileNotFoundError:  # not Linux
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def serve(job, reply):
+    import torch
+
+    torch.manual_seed(0)
+    repeat, parts = open_task(job), job.get("ops", 1)
+    description = f"PyTorch {torch.__version__} on CPU, {torch.get_num_threads()} threads"
+    repetition = CHECKED
+    reply({"ready": {"backend": "pytorch", "description": description}})
+    for line in sys.stdin:
+        command = line.strip()
+        if command == "check":
+            reply({"outputs": check(repeat)})
+        elif command == "run":
+            repetition += 1
+            reply(timed(repeat, repetition, parts))
+        elif command == "peak":
+            reply({"peak_bytes": peak_bytes()})
+
+
+def main():
+    protocol = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print goes to stderr
+
+    def reply(message):
+        print(json.dumps(message), file=protocol, flush=True)
+
+    try:
+        serve(json.loads(sys.argv[1]), reply)
+    except Exception as error:
+        reply({"error": f"{type(error).__name__}: {error}"})
+        raise
+
+
+if __name__ == "__main__":
+    main()

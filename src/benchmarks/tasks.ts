@@ -1,0 +1,135 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Adversary } from "../adt/discriminator_gradients.ts";
+import { twinDiscriminator } from "../adt/discriminator.ts";
+import { adtFunctions } from "../adt/functions.ts";
+import type { AdtBatch, AdtSetup, AdtState } from "../adt/setup.ts";
+import { adtStep } from "../adt/step.ts";
+import { dinov2 } from "../models/dinov2.ts";
+import { loadDinov2Features, loadUNet2DCondition } from "../models/load.ts";
+import { unetDenoiser } from "../models/unet_denoiser.ts";
+import { initParams, shapesOf } from "../nn/declare.ts";
+import { flatten, layoutOf, type Params } from "../tensor/params.ts";
+import { zeroMoments } from "../training/adamw.ts";
+import { initialState } from "../training/training_state.ts";
+import { loadParams } from "../weights/checkpoint.ts";
+import { readConfig } from "../weights/config.ts";
+import { readTensors } from "../weights/safetensors.ts";
+import { discriminatorHeads } from "./files.ts";
+import type { Job, JobFiles } from "./job.ts";
+import { latentsOf } from "./latents.ts";
+import { openOps } from "./ops.ts";
+import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
+import { judgedBlocks } from "./sizes.ts";
+
+/** One repetition (1, 2, …) of a task; gives the numbers it computed, by name. */
+export type Repeat = (repetition: number) => Promise<Record<string, ArrayLike<number>>>;
+
+/** Loads a job on the engine that runs. */
+export function openTask(job: Job): Promise<Repeat> | Repeat {
+  switch (job.task) {
+    case "ops":
+      return openOps(job.through);
+    case "unet-forward":
+      return openForward(job);
+    case "unet-training":
+    case "adt-step":
+      return openStep(job);
+  }
+}
+
+type NetworkJob = Exclude<Job, { task: "ops" }>;
+
+/** A network call, as in a roll-out: one compiled function without gradient. */
+async function openForward(job: NetworkJob): Promise<Repeat> {
+  const { setup, weights } = await openSetup(job, unjudged());
+  const { denoiser } = adtFunctions(setup), { condition } = await readBatch(job.files);
+  const inputs = await readTensors(job.files.inputs);
+  return async (repetition) => {
+    const x = upload(inputs[`${repetition}.noisy`]!), t = upload(inputs[`${repetition}.timesteps`]!);
+    const output = denoiser.forward({ weights }, x, t, condition);
+    const values = await output.data();
+    tf.dispose([x, t, output]);
+    return { output: values };
+  };
+}
+
+/** Whole updates by `adtStep`; without adversarial loss for `unet-training`. */
+async function openStep(job: NetworkJob): Promise<Repeat> {
+  const judge = job.task === "adt-step" ? await openJudge(job.files) : unjudged();
+  const { setup, weights } = await openSetup(job, judge);
+  const functions = adtFunctions(setup), batch = await readBatch(job.files);
+  let state: AdtState = {
+    generator: initialState(weights),
+    discriminator: { weights: judge.heads, moments: zeroMoments(judge.heads.size) },
+  };
+  return async (repetition) => {
+    const result = await adtStep(setup, functions, state, batch, repetition);
+    state = result.state;
+    return Object.fromEntries(Object.entries(result.metrics).map(([name, value]) => [name, [value]]));
+  };
+}
+
+interface Judge {
+  adversary: Adversary;
+  headLayout: AdtSetup["headLayout"];
+  heads: tf.Tensor1D;
+}
+
+async function openSetup(
+  { task, files, samplingSteps, gradSteps }: NetworkJob,
+  { adversary, headLayout }: Judge,
+): Promise<{ setup: AdtSetup; weights: tf.Tensor1D }> {
+  const { model, params } = await loadUNet2DCondition(files.unet);
+  const { in_channels, sample_size } = model.config;
+  const layout = layoutOf(shapesOf(model.declarations));
+  const { schedule, sampler } = benchmarkSampling(samplingSteps);
+  const setup: AdtSetup = {
+    denoiser: unetDenoiser(model, schedule.predictionType),
+    layout,
+    autoencoder: latentsOf(in_channels, sample_size).autoencoder,
+    schedule,
+    sampler,
+    adversary,
+    headLayout,
+    settings: benchmarkSettings(gradSteps, task === "adt-step" ? undefined : 0),
+  };
+  return { setup, weights: joined(params, layout) };
+}
+
+async function openJudge(files: JobFiles): Promise<Judge> {
+  const { num_hidden_layers, hidden_size } = dinov2(await readConfig(files.backbone)).config;
+  const { extractor } = await loadDinov2Features(files.backbone, judgedBlocks(num_hidden_layers));
+  const discriminator = discriminatorHeads(num_hidden_layers, hidden_size);
+  const headLayout = layoutOf(shapesOf(discriminator.declarations));
+  const heads = joined(await loadParams(files.discriminator, discriminator.declarations), headLayout);
+  return { adversary: { discriminator, extractor, loss: "hinge", fill: -1 }, headLayout, heads };
+}
+
+/** In place of a discriminator where no adversarial loss is computed: it takes no memory. */
+function unjudged(): Judge {
+  const discriminator = twinDiscriminator({ score: "cosine", channels: [], width: 1, embedding: 1 });
+  const headLayout = layoutOf(shapesOf(discriminator.declarations));
+  const adversary: Adversary = {
+    discriminator,
+    extractor: { patchGrids: () => [] },
+    loss: "hinge",
+    fill: -1,
+  };
+  return { adversary, headLayout, heads: joined(initParams(discriminator.declarations, SEED), headLayout) };
+}
+
+/** One vector of named weights, which are freed. */
+function joined(params: Params, layout: AdtSetup["layout"]): tf.Tensor1D {
+  const weights = flatten(params, layout);
+  tf.dispose(params);
+  return weights;
+}
+
+async function readBatch(files: JobFiles): Promise<AdtBatch> {
+  const { images, tokens } = await readTensors(files.inputs), real = upload(images!);
+  return { images: real, condition: { encoder_hidden_states: upload(tokens!) }, reference: real };
+}
+
+function upload({ data, shape }: { data: Float32Array | Int32Array; shape: readonly number[] }): tf.Tensor {
+  return tf.tensor(data, [...shape], "float32");
+}

@@ -1,0 +1,172 @@
+import * as tf from "@tensorflow/tfjs";
+import { type Declaration, type Declarations } from "../nn/declare.ts";
+import { UserError } from "../runtime/errors.ts";
+import type { Params } from "../tensor/params.ts";
+import { type LoraTargets, selectModules } from "./targets.ts";
+
+/** One adapted layer. */
+export interface LoraTarget {
+  /** The layer's name; its weight is `module.weight`. */
+  readonly module: string;
+  /** Inner dimension r. */
+  readonly rank: number;
+  /** The product B·A counts alpha / rank times. */
+  readonly alpha: number;
+}
+
+/** A low-rank adapter of one network: which layers it changes, and how. */
+export interface LoraAdapter {
+  /** The weights of the network that is adapted. */
+  readonly base: Declarations;
+  readonly targets: readonly LoraTarget[];
+  /**
+   * The adapter's own weights, named as peft has them, in memory layout: `module.lora_A.weight` [r,in] or [k,k,in,r],
+   * `module.lora_B.weight` [out,r] or [1,1,r,out].
+   */
+  readonly declarations: Declarations;
+  /**
+   * The network's weights with W + (alpha/rank)·B·A for each target; the others are the tensors given.
+   *
+   * Differentiable in both arguments. Three ops a target forward; backward two products and one multiplication. The sum
+   * saves B and A only, but its result, as large as W, is kept from the layer's forward to its backward pass: a step needs
+   * the size of all adapted weights more than without the adapter. The layer's backward pass forms the gradient of W in
+   * full, 2·in·out operations for each row of its input as in training W; it is reduced to those of A and B at once. For
+   * that a weight is summed when the network reads it, so do not copy the record, which reads them all.
+   *
+   * @throws Error naming a weight that is missing
+   */
+  apply(base: Params, adapter: Params): Params;
+}
+
+/** A LoRA: an adapter with its weights, which are the caller's to dispose. */
+export interface Lora {
+  readonly adapter: LoraAdapter;
+  readonly params: Params;
+}
+
+export interface LoraOptions {
+  /** Inner dimension r of every adapted layer. */
+  rank: number;
+  /** Default: the rank, a factor of 1. */
+  alpha?: number;
+  /** Default: "attention". */
+  targets?: LoraTargets;
+}
+
+/**
+ * Low-rank adaptation (Hu et al. 2022, "LoRA", arXiv 2106.09685) of a network's linear and convolution layers, as peft
+ * has it: W' = W + (alpha/rank)·B·A, where W stays as it is. For a k×k convolution A is one with `rank` outputs and B
+ * a 1×1 one behind it. `initParams(adapter.declarations, seed)` gives start values, A uniform as peft's default and B
+ * zero: training starts at the network itself.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "../nn/declare.ts";
+ * import { linear } from "../nn/layers.ts";
+ * import { loraAdapter } from "./adapter.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, toQ = linear(d, "attn.to_q", { in: 8, out: 6 });
+ * const adapter = loraAdapter(d, { rank: 2, alpha: 4 });
+ * const base = initParams(d, 0), trained = initParams(adapter.declarations, 1);
+ * console.log(Object.keys(trained), toQ(adapter.apply(base, trained), tf.zeros([1, 8])).shape);
+ * // [ "attn.to_q.lora_A.weight", "attn.to_q.lora_B.weight" ] [ 1, 6 ]
+ * ```
+ *
+ * @param base declarations of the network
+ * @throws UserError for a rank or an alpha out of range, and as `selectModules`
+ */
+export function loraAdapter(base: Declarations, options: LoraOptions): LoraAdapter {
+  const { rank, alpha = rank, targets = "attention" } = options;
+  if (!Number.isInteger(rank) || rank < 1) {
+    throw new UserError(`LoRA rank ${rank}: expected a whole number of at least 1`);
+  }
+  if (!(Number.isFinite(alpha) && alpha > 0)) {
+    throw new UserError(
+      `LoRA alpha ${alpha}: expected a number above 0; it equals the rank for a factor of 1`,
+    );
+  }
+  return adapterOf(base, selectModules(base, targets).map((module) => ({ module, rank, alpha })));
+}
+
+/** The adapter of given layers, each with its own rank and alpha. */
+export function adapterOf(base: Declarations, targets: readonly LoraTarget[]): LoraAdapter {
+  const declarations: Declarations = {};
+  for (const target of targets) Object.assign(declarations, declarationsOf(base, target));
+  return {
+    base,
+    targets,
+    declarations,
+    apply(given, adapter) {
+      const adapted = { ...given };
+      for (const target of targets) {
+        const { weight, a, b } = tensorsOf(given, adapter, target);
+        Object.defineProperty(adapted, `${target.module}.weight`, {
+          get: () => adaptedWeight(weight, a, b, target.alpha / target.rank),
+          enumerable: true,
+        });
+      }
+      return adapted;
+    },
+  };
+}
+
+/**
+ * Writes a LoRA into a network's weights, for good: each adapted weight in the record is replaced, and the old tensor
+ * disposed. One weight at a time, so memory grows by no more than the largest. `saveParams` then writes a whole model.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "../nn/declare.ts";
+ * import { linear } from "../nn/layers.ts";
+ * import { loraAdapter, mergeLora } from "./adapter.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, toQ = linear(d, "attn.to_q", { in: 8, out: 6 }), base = initParams(d, 0);
+ * const adapter = loraAdapter(d, { rank: 2 }), params = initParams(adapter.declarations, 1);
+ * mergeLora(base, { adapter, params });
+ * console.log(toQ(base, tf.zeros([1, 8])).shape); // [ 1, 6 ]
+ * ```
+ *
+ * @throws Error naming a weight that is missing; the record is as it was then
+ */
+export function mergeLora(base: Params, { adapter, params }: Lora): void {
+  const found = adapter.targets.map((target) => tensorsOf(base, params, target));
+  adapter.targets.forEach(({ module, rank, alpha }, i) => {
+    const { weight, a, b } = found[i]!;
+    base[`${module}.weight`] = tf.tidy(() => adaptedWeight(weight, a, b, alpha / rank));
+    weight.dispose();
+  });
+}
+
+/**
+ * W + factor·B·A. Linear: W [out,in], A [r,in], B [out,r]. Convolution: W [k,k,in,out], A [k,k,in,r], B [1,1,r,out]; in
+ * this layout the product is that of A as a matrix [k·k·in,r] with B.
+ */
+function adaptedWeight(weight: tf.Tensor, a: tf.Tensor, b: tf.Tensor, factor: number): tf.Tensor {
+  const scaled = b.mul(factor); // the factor goes to the small matrix: a product saves its operands
+  if (weight.rank === 2) return weight.add(tf.matMul(scaled, a));
+  const [rank, out] = b.shape.slice(-2) as [number, number];
+  return weight.add(tf.matMul(a.reshape([-1, rank]), scaled.reshape([rank, out])).reshape(weight.shape));
+}
+
+function declarationsOf(base: Declarations, { module, rank }: LoraTarget): Declarations {
+  const { shape } = base[`${module}.weight`]!;
+  const a = shape.length === 2 ? [rank, shape[1]!] : [...shape.slice(0, 3), rank];
+  const b = shape.length === 2 ? [shape[0]!, rank] : [1, 1, rank, shape[3]!];
+  const inputs = a.reduce((x, y) => x * y, 1) / rank;
+  const down: Declaration = { shape: a, init: { kind: "uniform", bound: 1 / Math.sqrt(inputs) } };
+  const up: Declaration = { shape: b, init: { kind: "constant", value: 0 } };
+  return { [`${module}.lora_A.weight`]: down, [`${module}.lora_B.weight`]: up };
+}
+
+function tensorsOf(base: Params, adapter: Params, { module }: LoraTarget) {
+  const find = (params: Params, name: string) => {
+    const tensor = params[name];
+    if (!tensor) throw new Error(`LoRA: no weight named ${name} among ${Object.keys(params).length} given`);
+    return tensor;
+  };
+  return {
+    weight: find(base, `${module}.weight`),
+    a: find(adapter, `${module}.lora_A.weight`),
+    b: find(adapter, `${module}.lora_B.weight`),
+  };
+}

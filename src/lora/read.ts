@@ -1,0 +1,107 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Declarations } from "../nn/declare.ts";
+import { UserError } from "../runtime/errors.ts";
+import type { Params } from "../tensor/params.ts";
+import { fromCheckpointLayout } from "../weights/layout.ts";
+import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
+import { adapterOf, type Lora } from "./adapter.ts";
+import { LORA_COMPONENTS, type LoraComponent } from "./components.ts";
+import { fileShapes, loraEntries, type LoraEntry, type LoraNetworks } from "./file_entries.ts";
+import { type Factors, splitFactors, swapHalves } from "./fused_qkv.ts";
+import { alphaReader } from "./peft_metadata.ts";
+import type { Loras } from "./write.ts";
+
+/** A layer's adapter as read. */
+interface Found extends Factors {
+  readonly module: string;
+}
+
+/**
+ * Reads a LoRA file: the layouts of diffusers (with and without its metadata, and those before it used peft), of kohya's
+ * tools for SD 1.x, SDXL and SD3, and of OneTrainer for SD3. Ranks may differ from layer to layer. Alpha is that beside
+ * the weights, or in diffusers' metadata, else the rank.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "../nn/declare.ts";
+ * import { linear } from "../nn/layers.ts";
+ * import { loraAdapter } from "./adapter.ts";
+ * import { readLora } from "./read.ts";
+ * import { writeLora } from "./write.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, path = await Deno.makeTempFile();
+ * linear(d, "text_model.encoder.layers.0.self_attn.q_proj", { in: 8, out: 8 });
+ * const adapter = loraAdapter(d, { rank: 2, alpha: 1 }), params = initParams(adapter.declarations, 0);
+ * await writeLora(path, { text_encoder: { adapter, params } }, { layout: "kohya", dtype: "F16" });
+ * const { text_encoder } = await readLora(path, { text_encoder: d });
+ * console.log(text_encoder!.adapter.targets[0]!.alpha); // 1
+ * await Deno.remove(path);
+ * ```
+ *
+ * @param networks all that the file may adapt
+ * @returns LoRAs of those that it does adapt, in float32; the weights are the caller's to dispose
+ * @throws UserError that lists every tensor that fits no layer of the networks, with the nearest name; every half of a
+ * pair without the other; every shape of another model. Broken files: see `openSafetensors`
+ */
+export async function readLora(path: string, networks: LoraNetworks): Promise<Loras> {
+  using file = await openSafetensors(path);
+  const alphaOf = alphaReader(file.metadata, path);
+  const found: Partial<Record<LoraComponent, Found[]>> = {};
+  for (const entry of loraEntries(file, networks)) {
+    const { component } = entry.place;
+    (found[component] ??= []).push(...await readEntry(file, entry, networks[component]!, alphaOf));
+  }
+  checkDistinct(path, found);
+  return Object.fromEntries(
+    LORA_COMPONENTS.filter((name) => found[name]).map((
+      name,
+    ) => [name, loraOf(networks[name]!, found[name]!)]),
+  );
+}
+
+async function readEntry(
+  file: SafetensorsFile,
+  { place, a: aKey, b: bKey, alpha: alphaKey }: LoraEntry,
+  base: Declarations,
+  alphaOf: ReturnType<typeof alphaReader>,
+): Promise<Found[]> {
+  const rank = file.entries.get(aKey)!.shape[0]!, [module] = place.modules as [string];
+  const alpha = alphaKey ? (await file.read(alphaKey)).data[0]! : alphaOf(place.component, module, rank);
+  const read = async (key: string) => new Float32Array((await file.read(key)).data);
+  const a = await read(aKey), b = await read(bKey), factors = { rank, alpha, a, b };
+  if (place.swapped) return [{ ...factors, module, b: swapHalves(b) }];
+  if (place.modules.length === 1) return [{ ...factors, module }];
+  const { b: [outputs] } = fileShapes(base, { module, rank, alpha });
+  const parts = splitFactors(factors, a.length / rank, outputs!);
+  return place.modules.flatMap((name, i) => parts[i] ? [{ ...parts[i], module: name }] : []);
+}
+
+function checkDistinct(path: string, found: Partial<Record<LoraComponent, Found[]>>): void {
+  const twice = Object.entries(found).flatMap(([component, layers]) => {
+    const modules = layers.map(({ module }) => module);
+    return modules.filter((module, i) => modules.indexOf(module) < i).map((module) =>
+      `${component}.${module}`
+    );
+  });
+  if (twice.length === 0) return;
+  throw new UserError(`${path} adapts these layers twice, under different names:\n  ${twice.join("\n  ")}`);
+}
+
+/** The adapter of a network's layers, in the order of its declarations, with its weights as tensors. */
+function loraOf(base: Declarations, found: readonly Found[]): Lora {
+  const order = new Map(Object.keys(base).map((name, i) => [name, i]));
+  const place = ({ module }: Found) => order.get(`${module}.weight`)!;
+  const layers = found.toSorted((x, y) => place(x) - place(y));
+  const adapter = adapterOf(base, layers.map(({ module, rank, alpha }) => ({ module, rank, alpha })));
+  const params: Params = {};
+  for (const layer of layers) {
+    const shapes = fileShapes(base, layer);
+    params[`${layer.module}.lora_A.weight`] = upload(layer.a, shapes.a);
+    params[`${layer.module}.lora_B.weight`] = upload(layer.b, shapes.b);
+  }
+  return { adapter, params };
+}
+
+function upload(data: Float32Array<ArrayBuffer>, shape: readonly number[]): tf.Tensor {
+  return tf.tidy(() => fromCheckpointLayout(tf.tensor(data, [...shape], "float32")));
+}

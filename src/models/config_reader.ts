@@ -1,0 +1,114 @@
+import { UserError } from "../runtime/errors.ts";
+
+/**
+ * Reads a model's `config.json` value by value and collects all that is wrong, so that one error can name it. A value
+ * that is missing or null takes the fallback; without one it is a problem. What a reading function returns when it notes
+ * a problem is of the right type only.
+ */
+export interface ConfigReader {
+  integer(key: string, fallback?: number, least?: number): number;
+  number(key: string, fallback?: number): number;
+  /** A number above 0. */
+  positive(key: string, fallback?: number): number;
+  boolean(key: string, fallback: boolean): boolean;
+  /** One of the values given, the first of which is the fallback for a missing value; null counts as a value if listed. */
+  oneOf<T extends string | number | boolean | null>(key: string, allowed: readonly T[]): T;
+  /** Whole numbers of at least 1. */
+  integers(key: string): number[];
+  /** One number for each of `count` levels: a list, or a number that is the same for all. */
+  integerPerLevel(key: string, count: number, fallback?: number): number[];
+  names(key: string, allowed: readonly string[]): string[];
+  /** Notes values that differ from the only ones supported; null and missing ones are right. */
+  only(fixed: Readonly<Record<string, unknown>>): void;
+  /**
+   * The config read, checked once more for values that are each right but do not fit each other.
+   *
+   * @throws UserError that lists all problems
+   */
+  finish<T>(config: T, misfits: (config: T) => string[]): T;
+}
+
+/**
+ * A reader of one config.
+ *
+ * ```ts
+ * import { configReader } from "./config_reader.ts";
+ * const read = configReader({ layers: 2, act_fn: "silu" }, "AutoencoderKL");
+ * read.only({ act_fn: "silu", dropout: 0 });
+ * console.log(read.finish({ layers: read.integer("layers"), groups: read.integer("groups", 32) }, () => [])); // { layers: 2, groups: 32 }
+ * ```
+ *
+ * @param className of the model, for the error
+ */
+export function configReader(raw: Readonly<Record<string, unknown>>, className: string): ConfigReader {
+  const problems: string[] = [];
+  const text = (value: unknown) => JSON.stringify(value);
+  const expected = (key: string, what: string) =>
+    problems.push(`${key}: expected ${what}, got ${text(raw[key])}`);
+  const unsupported = (key: string, value: unknown, only: string) =>
+    problems.push(`${key}: ${text(value)} is not supported, only ${only}`);
+  const isCount = (value: unknown, least = 1) => Number.isInteger(value) && (value as number) >= least;
+  const list = (key: string): unknown[] => {
+    const value = raw[key];
+    if (Array.isArray(value) && value.length > 0) return value;
+    expected(key, "a list");
+    return [];
+  };
+  const reader: ConfigReader = {
+    integer(key, fallback, least = 1) {
+      const value = raw[key] ?? fallback;
+      if (isCount(value, least)) return value as number;
+      expected(key, `a whole number of at least ${least}`);
+      return least;
+    },
+    number(key, fallback) {
+      const value = raw[key] ?? fallback;
+      if (typeof value === "number") return value;
+      expected(key, "a number");
+      return 0;
+    },
+    positive(key, fallback) {
+      const value = raw[key] ?? fallback;
+      if (typeof value === "number" && value > 0) return value;
+      expected(key, "a number above 0");
+      return 1;
+    },
+    boolean(key, fallback) {
+      const value = raw[key] ?? fallback;
+      if (typeof value !== "boolean") expected(key, "true or false");
+      return value === true;
+    },
+    oneOf(key, allowed) {
+      const value = raw[key] === undefined ? allowed[0] : raw[key], found = allowed.find((v) => v === value);
+      if (found === undefined) unsupported(key, value, allowed.map(text).join(", "));
+      return found === undefined ? allowed[0]! : found;
+    },
+    integers(key) {
+      const wrong = list(key).filter((entry) => !isCount(entry));
+      for (const entry of wrong) problems.push(`${key}: ${text(entry)} is no whole number of at least 1`);
+      return wrong.length ? [] : list(key) as number[];
+    },
+    integerPerLevel(key, count, fallback) {
+      return Array.isArray(raw[key])
+        ? reader.integers(key)
+        : new Array<number>(count).fill(reader.integer(key, fallback));
+    },
+    names(key, allowed) {
+      const values = list(key) as string[];
+      for (const name of values) if (!allowed.includes(name)) unsupported(key, name, allowed.join(", "));
+      return values;
+    },
+    only(fixed) {
+      for (const [key, value] of Object.entries(fixed)) {
+        const given = raw[key] ?? value;
+        if (given !== value) unsupported(key, given, text(value));
+      }
+    },
+    finish(config, misfits) {
+      if (problems.length === 0) problems.push(...misfits(config));
+      if (problems.length) throw new UserError(`${className} config.json:\n  ${problems.join("\n  ")}`);
+      return config;
+    },
+  };
+  return reader;
+}

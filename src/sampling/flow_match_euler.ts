@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { UserError } from "../runtime/errors.ts";
+import type { Config } from "../weights/config.ts";
+import { linspace } from "./noise_schedule.ts";
+import { convertPrediction } from "./prediction.ts";
+import { makeSampler, type Sampler, type SamplerStep } from "./sampler.ts";
+import { off, parseScheduler, setting } from "./scheduler_config.ts";
+import { requireSteps } from "./timesteps.ts";
+
+const SETTINGS = z.object({
+  num_train_timesteps: setting(z.int().min(1), 1000),
+  shift: setting(z.number().gt(0), 1),
+  use_dynamic_shifting: setting(z.boolean(), false),
+  time_shift_type: setting(z.enum(["exponential", "linear"]), "exponential"),
+  shift_terminal: z.null().optional(),
+  invert_sigmas: off,
+  stochastic_sampling: off,
+  use_karras_sigmas: off,
+  use_exponential_sigmas: off,
+  use_beta_sigmas: off,
+});
+
+const SHIFT = z.object({
+  base_shift: setting(z.number(), 0.5),
+  max_shift: setting(z.number(), 1.15),
+  base_image_seq_len: setting(z.int().min(1), 256),
+  max_image_seq_len: setting(z.int().min(1), 4096),
+});
+
+/**
+ * Euler's method on the straight paths of rectified flow (Esser et al. 2024) as diffusers'
+ * `FlowMatchEulerDiscreteScheduler` runs it: x = (1−σ)·x0 + σ·ε, the network predicts dx/dσ = ε − x0 at timestep N·σ. σ
+ * falls evenly from 1 to 1/N and is then shifted towards noise: σ' = s·σ / (1 + (s−1)·σ) with s = `shift`, or s = e^μ (μ
+ * itself with `time_shift_type: linear`) under dynamic shifting.
+ *
+ * ```ts
+ * import { flowMatchEuler } from "./flow_match_euler.ts";
+ * console.log(flowMatchEuler({ shift: 3 }, 4).timesteps.map(Math.round)); // [1000, 858, 603, 9]
+ * ```
+ *
+ * @param config diffusers' scheduler_config.json
+ * @param steps how many, from 1 to num_train_timesteps
+ * @param mu μ of dynamic shifting, from `dynamicShift`; only with `use_dynamic_shifting`
+ * @throws UserError that names what is not supported, and if μ is missing or of no use.
+ */
+export function flowMatchEuler(config: Config, steps: number, mu?: number): Sampler {
+  const settings = parseScheduler(SETTINGS, config), trained = settings.num_train_timesteps;
+  requireSteps(steps, trained);
+  if (settings.use_dynamic_shifting !== (mu !== undefined)) {
+    throw new UserError(
+      settings.use_dynamic_shifting
+        ? "use_dynamic_shifting: true: the shift depends on the image's size; give mu, from dynamicShift()"
+        : `mu ${mu} is of no use: use_dynamic_shifting is false`,
+    );
+  }
+  const dynamic = settings.time_shift_type === "exponential" ? Math.exp(mu ?? 0) : mu!;
+  const shift = settings.use_dynamic_shifting ? dynamic : settings.shift;
+  // As diffusers has it, a fixed shift acts on the lowest σ twice: before the even spacing and after it.
+  const lowest = settings.use_dynamic_shifting ? 1 / trained : shifted(1 / trained, shift);
+  const sigmas = [...linspace(1, lowest, steps)].map((sigma) => shifted(sigma, shift));
+  const levels = [...sigmas, 0].map((sigma) => ({ alpha: 1 - sigma, sigma }));
+
+  const table = sigmas.map((sigma, i): SamplerStep => ({
+    timestep: sigma * trained,
+    inputScale: 1,
+    a: 1,
+    b: levels[i + 1]!.sigma - sigma,
+    noise: 0,
+    x0: convertPrediction("flow", "sample", 1 - sigma, sigma),
+  }));
+  return makeSampler({
+    name: "flow-matching euler",
+    predictionType: "flow",
+    initNoiseSigma: 1,
+    levels,
+    path: (from) => table.slice(from),
+  });
+}
+
+/**
+ * μ of dynamic shifting: linear in the number of tokens that the image has in the network, from `base_shift` at
+ * `base_image_seq_len` to `max_shift` at `max_image_seq_len`.
+ *
+ * ```ts
+ * import { dynamicShift } from "./flow_match_euler.ts";
+ * console.log(dynamicShift({}, 256), dynamicShift({}, 4096)); // 0.5 1.15
+ * ```
+ *
+ * @param config diffusers' scheduler_config.json
+ * @param tokens (height / patch) · (width / patch) of the latents
+ * @throws UserError that names what is not supported.
+ */
+export function dynamicShift(config: Config, tokens: number): number {
+  const { base_shift, max_shift, base_image_seq_len: base, max_image_seq_len: max } = parseScheduler(
+    SHIFT,
+    config,
+  );
+  return base_shift + (max_shift - base_shift) * (tokens - base) / (max - base);
+}
+
+/** σ' = s·σ / (1 + (s−1)·σ). */
+function shifted(sigma: number, shift: number): number {
+  return shift * sigma / (1 + (shift - 1) * sigma);
+}

@@ -1,0 +1,50 @@
+import {
+  ByteLevelPreTokenizer,
+  LowercaseNormalizer,
+  type Normalizer,
+  PrecompiledNormalizer,
+  type PreTokenizer,
+  SequenceNormalizer,
+  SequencePreTokenizer,
+  Tokenizer as LibraryTokenizer,
+  WhitespaceSplitPreTokenizer,
+} from "@huggingface/tokenizers";
+import { charsmapNormalizer } from "./charsmap.ts";
+
+export type { LibraryTokenizer };
+
+/** GPT-2's split into words as Rust's regular expressions read it: to them U+FEFF is no white space, U+0085 is. */
+const WORDS =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+
+/**
+ * The npm library's tokenizer for a `tokenizer.json`, made to agree with Python's in all that it does otherwise:
+ * the compiled character map of T5 (which the library approximates by NFKC), lower case letter by letter (JavaScript
+ * writes a Σ that ends a word as ς), and what white space is.
+ *
+ * @throws Error of the library for parts of the file that it does not know
+ */
+export function exactTokenizer(json: object, endToken: string): LibraryTokenizer {
+  const tokenizer = new LibraryTokenizer(json, { eos_token: endToken });
+  correctNormalizer(tokenizer.normalizer);
+  correctPreTokenizer(tokenizer.pre_tokenizer);
+  return tokenizer;
+}
+
+function correctNormalizer(part: Normalizer | null): void {
+  if (part instanceof SequenceNormalizer) part.normalizers.forEach(correctNormalizer);
+  if (part instanceof LowercaseNormalizer) {
+    part.normalize = (text) => Array.from(text, (char) => char.toLowerCase()).join("");
+  }
+  if (part instanceof PrecompiledNormalizer && part.charsmap) {
+    part.normalize = charsmapNormalizer(Uint8Array.fromBase64(part.charsmap));
+  }
+}
+
+function correctPreTokenizer(part: PreTokenizer | null): void {
+  if (part instanceof SequencePreTokenizer) part.tokenizers.forEach(correctPreTokenizer);
+  if (part instanceof WhitespaceSplitPreTokenizer) {
+    part.pre_tokenize_text = (text) => text.match(/\P{White_Space}+/gu) ?? [];
+  }
+  if (part instanceof ByteLevelPreTokenizer) part.pattern = WORDS;
+}

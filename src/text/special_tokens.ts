@@ -1,0 +1,80 @@
+import { UserError } from "../runtime/errors.ts";
+
+/** A token that is found in a text as it stands, before the text is split. */
+export interface AddedToken {
+  content: string;
+  single_word: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+  /** Whether it is looked for in the normalised text (of CLIP: in lower case) instead of the text as given. */
+  normalized: boolean;
+  special: boolean;
+}
+
+/** Tokens with a role, by the role's name, and all others that the configuration adds, by number. */
+export interface SpecialTokens {
+  named: Readonly<Record<string, AddedToken>>;
+  /** Further special tokens. */
+  extra: readonly AddedToken[];
+  numbered: ReadonlyMap<number, AddedToken>;
+}
+
+/** Roles, in transformers' order. */
+const ROLES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/**
+ * The special tokens that `tokenizer_config.json` and, unless that lists all added tokens, `special_tokens_map.json`
+ * name, as transformers reads them.
+ *
+ * @param defaults of roles that neither file names
+ * @param where names the folder in errors
+ * @throws UserError for a token that is neither a text nor an object with one
+ */
+export function readSpecialTokens(
+  config: Record<string, unknown>,
+  map: Record<string, unknown>,
+  defaults: Readonly<Record<string, string>>,
+  where: string,
+): SpecialTokens {
+  const listed = config.added_tokens_decoder as Record<string, unknown> | undefined;
+  const values = { ...defaults, ...withoutNull(config), ...(listed ? {} : withoutNull(map)) };
+  const token = (value: unknown, role: string): AddedToken => {
+    const object = typeof value === "string" ? { content: value } : value as Partial<AddedToken>;
+    if (typeof object?.content !== "string") {
+      throw new UserError(`${where}: ${role} is ${JSON.stringify(value)}, expected a token`);
+    }
+    return { ...PLAIN, ...pick(object) };
+  };
+  const numbered = new Map(
+    Object.entries(listed ?? {}).map(([id, value]) => [Number(id), token(value, `added token ${id}`)]),
+  );
+  const byContent = new Map([...numbered.values()].map((added) => [added.content, added]));
+  const special = (value: unknown, role: string): AddedToken => {
+    const found = token(value, role);
+    return { ...(byContent.get(found.content) ?? found), special: true };
+  };
+  const named = ROLES.filter((role) => values[role] !== undefined)
+    .map((role) => [role, special(values[role], role)] as const);
+  const extra = [values.additional_special_tokens, values.extra_special_tokens]
+    .flatMap((list) => Array.isArray(list) ? list : [])
+    .map((value) => special(value, "additional_special_tokens"));
+  return { named: Object.fromEntries(named), extra, numbered };
+}
+
+const PLAIN: AddedToken = {
+  content: "",
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+};
+
+function pick(token: Partial<AddedToken>): Partial<AddedToken> {
+  const known = Object.entries(token).filter(([key]) => key in PLAIN);
+  return Object.fromEntries(known);
+}
+
+function withoutNull(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
+}
