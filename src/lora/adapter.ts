@@ -25,13 +25,11 @@ export interface LoraAdapter {
    */
   readonly declarations: Declarations;
   /**
-   * The network's weights with W + (alpha/rank)·B·A for each target; the others are the tensors given.
-   *
-   * Differentiable in both arguments. Three ops a target forward; backward two products and one multiplication. The sum
-   * saves B and A only, but its result, as large as W, is kept from the layer's forward to its backward pass: a step needs
-   * the size of all adapted weights more than without the adapter. The layer's backward pass forms the gradient of W in
-   * full, 2·in·out operations for each row of its input as in training W; it is reduced to those of A and B at once. For
-   * that a weight is summed when the network reads it, so do not copy the record, which reads them all.
+   * The network's weights, as they are, with the adapter's beside them, B times alpha / rank: `linear` and `conv2d` then
+   * give W·x + (alpha/rank)·B·(A·x). So W + B·A and the gradient of W, both as large as W, are never formed: beside the
+   * frozen network, a step keeps the r numbers A·x of each row and needs 2·r·(in + out) operations for it, and as many for
+   * each gradient. Differentiable in both arguments. A layer that reads its weight without `linear` or `conv2d` is not
+   * adapted.
    *
    * @throws Error naming a weight that is missing
    */
@@ -99,11 +97,9 @@ export function adapterOf(base: Declarations, targets: readonly LoraTarget[]): L
     apply(given, adapter) {
       const adapted = { ...given };
       for (const target of targets) {
-        const { weight, a, b } = tensorsOf(given, adapter, target);
-        Object.defineProperty(adapted, `${target.module}.weight`, {
-          get: () => adaptedWeight(weight, a, b, target.alpha / target.rank),
-          enumerable: true,
-        });
+        const { a, b } = tensorsOf(given, adapter, target);
+        adapted[`${target.module}.lora_A.weight`] = a;
+        adapted[`${target.module}.lora_B.weight`] = b.mul(target.alpha / target.rank);
       }
       return adapted;
     },

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Declarations, type Layer } from "../nn/declare.ts";
 import { conv2d, groupNorm, layerNorm, linear } from "../nn/layers.ts";
-import { gelu } from "../tensor/activations.ts";
+import { geglu } from "../tensor/geglu.ts";
 import { attention } from "../tensor/attention.ts";
 import type { Params } from "../tensor/params.ts";
 
@@ -86,8 +86,5 @@ function gegluFeedForward(d: Declarations, name: string, channels: number): Laye
   const inner = 4 * channels;
   const proj = linear(d, `${name}.net.0.proj`, { in: channels, out: 2 * inner });
   const out = linear(d, `${name}.net.2`, { in: inner, out: channels });
-  return (params, x) => {
-    const [value, gate] = tf.split(proj(params, x), 2, -1) as [tf.Tensor, tf.Tensor];
-    return out(params, value.mul(gelu(gate)));
-  };
+  return (params, x) => out(params, geglu(proj(params, x)));
 }

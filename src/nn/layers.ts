@@ -4,6 +4,7 @@ import { addBias } from "../tensor/bias.ts";
 import { groupNorm as groupNormOp } from "../tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../tensor/layer_norm.ts";
 import { type Declarations, declare, type Layer } from "./declare.ts";
+import { plusLowRank } from "./low_rank.ts";
 
 /**
  * Linear layer y = x·Wᵀ + b over the last axis: [...,in] → [...,out]. Declares `name.weight` [out,in], as PyTorch has
@@ -30,7 +31,8 @@ export function linear(
     : declare(d, `${name}.bias`, [size.out], { kind: "uniform", bound });
   return (params, x) => {
     const rows = x.reshape([-1, size.in]);
-    const y = tf.matMul(rows, weight(params), false, true);
+    const project = (w: tf.Tensor) => tf.matMul(rows, w, false, true);
+    const y = plusLowRank(params, name, project(weight(params)), project);
     return (bias ? addBias(y, bias(params)) : y).reshape([...x.shape.slice(0, -1), size.out]);
   };
 }
@@ -74,7 +76,8 @@ export function conv2d(d: Declarations, name: string, size: Conv2DSize): Layer {
     ? null
     : declare(d, `${name}.bias`, [size.out], { kind: "uniform", bound });
   return (params, x) => {
-    const y = convolve(x as tf.Tensor4D, weight(params) as tf.Tensor4D, stride, padding);
+    const apply = (w: tf.Tensor) => convolve(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
+    const y = plusLowRank(params, name, apply(weight(params)), apply);
     return bias ? addBias(y, bias(params)) : y;
   };
 }
