@@ -227,6 +227,7 @@ export { loadGenerator } from "./src/experiments/load_generator.ts";
 export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
 export { type ReportData, writeReport } from "./src/experiments/report.ts";
 
+// LoRA
 export {
   type Lora,
   type LoraAdapter,
@@ -240,3 +241,13 @@ export { LORA_FILE_NAME, type Loras, writeLora, type WriteLoraOptions } from "./
 export { readLora } from "./src/lora/read.ts";
 export type { LoraComponent } from "./src/lora/components.ts";
 export type { LoraNetworks } from "./src/lora/file_entries.ts";
+
+// Pipelines in diffusers' layout
+export { loadPipeline, type LoadPipelineOptions } from "./src/pipelines/load_pipeline.ts";
+export type { Pipeline, PipelineSamplerOptions } from "./src/pipelines/pipeline.ts";
+export type { GenerationOptions, SchedulerChange } from "./src/pipelines/generation_plan.ts";
+export type { EncodedPrompts, PromptOptions, SizeCondition, Weights } from "./src/pipelines/prompts.ts";
+export type { Network } from "./src/pipelines/network.ts";
+export type { SamplingDefaults } from "./src/pipelines/architecture.ts";
+export { findPipeline, type HubOptions } from "./src/pipelines/find_pipeline.ts";
+export { hubCacheFolder } from "./src/pipelines/hub_cache.ts";

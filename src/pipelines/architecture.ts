@@ -1,5 +1,4 @@
-import type { AutoencoderKL } from "../models/autoencoder_kl.ts";
-import { autoencoderKL } from "../models/autoencoder_kl.ts";
+import { type AutoencoderKL, autoencoderKL } from "../models/autoencoder_kl.ts";
 import { loadAutoencoderKLParams } from "../models/autoencoder_kl_params.ts";
 import { pixelsPerLatent } from "../models/autoencoder_kl_tiles.ts";
 import { UserError } from "../runtime/errors.ts";
@@ -26,7 +25,7 @@ export interface Architecture {
   network: Part<unknown>;
   denoiser: Denoiser;
   vae: Part<AutoencoderKL>;
-  /** In the order of diffusers' names; the first may have tokenizers' settings that all share. */
+  /** In the order of diffusers' names. */
   textEncoders: TextEncoder[];
   /** Sides of the training latents, of which the default image size follows. */
   sampleSize: number;
@@ -40,12 +39,12 @@ export interface Architecture {
   zeroNull(options: PromptOptions): boolean;
   /** Joins what the encoders made of N texts → condition with batch N. */
   combine(encoded: EncodedTexts[], options: PromptOptions): Condition;
-  /** Adds what is no text, to a condition with that batch: SDXL's sizes. */
-  extras(batch: number, options: PromptOptions, isNull: boolean): Condition;
+  /** Numbers that are part of the condition, the same for all prompts: SDXL's sizes. */
+  extras(options: PromptOptions, isNull: boolean): Record<string, number[]>;
   /** First step of `steps` that image to image makes, from 0. */
   firstStep(steps: number, strength: number): number;
-  /** μ of dynamic shifting for latents of this size. */
-  shift(scheduler: Config, latent: readonly [number, number]): number | undefined;
+  /** μ of dynamic shifting for latents of this shape (h, w, c); undefined where the scheduler needs none. */
+  shift(scheduler: Config, latent: readonly number[]): number | undefined;
 }
 
 /** Opens the `vae` folder of a pipeline. */
@@ -64,7 +63,10 @@ export function defaultSize({ sampleSize, vae }: Architecture): number {
  * @param pairs what, its value, and the value that it must have
  * @throws UserError that lists all that differ
  */
-export function checkFit(folder: string, pairs: readonly (readonly [string, number, string, number])[]): void {
+export function checkFit(
+  folder: string,
+  pairs: readonly (readonly [string, number, string, number])[],
+): void {
   const wrong = pairs.filter(([, a, , b]) => a !== b)
     .map(([left, a, right, b]) => `${left} is ${a}, ${right} ${b}`);
   if (wrong.length === 0) return;

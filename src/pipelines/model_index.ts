@@ -3,12 +3,12 @@ import { UserError } from "../runtime/errors.ts";
 import { type Config, readJsonObject } from "../weights/config.ts";
 
 /** What a pipeline class needs: each component's folder, and the class that it must be of. */
-export type ComponentClasses = Readonly<Record<string, { readonly class: string; readonly optional?: true }>>;
+type ComponentClasses = Readonly<Record<string, { readonly class: string; readonly optional?: true }>>;
 
 const SCHEDULER = { class: "any scheduler" }, TOKENIZER = { class: "any tokenizer" };
 
 /** The pipeline classes of diffusers that are supported, with the components that are read. */
-export const PIPELINE_CLASSES: Readonly<Record<string, ComponentClasses>> = {
+const PIPELINE_CLASSES: Readonly<Record<string, ComponentClasses>> = {
   StableDiffusionPipeline: {
     scheduler: SCHEDULER,
     tokenizer: TOKENIZER,

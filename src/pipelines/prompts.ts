@@ -1,4 +1,3 @@
-import type * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import type { Condition } from "../sampling/denoiser.ts";
 import type { Params } from "../tensor/params.ts";
@@ -113,14 +112,4 @@ function listOf(name: string, value: string | readonly string[], count: number):
   if (list.length === count) return list;
   if (list.length === 1) return Array(count).fill(list[0]);
   throw new UserError(`${name}: ${list.length} texts for ${count} prompts; give one, or one for each`);
-}
-
-/** The rows of encoded texts that belong to the negatives, and those of the prompts. */
-export function splitTexts(x: tf.Tensor, negatives: number): { negative: tf.Tensor; positive: tf.Tensor } {
-  const rest = x.shape.slice(1), size = (rows: number) => [rows, ...rest];
-  const at = (row: number) => [row, ...rest.map(() => 0)];
-  return {
-    negative: x.slice(at(0), size(negatives)),
-    positive: x.slice(at(negatives), size(x.shape[0]! - negatives)),
-  };
 }

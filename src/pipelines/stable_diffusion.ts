@@ -1,9 +1,9 @@
-import { loadParams } from "../weights/checkpoint.ts";
+import { join } from "node:path";
 import { unet2DCondition } from "../models/unet2d_condition.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
-import { join } from "node:path";
+import { loadParams } from "../weights/checkpoint.ts";
 import { type Architecture, checkFit, lastSteps, openVae } from "./architecture.ts";
 import { openNetwork } from "./network.ts";
 import { CLIP_LENGTH, openClip } from "./text_encoder.ts";
@@ -13,7 +13,12 @@ export async function stableDiffusion({ folder }: { folder: string }): Promise<A
   const encoder = await openClip(folder, ["text_encoder", "tokenizer"], "last");
   const unet = await openUNet(folder), vae = await openVae(folder);
   checkFit(folder, [
-    ["unet: cross_attention_dim", unet.model.config.cross_attention_dim, "text_encoder: hidden_size", encoder.width],
+    [
+      "unet: cross_attention_dim",
+      unet.model.config.cross_attention_dim,
+      "text_encoder: hidden_size",
+      encoder.width,
+    ],
     ...latentChannels(unet.model.config, vae.model.config),
   ]);
   return {

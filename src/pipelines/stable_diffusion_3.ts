@@ -23,11 +23,22 @@ export async function stableDiffusion3({ folder, components }: ModelIndex): Prom
   const t5 = components.includes("text_encoder_3")
     ? [await openT5(folder, ["text_encoder_3", "tokenizer_3"])]
     : [];
-  const transformer = await openNetwork(folder, "transformer", "SD3Transformer2DModel", sd3Transformer2D, loadParams);
+  const transformer = await openNetwork(
+    folder,
+    "transformer",
+    "SD3Transformer2DModel",
+    sd3Transformer2D,
+    loadParams,
+  );
   const vae = await openVae(folder), scheduler = await readSchedulerConfig(join(folder, "scheduler"));
   const c = transformer.model.config, pooled = first.pooledWidth + second.pooledWidth;
   checkFit(folder, [
-    ["transformer: pooled_projection_dim", c.pooled_projection_dim, "projection_dim of both CLIP encoders", pooled],
+    [
+      "transformer: pooled_projection_dim",
+      c.pooled_projection_dim,
+      "projection_dim of both CLIP encoders",
+      pooled,
+    ],
     ...t5.map(({ width }) =>
       ["transformer: joint_attention_dim", c.joint_attention_dim, "text_encoder_3: d_model", width] as const
     ),
@@ -58,7 +69,7 @@ export async function stableDiffusion3({ folder, components }: ModelIndex): Prom
     firstStep: (steps, strength) => Math.trunc(Math.max(steps - steps * strength, 0)),
     shift: (config, [height, width]) =>
       config.use_dynamic_shifting === true
-        ? dynamicShift(config, (height / c.patch_size) * (width / c.patch_size))
+        ? dynamicShift(config, (height! / c.patch_size) * (width! / c.patch_size))
         : undefined,
   };
 }
@@ -81,5 +92,7 @@ function t5Length({ maxSequenceLength = T5_LENGTH }: PromptOptions): number {
   if (Number.isInteger(maxSequenceLength) && maxSequenceLength >= 1 && maxSequenceLength <= T5_MOST) {
     return maxSequenceLength;
   }
-  throw new UserError(`maxSequenceLength: expected a whole number from 1 to ${T5_MOST}, got ${maxSequenceLength}`);
+  throw new UserError(
+    `maxSequenceLength: expected a whole number from 1 to ${T5_MOST}, got ${maxSequenceLength}`,
+  );
 }

@@ -17,10 +17,17 @@ export async function stableDiffusionXL(
   const first = await openClip(folder, ["text_encoder", "tokenizer"], "penultimate");
   const second = await openProjectedClip(folder, ["text_encoder_2", "tokenizer_2"]);
   const unet = await openUNet(folder), vae = await openVae(folder), { text_time } = unet.model.config;
-  if (!text_time) throw new UserError(`${folder}: unet: expected addition_embed_type text_time, as SDXL's is`);
+  if (!text_time) {
+    throw new UserError(`${folder}: unet: expected addition_embed_type text_time, as SDXL's is`);
+  }
   const numbers = NUMBERS * text_time.addition_time_embed_dim, width = first.width + second.width;
   checkFit(folder, [
-    ["unet: cross_attention_dim", unet.model.config.cross_attention_dim, "hidden_size of both text encoders", width],
+    [
+      "unet: cross_attention_dim",
+      unet.model.config.cross_attention_dim,
+      "hidden_size of both text encoders",
+      width,
+    ],
     [
       "unet: projection_class_embeddings_input_dim",
       text_time.projection_class_embeddings_input_dim,
@@ -42,9 +49,9 @@ export async function stableDiffusionXL(
       encoder_hidden_states: tf.concat(encoded.map(({ hidden }) => hidden), 2),
       text_embeds: encoded[1]!.pooled!.clone(),
     }),
-    extras(batch, options, isNull) {
+    extras(options, isNull) {
       const sizes = isNull ? options.negativeSizes ?? options.sizes : options.sizes;
-      return { time_ids: tf.tensor2d([timeIds(options, sizes ?? {}, side)], [1, NUMBERS]).tile([batch, 1]) };
+      return { time_ids: timeIds(options, sizes ?? {}, side) };
     },
   };
 }

@@ -33,7 +33,12 @@ export interface TextEncoder {
    * @param maxLength L
    * @param params weights to use instead of the checkpoint's
    */
-  encode(texts: readonly string[], maxLength: number, notes: string[], params?: Params): Promise<EncodedTexts>;
+  encode(
+    texts: readonly string[],
+    maxLength: number,
+    notes: string[],
+    params?: Params,
+  ): Promise<EncodedTexts>;
   /** Frees what was compiled, and the weights. */
   dispose(): void;
 }
@@ -52,10 +57,16 @@ export async function openClip(
 ): Promise<TextEncoder> {
   const part = await openNetwork(pipeline, name, "CLIPTextModel", clipText, loadTransformersParams);
   const read = part.model.forward, { hidden_size } = part.model.config;
-  return await textEncoder(pipeline, part, tokenizer, { width: hidden_size, pooledWidth: 0 }, (params, inputs) => {
-    const { last_hidden_state, hidden_states } = read(params, inputs);
-    return { hidden: state === "last" ? last_hidden_state : hidden_states.at(-2)! };
-  });
+  return await textEncoder(
+    pipeline,
+    part,
+    tokenizer,
+    { width: hidden_size, pooledWidth: 0 },
+    (params, inputs) => {
+      const { last_hidden_state, hidden_states } = read(params, inputs);
+      return { hidden: state === "last" ? last_hidden_state : hidden_states.at(-2)! };
+    },
+  );
 }
 
 /** Opens a CLIPTextModelWithProjection with its tokenizer: its state before the last layer, and the pooled token. */
@@ -96,7 +107,9 @@ async function textEncoder<M extends Model<unknown, never, unknown>>(
 ): Promise<TextEncoder> {
   const where = join(pipeline, tokenizerFolder), tokenizer = await loadTokenizer(where);
   checkTokenizer(tokenizer, network.config, where);
-  const run = compile((params: Params, inputs: Inputs) => ({ ...forward(params, inputs) }), { name: network.name });
+  const run = compile((params: Params, inputs: Inputs) => ({ ...forward(params, inputs) }), {
+    name: network.name,
+  });
   return {
     network,
     tokenizer,

@@ -1,0 +1,50 @@
+import { UserError } from "../runtime/errors.ts";
+import type { Progress } from "../runtime/progress_line.ts";
+import { cachedSnapshot, environment, hubCacheFolder, isThere, lackingParts } from "./hub_cache.ts";
+
+/** How a repository of the Hugging Face Hub is had. */
+export interface HubOptions {
+  /** Branch, tag or commit. Default "main". */
+  revision?: string;
+  /** Weights to prefer when they are downloaded, e.g. "fp16": half the size; in memory they are float32 all the same. */
+  variant?: string;
+  /** Folder of the cache; default: `HF_HUB_CACHE`, or `hub` in `HF_HOME`, as for Hugging Face's own libraries. */
+  cacheFolder?: string;
+  /** Never uses the network; default: what `HF_HUB_OFFLINE` says. */
+  offline?: boolean;
+  /** Bytes downloaded, and in all; default: a line on stderr. */
+  onProgress?: Progress;
+}
+
+const REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
+
+/**
+ * The folder of a pipeline: the source itself if it is a folder, or else the snapshot of that repository in Hugging Face's
+ * cache, which is completed from the Hub if need be.
+ *
+ * @throws UserError if there is neither, or when the network is needed and may not be used
+ */
+export async function findPipeline(source: string, options: HubOptions = {}): Promise<string> {
+  if (await isThere(source)) return source;
+  if (!REPOSITORY.test(source)) {
+    throw new UserError(
+      `${source}: there is no such folder; expected a pipeline's folder, or a repository of the Hugging Face Hub as owner/name`,
+    );
+  }
+  const { revision = "main", cacheFolder: cache = hubCacheFolder(), variant, onProgress } = options;
+  const snapshot = await cachedSnapshot(cache, source, revision);
+  const lacking = snapshot ? await lackingParts(snapshot) : undefined;
+  if (snapshot && lacking!.length === 0) return snapshot;
+  if (options.offline ?? isOn(environment("HF_HUB_OFFLINE"))) {
+    const found = lacking ? `is incomplete (${lacking.join("; ")})` : "is not there";
+    throw new UserError(
+      `${source} (revision ${revision}) ${found} in the cache ${cache}, and the network is turned off (HF_HUB_OFFLINE)`,
+    );
+  }
+  const { downloadPipeline } = await import("./hub_download.ts");
+  return await downloadPipeline({ repository: source, revision, variant, cache, onProgress });
+}
+
+function isOn(value: string | undefined): boolean {
+  return ["1", "true", "yes", "on"].includes(value?.toLowerCase() ?? "");
+}

@@ -1,0 +1,110 @@
+import { dirname, join } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+import { type Progress, progressLine } from "../runtime/progress_line.ts";
+import { environment, hubHome, isThere, repositoryFolder } from "./hub_cache.ts";
+import { neededFiles } from "./hub_files.ts";
+import { type StoredFile, storeFile } from "./hub_store.ts";
+import { readModelIndex } from "./model_index.ts";
+
+/** What to download, and where to. */
+export interface HubRequest {
+  /** `owner/name` */
+  repository: string;
+  revision: string;
+  variant?: string;
+  cache: string;
+  /** Bytes done, and in all; default: a line on stderr. */
+  onProgress?: Progress;
+}
+
+/**
+ * Downloads what a pipeline needs from the Hugging Face Hub to the cache, in the layout that Hugging Face's libraries share.
+ * Files that are there already are not downloaded again.
+ *
+ * `HF_ENDPOINT` is another address of the Hub; `HF_TOKEN`, or the token that `hf auth login` stored, gives access to
+ * repositories behind a licence.
+ *
+ * @returns the snapshot's folder
+ * @throws UserError without a network, and for a repository that does not exist, is not open to the user, or is no
+ * pipeline
+ */
+export async function downloadPipeline(request: HubRequest): Promise<string> {
+  const line = request.onProgress ? undefined : progressLine(`downloading ${request.repository}`);
+  try {
+    return await download(request, request.onProgress ?? line!.update);
+  } catch (error) {
+    throw explained(error, request);
+  } finally {
+    line?.end();
+  }
+}
+
+async function download(request: HubRequest, report: Progress): Promise<string> {
+  const { repository, revision, variant, cache } = request;
+  const { commit, files, open } = await openRepository(request);
+  const folder = repositoryFolder(cache, repository), snapshot = join(folder, "snapshots", commit);
+  const store = (path: string, onBytes: (bytes: number) => void) =>
+    storeFile(folder, snapshot, files.get(path)!, () => open(path), onBytes);
+  if (!files.has("model_index.json")) {
+    throw new UserError(`${repository} has no model_index.json: it is no pipeline in diffusers' layout`);
+  }
+  await store("model_index.json", () => {});
+  if (commit !== revision) await writeReference(join(folder, "refs", revision), commit);
+
+  const { components } = await readModelIndex(snapshot), wanted: StoredFile[] = [];
+  for (const path of neededFiles([...files.keys()], components, variant)) {
+    if (!await isThere(join(snapshot, path))) wanted.push(files.get(path)!);
+  }
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  let done = 0;
+  for (const { path, size } of wanted) {
+    await store(path, (bytes) => report(done + bytes, total));
+    report(done += size, total);
+  }
+  return snapshot;
+}
+
+/** The commit of a revision, its files by path, and their contents. */
+async function openRepository({ repository, revision }: HubRequest) {
+  const hub = await import("@huggingface/hub");
+  const accessToken = await hubToken(), hubUrl = environment("HF_ENDPOINT")?.replace(/\/$/, "");
+  const access = { hubUrl, ...accessToken && { accessToken } };
+  const { sha } = await hub.modelInfo({ ...access, name: repository, revision, additionalFields: ["sha"] });
+  const repo = { ...access, repo: repository, revision: sha }, files = new Map<string, StoredFile>();
+  for await (const { type, path, size, lfs, oid } of hub.listFiles({ ...repo, recursive: true })) {
+    if (type === "file") files.set(path, { path, size, hash: lfs?.oid ?? oid! });
+  }
+  // plain HTTP, which every repository and mirror has
+  const open = async (path: string) => (await hub.downloadFile({ ...repo, path, xet: false }))!.stream();
+  return { commit: sha, files, open };
+}
+
+async function writeReference(path: string, commit: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, commit);
+}
+
+async function hubToken(): Promise<string | undefined> {
+  const file = environment("HF_TOKEN_PATH") ?? join(hubHome(), "token");
+  return environment("HF_TOKEN") ?? (await Deno.readTextFile(file).catch(() => "")).trim();
+}
+
+function explained(error: unknown, { repository, revision }: HubRequest): unknown {
+  if (error instanceof UserError) return error;
+  const { statusCode, message } = error as { statusCode?: number; message: string };
+  const what = `cannot download ${repository} (revision ${revision}) from the Hugging Face Hub`;
+  if (statusCode === 401 || statusCode === 403) {
+    return new UserError(
+      `${what}: access is denied, or there is no such repository. Accept its licence on its page, if it has one, and set ` +
+        "HF_TOKEN to a token of yours.",
+      { cause: error },
+    );
+  }
+  if (statusCode === 404) {
+    return new UserError(`${what}: there is no such repository or revision`, { cause: error });
+  }
+  return new UserError(
+    `${what}: ${message}. Check the network, or put the pipeline's folder on this machine and give its path.`,
+    { cause: error },
+  );
+}
