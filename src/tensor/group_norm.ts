@@ -20,7 +20,7 @@ export interface GroupNormOptions {
  * variance is that of centred values: E[x²] − E[x]² would lose it where the mean is large.
  *
  * ```ts
- * import type * as tf from "@tensorflow/tfjs";
+ * import * as tf from "@tensorflow/tfjs";
  * import { groupNorm } from "./group_norm.ts";
  * await tf.setBackend("cpu");
  * const x = tf.randomNormal([2, 7, 7, 32]), options = { groups: 8, eps: 1e-5, silu: true };

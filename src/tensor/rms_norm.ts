@@ -9,7 +9,7 @@ import { isTapeOn } from "./tape.ts";
  * differentiable operation; saves x, the scale and one number a row for the backward pass.
  *
  * ```ts
- * import type * as tf from "@tensorflow/tfjs";
+ * import * as tf from "@tensorflow/tfjs";
  * import { rmsNorm } from "./rms_norm.ts";
  * await tf.setBackend("cpu");
  * console.log(rmsNorm(tf.tensor2d([[3, 4]]), tf.ones([2]), 1e-6).arraySync()); // [[0.8485, 1.1314]]
