@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Declarations } from "../nn/declare.ts";
 import { UserError } from "../runtime/errors.ts";
 import { disposeParams, type Params } from "../tensor/params.ts";
 import { loadParams } from "../weights/checkpoint.ts";
@@ -17,15 +18,23 @@ export interface Loaded<M> {
   config: Config;
 }
 
-async function load<M extends { declarations: Parameters<typeof loadParams>[1] }>(
+/**
+ * Loads a network of an expected class from its folder.
+ *
+ * @param expected class name or names that its config may have
+ * @param readParams reads the weights declared, where a class has other names in older checkpoints
+ * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
+ */
+export async function loadNetwork<M extends { declarations: Declarations }>(
   folder: string,
   expected: string | string[],
   build: (config: Config) => M,
+  readParams: (folder: string, declarations: Declarations) => Promise<Params> = loadParams,
 ): Promise<Loaded<M>> {
   const config = await readConfig(folder);
   expectClass(config, expected, join(folder, "config.json"));
   const model = build(config);
-  return { model, params: await loadParams(folder, model.declarations), config };
+  return { model, params: await readParams(folder, model.declarations), config };
 }
 
 /**
@@ -46,12 +55,12 @@ async function load<M extends { declarations: Parameters<typeof loadParams>[1] }
  * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
  */
 export function loadUNet2DCondition(folder: string): Promise<Loaded<ReturnType<typeof unet2DCondition>>> {
-  return load(folder, "UNet2DConditionModel", unet2DCondition);
+  return loadNetwork(folder, "UNet2DConditionModel", unet2DCondition);
 }
 
 /** Loads the evaluation network of the digits; errors as `loadUNet2DCondition`. */
 export function loadDigitClassifier(folder: string): Promise<Loaded<ReturnType<typeof digitClassifier>>> {
-  return load(folder, "DigitClassifier", digitClassifier);
+  return loadNetwork(folder, "DigitClassifier", digitClassifier);
 }
 
 /**
@@ -67,7 +76,7 @@ export async function loadDinov2Features(
   blocks: readonly number[],
 ): Promise<{ extractor: FeatureExtractor; channels: number[]; params: Params }> {
   const normalise = parseNormalisation(await preprocessorConfig(folder));
-  const { model, params, config } = await load(folder, ["Dinov2Model", "dinov2"], dinov2);
+  const { model, params, config } = await loadNetwork(folder, ["Dinov2Model", "dinov2"], dinov2);
   try {
     const extractor = dinov2Features(config, params, { blocks, normalise });
     return { extractor, channels: blocks.map(() => model.config.hidden_size), params };

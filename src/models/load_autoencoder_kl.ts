@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import { expectClass, readConfig } from "../weights/config.ts";
 import { type AutoencoderKL, autoencoderKL } from "./autoencoder_kl.ts";
 import { loadAutoencoderKLParams } from "./autoencoder_kl_params.ts";
-import type { Loaded } from "./load.ts";
+import { type Loaded, loadNetwork } from "./load.ts";
 
 /**
  * Loads an AutoencoderKL from a folder in diffusers' layout, the `vae` folder of a pipeline.
@@ -19,9 +17,6 @@ import type { Loaded } from "./load.ts";
  *
  * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
  */
-export async function loadAutoencoderKL(folder: string): Promise<Loaded<AutoencoderKL>> {
-  const config = await readConfig(folder);
-  expectClass(config, "AutoencoderKL", join(folder, "config.json"));
-  const model = autoencoderKL(config);
-  return { model, params: await loadAutoencoderKLParams(folder, model.declarations), config };
+export function loadAutoencoderKL(folder: string): Promise<Loaded<AutoencoderKL>> {
+  return loadNetwork(folder, "AutoencoderKL", autoencoderKL, loadAutoencoderKLParams);
 }

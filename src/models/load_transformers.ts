@@ -1,22 +1,8 @@
-import { join } from "node:path";
-import { type Config, expectClass, readConfig } from "../weights/config.ts";
 import { clipText, clipTextWithProjection } from "./clip_text.ts";
 import { clipVisionWithProjection } from "./clip_vision.ts";
-import type { Loaded } from "./load.ts";
-import type { Model } from "./model.ts";
+import { type Loaded, loadNetwork } from "./load.ts";
 import { t5Encoder } from "./t5_encoder.ts";
 import { loadTransformersParams } from "./transformers_params.ts";
-
-async function load<M extends Model<unknown, never, unknown>>(
-  folder: string,
-  expected: string,
-  build: (config: Config) => M,
-): Promise<Loaded<M>> {
-  const config = await readConfig(folder);
-  expectClass(config, expected, join(folder, "config.json"));
-  const model = build(config);
-  return { model, params: await loadTransformersParams(folder, model.declarations), config };
-}
 
 /**
  * Loads a CLIPTextModel from a folder in transformers' layout: `config.json` and `model.safetensors` (or its `.fp16`
@@ -37,22 +23,27 @@ async function load<M extends Model<unknown, never, unknown>>(
  * @throws UserError for another model's config, unsupported values, and missing, unexpected or misshaped weights (all listed)
  */
 export function loadClipText(folder: string): Promise<Loaded<ReturnType<typeof clipText>>> {
-  return load(folder, "CLIPTextModel", clipText);
+  return loadNetwork(folder, "CLIPTextModel", clipText, loadTransformersParams);
 }
 
 /** Loads a CLIPTextModelWithProjection, e.g. SDXL's `text_encoder_2`; errors as `loadClipText`. */
 export function loadClipTextWithProjection(
   folder: string,
 ): Promise<Loaded<ReturnType<typeof clipTextWithProjection>>> {
-  return load(folder, "CLIPTextModelWithProjection", clipTextWithProjection);
+  return loadNetwork(folder, "CLIPTextModelWithProjection", clipTextWithProjection, loadTransformersParams);
 }
 
 /** Loads a CLIPVisionModelWithProjection; errors as `loadClipText`. */
 export function loadClipVision(folder: string): Promise<Loaded<ReturnType<typeof clipVisionWithProjection>>> {
-  return load(folder, "CLIPVisionModelWithProjection", clipVisionWithProjection);
+  return loadNetwork(
+    folder,
+    "CLIPVisionModelWithProjection",
+    clipVisionWithProjection,
+    loadTransformersParams,
+  );
 }
 
 /** Loads a T5EncoderModel, e.g. SD3's `text_encoder_3`; errors as `loadClipText`. */
 export function loadT5Encoder(folder: string): Promise<Loaded<ReturnType<typeof t5Encoder>>> {
-  return load(folder, "T5EncoderModel", t5Encoder);
+  return loadNetwork(folder, "T5EncoderModel", t5Encoder, loadTransformersParams);
 }

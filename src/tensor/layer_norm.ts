@@ -30,30 +30,54 @@ const LAYER_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "inv">({
   differentiable: ["x", "scale", "shift"],
   saves: ["x", "scale"],
   keeps: ["mean", "inv"],
-  forward({ x, scale, shift }, attributes) {
-    const { centred, mean, inv } = rowStatistics(x, attributes);
-    const unit = consume((centred) => centred.mul(inv), centred);
-    const scaled = consume((unit) => unit.mul(scale), unit);
-    return [consume((scaled) => scaled.add(shift), scaled), mean, inv];
-  },
+  forward: ({ x, scale, shift }, attributes) => normalise(x, scale, shift, attributes),
   backward(inputs, attributes) {
-    const { dy, x, scale } = inputs;
-    const { mean, inv } = isTapeOn() ? rowStatistics(x, attributes) : inputs;
-    const unit = consume((centred) => centred.mul(inv), x.sub(mean)), products = dy.mul(unit);
-    const dScale = sumToLast(products), along = consume((p) => weightedMean(p, scale), products);
-    const offset = weightedMean(dy, scale);
-    const difference = consume(
-      (own, along) => own!.sub(along!),
-      dy.mul(scale),
-      consume((unit) => unit.mul(along), unit),
-    );
-    const dUnit = consume((d) => d.sub(offset), difference);
-    return [consume((d) => d.mul(inv), dUnit), dScale, sumToLast(dy)];
+    const mean = (v: tf.Tensor) => weightedMean(v, inputs.scale);
+    const { dx, dScale } = normaliseBackward(inputs, inputs.scale, mean, sumToLast, attributes);
+    return [dx, dScale, sumToLast(inputs.dy)];
   },
 });
 
+/**
+ * (x − mean)/√(variance + ε)·factor + shift over the last axis.
+ *
+ * @param factor and @param shift broadcast to x
+ * @returns the value, and what the backward pass keeps: each row's mean and 1/√(variance + ε)
+ */
+export function normalise(x: tf.Tensor, factor: tf.Tensor, shift: tf.Tensor, attributes: Attributes) {
+  const { centred, mean, inv } = rowStatistics(x, attributes);
+  const unit = consume((centred) => centred.mul(inv), centred);
+  const scaled = consume((unit) => unit.mul(factor), unit);
+  return [consume((scaled) => scaled.add(shift), scaled), mean, inv];
+}
+
+/**
+ * The gradients of `normalise` with respect to x and to the factor.
+ *
+ * @param weightedMean mean over the channels of v·factor, [...,C] → [...,1]
+ * @param ofFactor sums dy times the normalised values to the factor's own shape
+ */
+export function normaliseBackward(
+  inputs: Record<"dy" | "x" | "mean" | "inv", tf.Tensor>,
+  factor: tf.Tensor,
+  weightedMean: (v: tf.Tensor) => tf.Tensor,
+  ofFactor: (products: tf.Tensor) => tf.Tensor,
+  attributes: Attributes,
+): { dx: tf.Tensor; dScale: tf.Tensor } {
+  const { dy, x } = inputs, { mean, inv } = isTapeOn() ? rowStatistics(x, attributes) : inputs;
+  const unit = consume((centred) => centred.mul(inv), x.sub(mean)), products = dy.mul(unit);
+  const dScale = ofFactor(products), along = consume(weightedMean, products), offset = weightedMean(dy);
+  const difference = consume(
+    (own, along) => own!.sub(along!),
+    dy.mul(factor),
+    consume((unit) => unit.mul(along), unit),
+  );
+  const dUnit = consume((d) => d.sub(offset), difference);
+  return { dx: consume((d) => d.mul(inv), dUnit), dScale };
+}
+
 /** Each row's mean and 1/√(variance + ε), [...,1], and x less its row's mean, [...,C]. */
-export function rowStatistics(x: tf.Tensor, { eps }: Attributes) {
+function rowStatistics(x: tf.Tensor, { eps }: Attributes) {
   const mean = x.mean(-1, true), centred = x.sub(mean);
   const variance = consume((square) => square.mean(-1, true), centred.square());
   return { centred, mean, inv: variance.add(eps as number).rsqrt() };

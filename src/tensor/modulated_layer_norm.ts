@@ -1,8 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { rowStatistics } from "./layer_norm.ts";
+import { normalise, normaliseBackward } from "./layer_norm.ts";
 import { defineOperation } from "./operation.ts";
-import { consume } from "./raw_ops.ts";
-import { isTapeOn } from "./tape.ts";
 
 /**
  * Layer normalisation without weights of its own, scaled and shifted per sample: norm(x)·(1 + scale) + shift (the
@@ -37,24 +35,12 @@ const MODULATED_LAYER_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "
   differentiable: ["x", "scale", "shift"],
   saves: ["x", "scale"],
   keeps: ["mean", "inv"],
-  forward({ x, scale, shift }, attributes) {
-    const { centred, mean, inv } = rowStatistics(x, attributes);
-    const unit = consume((centred) => centred.mul(inv), centred);
-    const scaled = consume((unit) => unit.mul(scale.add(1).expandDims(1)), unit);
-    return [consume((scaled) => scaled.add(shift.expandDims(1)), scaled), mean, inv];
-  },
+  forward: ({ x, scale, shift }, attributes) =>
+    normalise(x, scale.add(1).expandDims(1), shift.expandDims(1), attributes),
   backward(inputs, attributes) {
-    const { dy, x } = inputs, factor = inputs.scale.add(1).expandDims(1); // [B,1,C]
-    const { mean, inv } = isTapeOn() ? rowStatistics(x, attributes) : inputs;
-    const weightedMean = (v: tf.Tensor) => tf.matMul(v, factor, false, true).div(x.shape[2]!); // [B,N,1]
-    const unit = consume((centred) => centred.mul(inv), x.sub(mean)), products = dy.mul(unit);
-    const dScale = products.sum(1), along = consume(weightedMean, products), offset = weightedMean(dy);
-    const difference = consume(
-      (own, along) => own!.sub(along!),
-      dy.mul(factor),
-      consume((unit) => unit.mul(along), unit),
-    );
-    const dUnit = consume((d) => d.sub(offset), difference);
-    return [consume((d) => d.mul(inv), dUnit), dScale, dy.sum(1)];
+    const factor = inputs.scale.add(1).expandDims(1); // [B,1,C]
+    const mean = (v: tf.Tensor) => tf.matMul(v, factor, false, true).div(inputs.x.shape[2]!); // [B,N,1]
+    const { dx, dScale } = normaliseBackward(inputs, factor, mean, (products) => products.sum(1), attributes);
+    return [dx, dScale, inputs.dy.sum(1)];
   },
 });
