@@ -20,6 +20,7 @@ import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../support.ts";
 import { random, take } from "../tensor/parity.ts";
 import { inTempFolder, rejectsWith } from "../weights/support.ts";
+import { configFaults } from "./config_faults.ts";
 import { cosines, recorded } from "./recorded.ts";
 
 await startTestEngine();
@@ -249,17 +250,8 @@ Deno.test("parseAutoencoderKLConfig() takes diffusers' defaults for what older f
 });
 
 Deno.test("parseAutoencoderKLConfig() names every value that is unsupported, missing or does not fit", () => {
-  const faultsOf = (changes: Record<string, unknown>) => {
-    try {
-      parseAutoencoderKLConfig({ ...tiny, ...changes });
-    } catch (error) {
-      assert.ok(error instanceof UserError, String(error));
-      const [heading, ...faults] = error.message.split("\n  ");
-      assert.equal(heading, "AutoencoderKL config.json:");
-      return faults;
-    }
-    return assert.fail("the configuration was accepted");
-  };
+  const faultsOf = (changes: Record<string, unknown>) =>
+    configFaults("AutoencoderKL config.json:", () => parseAutoencoderKLConfig({ ...tiny, ...changes }));
   assert.deepEqual(
     faultsOf({
       act_fn: "relu",

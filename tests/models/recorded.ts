@@ -3,7 +3,7 @@ import { readTensors } from "../../src/weights/safetensors.ts";
 import { fixture } from "../support.ts";
 
 /** Tensors of a fixture, as PyTorch has them: `recorded("vae_sd15", "inputs")`. The caller disposes them. */
-export async function recorded(name: string, file: "inputs" | "outputs"): Promise<Record<string, tf.Tensor>> {
+export async function recorded(name: string, file: string): Promise<Record<string, tf.Tensor>> {
   const tensors = await readTensors(fixture(`${name}/${file}.safetensors`));
   return Object.fromEntries(
     Object.entries(tensors).map(([key, { data, shape }]) => [key, tf.tensor(data, [...shape], "float32")]),

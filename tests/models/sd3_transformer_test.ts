@@ -8,10 +8,11 @@ import { UserError } from "../../src/runtime/errors.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { loadParams } from "../../src/weights/checkpoint.ts";
 import { readConfig } from "../../src/weights/config.ts";
-import { readTensors } from "../../src/weights/safetensors.ts";
 import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../support.ts";
 import { random, take } from "../tensor/parity.ts";
+import { configFaults } from "./config_faults.ts";
+import { cosines, recorded } from "./recorded.ts";
 
 await startTestEngine();
 
@@ -32,13 +33,6 @@ const tiny = {
   dual_attention_layers: [0],
 };
 
-async function recorded(name: string, file: string): Promise<Record<string, tf.Tensor>> {
-  const tensors = await readTensors(fixture(`${name}/${file}.safetensors`));
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape], "float32")]),
-  );
-}
-
 for (const [name, what] of [["mmdit_sd3", "Stable Diffusion 3"], ["mmdit_sd35", "Stable Diffusion 3.5"]]) {
   Deno.test(`sd3Transformer2D() gives diffusers' output and gradient (${what}'s layers)`, () =>
     noLeak(async () => {
@@ -54,7 +48,7 @@ for (const [name, what] of [["mmdit_sd3", "Stable Diffusion 3"], ["mmdit_sd35", 
       const { value, grads } = vjp(
         (x) => model.forward(params, { hidden_states: x, ...rest }).transpose([0, 3, 1, 2]),
         [start],
-        (y) => tf.cos(tf.range(0, y.size)).reshape(y.shape),
+        cosines,
       );
       const [output, gradient, expectedOutput, expectedGradient] = await take(
         value,
@@ -162,15 +156,8 @@ Deno.test("sd3Denoiser() predicts the flow and names what a condition lacks", ()
 });
 
 Deno.test("parseSD3Config() names all that is unsupported, missing or does not fit", () => {
-  const faults = (changes: Record<string, unknown>) => {
-    try {
-      parseSD3Config({ ...tiny, ...changes });
-    } catch (error) {
-      assert.ok(error instanceof UserError, String(error));
-      return error.message.split("\n  ").slice(1);
-    }
-    return assert.fail("the configuration was accepted");
-  };
+  const faults = (changes: Record<string, unknown>) =>
+    configFaults("SD3Transformer2DModel config.json:", () => parseSD3Config({ ...tiny, ...changes }));
   assert.deepEqual(faults({ num_layers: undefined, qk_norm: "layer_norm", pos_embed_max_size: null }), [
     "num_layers: expected a whole number of at least 1, got undefined",
     "pos_embed_max_size: expected a whole number of at least 1, got null",

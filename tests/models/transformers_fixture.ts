@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
+import { onEngine, readRecorded } from "../../src/experiments/recorded_tensors.ts";
 import { fromNCHW } from "../../src/models/image_layout.ts";
 import type { Model } from "../../src/models/model.ts";
 import { loadTransformersParams } from "../../src/models/transformers_params.ts";
@@ -6,8 +7,8 @@ import type { Params } from "../../src/tensor/params.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { type Config, readConfig } from "../../src/weights/config.ts";
 import { fromCheckpointLayout } from "../../src/weights/layout.ts";
-import { readTensors } from "../../src/weights/safetensors.ts";
 import { assertClose, fixture } from "../support.ts";
+import { cosines } from "./recorded.ts";
 
 type Tensors = Record<string, tf.Tensor>;
 
@@ -43,7 +44,7 @@ export async function assertWeightGradients(
   const { grads } = vjp(
     (...weights) => output({ ...params, ...Object.fromEntries(names.map((key, i) => [key, weights[i]!])) }),
     names.map((key) => params[key]!),
-    (y) => tf.cos(tf.range(0, y.size)).reshape(y.shape),
+    cosines,
   );
   for (const [i, key] of names.entries()) {
     const expected = fromCheckpointLayout(recorded[stripped(key, recorded)]!);
@@ -59,10 +60,6 @@ function stripped(key: string, recorded: Tensors): string {
 }
 
 async function read(path: string): Promise<Tensors> {
-  return Object.fromEntries(
-    Object.entries(await readTensors(path)).map(([name, { data, shape }]) => [
-      name,
-      tf.tensor(data, [...shape], data instanceof Int32Array ? "int32" : "float32"),
-    ]),
-  );
+  const tensors = await readRecorded(path);
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, onEngine(tensor)]));
 }

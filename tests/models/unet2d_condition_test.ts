@@ -12,6 +12,7 @@ import { vjp } from "../../src/tensor/vjp.ts";
 import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../support.ts";
 import { random, take } from "../tensor/parity.ts";
+import { configFaults } from "./config_faults.ts";
 import { cosines, recorded } from "./recorded.ts";
 
 await startTestEngine();
@@ -235,17 +236,8 @@ Deno.test("parseUNetConfig() fills in diffusers' defaults", () => {
   ]);
 });
 
-function faultsOf(changes: Record<string, unknown>): string[] {
-  try {
-    parseUNetConfig({ ...tiny, ...changes });
-  } catch (error) {
-    assert.ok(error instanceof UserError, String(error));
-    const [heading, ...faults] = error.message.split("\n  ");
-    assert.equal(heading, "UNet2DConditionModel config.json:");
-    return faults;
-  }
-  return assert.fail("the configuration was accepted");
-}
+const faultsOf = (changes: Record<string, unknown>) =>
+  configFaults("UNet2DConditionModel config.json:", () => parseUNetConfig({ ...tiny, ...changes }));
 
 Deno.test("parseUNetConfig() names all that is unsupported or missing in one UserError", () => {
   assert.deepEqual(
