@@ -142,12 +142,25 @@ export {
 } from "./src/sampling/sampler.ts";
 export { coefficientsToEnd, type PathCoefficients } from "./src/sampling/coefficients.ts";
 export { guided } from "./src/sampling/guidance.ts";
-export { sample, type SampleOptions, type StepEvent } from "./src/sampling/sample.ts";
+export {
+  type PathStart,
+  sample,
+  type SampleOptions,
+  samplePaths,
+  type StepEvent,
+} from "./src/sampling/sample.ts";
 
 // Adversarial diffusion tuning
 export { type BackwardPlan, drawPlan, type PlanSettings } from "./src/adt/backward_plan.ts";
-export { drawStarts, type RollOut, rollOut } from "./src/adt/roll_out.ts";
-export { type Pullback, trajectoryGradient } from "./src/adt/trajectory_gradient.ts";
+export { drawStarts, type RollOut, rollOut, rollOuts, type RollOutStart } from "./src/adt/roll_out.ts";
+export {
+  type BackwardPath,
+  type JointPullback,
+  type Pullback,
+  type TrainedCall,
+  trajectoryGradient,
+  trajectoryGradients,
+} from "./src/adt/trajectory_gradient.ts";
 export {
   type DiscriminatorConfig,
   type ScoreKind,

@@ -1,6 +1,6 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
-import { sample, type SampleOptions } from "../sampling/sample.ts";
+import { type PathStart, type SampleOptions, samplePaths } from "../sampling/sample.ts";
 import type { Sampler } from "../sampling/sampler.ts";
 import type { Params } from "../tensor/params.ts";
 import { uniform } from "../runtime/random.ts";
@@ -42,20 +42,49 @@ export async function rollOut(
   start: tf.Tensor,
   condition: Condition,
   plan: BackwardPlan,
-  options: Pick<SampleOptions, "noise" | "signal"> = {},
+  { noise, signal }: Pick<SampleOptions, "noise" | "signal"> = {},
 ): Promise<RollOut> {
-  const trained = new Set(plan.trained), states = new Map<number, tf.Tensor>();
+  return (await rollOuts(denoiser, params, sampler, [{ start, condition, plan, noise }], signal))[0]!;
+}
+
+/** Where one of several roll-outs begins, and the plan it keeps states for. */
+export interface RollOutStart {
+  /** State before step `plan.from` [B,h,w,c]; stays the caller's. */
+  start: tf.Tensor;
+  /** Batch B; stays the caller's. */
+  condition: Condition;
+  plan: BackwardPlan;
+  /** Standard normal noise of a step, for stochastic samplers. */
+  noise?: SampleOptions["noise"];
+}
+
+/**
+ * Several roll-outs that share the network calls: as `rollOut` of each, in as many calls as the longest has steps.
+ *
+ * @returns the roll-outs in order
+ */
+export async function rollOuts(
+  denoiser: Denoiser,
+  params: Params,
+  sampler: Sampler,
+  starts: readonly RollOutStart[],
+  signal?: AbortSignal,
+): Promise<RollOut[]> {
+  const kept = starts.map(() => new Map<number, tf.Tensor>());
+  const paths = starts.map(({ start, condition, plan, noise }, p): PathStart => ({
+    xStart: start,
+    condition,
+    from: plan.from,
+    noise,
+    onStep({ index, before }) {
+      if (plan.trained.includes(index)) kept[p]!.set(index, before.clone());
+    },
+  }));
   try {
-    const end = await sample(denoiser, params, sampler, start, condition, {
-      ...options,
-      from: plan.from,
-      onStep: ({ index, before }) => {
-        if (trained.has(index)) states.set(index, before.clone());
-      },
-    });
-    return { end, states };
+    const ends = await samplePaths(denoiser, params, sampler, paths, { signal });
+    return ends.map((end, p) => ({ end, states: kept[p]! }));
   } catch (error) {
-    for (const state of states.values()) state.dispose();
+    tf.dispose(kept.flatMap((states) => [...states.values()]));
     throw error;
   }
 }

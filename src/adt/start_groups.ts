@@ -4,7 +4,7 @@ import type { Condition } from "../sampling/denoiser.ts";
 import { addNoise } from "../sampling/sampler.ts";
 import { stepNoise } from "../sampling/step_noise.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
-import { type RollOut, rollOut } from "./roll_out.ts";
+import { type RollOut, rollOuts, type RollOutStart } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup } from "./setup.ts";
 import type { AdtFunctions } from "./functions.ts";
 
@@ -16,7 +16,8 @@ export function disposeGroup({ end, states, condition }: Group): void {
 }
 
 /**
- * Runs the path of each group of the batch, one plan a group: the batch is cut into equal parts in order.
+ * Runs the path of each group of the batch, one plan a group: the batch is cut into equal parts in order. The groups
+ * share the network calls.
  *
  * @param weights of the network [P]
  * @param step keys the noise
@@ -33,25 +34,21 @@ export async function rollOutGroups(
   signal?: AbortSignal,
 ): Promise<Group[]> {
   const { sampler, settings: { seed } } = setup;
-  const starts = startGroupsOf(setup, batch, plans.map(({ from }) => from), step), groups: Group[] = [];
+  const groups = startGroupsOf(setup, batch, plans.map(({ from }) => from), step);
+  const starts = groups.map(({ start, condition }, g): RollOutStart => {
+    const [count, ...shape] = start.shape as [number, ...number[]];
+    const samples = Array.from({ length: count }, (_, i) => g * count + i);
+    const noise = stepNoise({ seed, purpose: "sampler noise", step }, samples, shape);
+    return { start, condition, plan: plans[g]!, noise };
+  });
   try {
-    for (const [g, { start, condition }] of starts.entries()) {
-      const [count, ...shape] = start.shape as [number, ...number[]];
-      const samples = Array.from({ length: count }, (_, i) => g * count + i);
-      const noise = stepNoise({ seed, purpose: "sampler noise", step }, samples, shape);
-      const path = await rollOut(denoiser, { weights }, sampler, start, condition, plans[g]!, {
-        signal,
-        noise,
-      });
-      groups.push({ ...path, condition });
-    }
-    return groups;
+    const paths = await rollOuts(denoiser, { weights }, sampler, starts, signal);
+    return paths.map((path, g) => ({ ...path, condition: groups[g]!.condition }));
   } catch (error) {
-    groups.forEach(disposeGroup);
-    tf.dispose(starts.slice(groups.length).map(({ condition }) => condition));
+    tf.dispose(groups.map(({ condition }) => condition));
     throw error;
   } finally {
-    tf.dispose(starts.map(({ start }) => start));
+    tf.dispose(groups.map(({ start }) => start));
   }
 }
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { joinBatches, joinConditions, splitBatch } from "../sampling/joint_batch.ts";
 import { requireLinear } from "../sampling/coefficients.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
@@ -10,7 +11,7 @@ import type { AdtFunctions } from "./functions.ts";
 import { drawStarts } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
 import { disposeGroup, rollOutGroups } from "./start_groups.ts";
-import { trajectoryGradient } from "./trajectory_gradient.ts";
+import { trajectoryGradients } from "./trajectory_gradient.ts";
 
 /** What one step did. */
 export interface AdtStepResult {
@@ -154,19 +155,21 @@ export async function adversarialGradient(
   const end = tf.concat(groups.map(({ end }) => end));
   const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
   const endGradients = tf.split(judged.gradient, startGroups);
-  const gradients = groups.map(({ condition, states }, g) =>
-    trajectoryGradient(
-      sampler,
-      plans[g]!,
-      states,
-      endGradients[g]!,
-      (x, timestep, cotangent, throughInput) =>
-        functions.pullback(weights, x, tf.fill([x.shape[0]!], timestep), condition, cotangent, throughInput),
-    )
-  );
-  const gradient = tf.addN(gradients);
+  const paths = groups.map(({ states }, g) => ({ plan: plans[g]!, states, endGradient: endGradients[g]! }));
+  const gradient = trajectoryGradients(sampler, paths, (calls, throughInput) => {
+    const xs = calls.map(({ x }) => x);
+    const { weights: gradient, input } = functions.pullback(
+      weights,
+      joinBatches(xs),
+      joinBatches(calls.map(({ x, timestep }) => tf.fill([x.shape[0]!], timestep))),
+      joinConditions(calls.map(({ path }) => groups[path]!.condition)),
+      joinBatches(calls.map(({ cotangent }) => cotangent)),
+      throughInput,
+    );
+    return { weights: gradient, inputs: input && splitBatch(input, xs) };
+  });
   groups.forEach(disposeGroup);
-  tf.dispose([end, augmentations, judged.gradient, endGradients, gradients]);
+  tf.dispose([end, augmentations, judged.gradient, endGradients]);
   const scores = await numbers({ loss_adv: judged.loss, score_generated: judged.score });
   return { gradient, images: judged.images, plans, metrics: { ...scores, start: meanStart(plans) } };
 }

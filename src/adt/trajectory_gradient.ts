@@ -14,6 +14,32 @@ export type Pullback = (
   throughInput: boolean,
 ) => { weights: tf.Tensor; input: tf.Tensor | null };
 
+/** A trained network call of one of several roll-outs, on the way back. */
+export interface TrainedCall {
+  /** Which roll-out it belongs to. */
+  path: number;
+  /** The network's input [B,h,w,c]. */
+  x: tf.Tensor;
+  timestep: number;
+  /** Gradient at the network's output [B,h,w,c]. */
+  cotangent: tf.Tensor;
+}
+
+/** `Pullback` of several calls at once: the gradient with respect to the weights is their sum. */
+export type JointPullback = (
+  calls: readonly TrainedCall[],
+  throughInput: boolean,
+) => { weights: tf.Tensor; inputs: tf.Tensor[] | null };
+
+/** A roll-out to carry a gradient back through. */
+export interface BackwardPath {
+  plan: BackwardPlan;
+  /** The states x_i of the trained calls, as `rollOut` keeps them. */
+  states: ReadonlyMap<number, tf.Tensor>;
+  /** g = ∂L/∂x_end */
+  endGradient: tf.Tensor;
+}
+
 /**
  * Gradient of a loss on a roll-out's end with respect to the weights, by one vector-Jacobian product for each trained
  * call: activation memory is that of one network call, whatever the number of calls and of trained ones.
@@ -35,11 +61,50 @@ export function trajectoryGradient(
   endGradient: tf.Tensor,
   pullback: Pullback,
 ): tf.Tensor {
+  return trajectoryGradients(sampler, [{ plan, states, endGradient }], ([call], throughInput) => {
+    const { x, timestep, cotangent } = call!;
+    const { weights, input } = pullback(x, timestep, cotangent, throughInput);
+    return { weights, inputs: input && [input] };
+  });
+}
+
+/**
+ * The sum of `trajectoryGradient` over several roll-outs. They go backwards together: each pullback takes the next trained
+ * call of every one that has any left.
+ *
+ * @param paths all of one kind of plan
+ */
+export function trajectoryGradients(
+  sampler: Sampler,
+  paths: readonly BackwardPath[],
+  pullback: JointPullback,
+): tf.Tensor {
+  const throughInput = paths[0]!.plan.kind !== "stop-input", ofWeights = new Sums();
+  const walks = paths.map((path) => walkBack(sampler, path));
+  let calls = walks.map((walk) => walk.next().value);
+  while (calls.some((call) => call)) {
+    const trained = calls.flatMap((call, path) => call ? [{ path, ...call }] : []);
+    const [weights, ...inputs] = tf.tidy(() => {
+      const { weights, inputs } = pullback(trained, throughInput);
+      return inputs ? [weights, ...inputs] : [weights];
+    });
+    ofWeights.add(0, weights!, 1);
+    weights!.dispose();
+    calls = calls.map(() => undefined);
+    trained.forEach(({ path }, k) => calls[path] = walks[path]!.next(inputs[k]).value);
+  }
+  return ofWeights.take(0)!;
+}
+
+/** Goes a path backwards, stopping at each trained call; takes the gradient at its input, disposes it and its own. */
+function* walkBack(
+  sampler: Sampler,
+  { plan, states, endGradient }: BackwardPath,
+): Generator<Omit<TrainedCall, "path">, undefined, tf.Tensor | undefined> {
   if (plan.trained.length === 0) throw new RangeError("trajectoryGradient(): the plan trains no step");
   requireLinear(sampler, plan.from, plan.to);
-  const path = sampler.path(plan.from), first = plan.trained[0]!;
-  const throughInput = plan.kind !== "stop-input", trained = new Set(plan.trained);
-  const ofStates = new Sums(), ofOutputs = new Sums(), ofWeights = new Sums();
+  const path = sampler.path(plan.from), first = plan.trained[0]!, trained = new Set(plan.trained);
+  const ofStates = new Sums(), ofOutputs = new Sums();
   ofStates.add(plan.to, endGradient, 1);
   for (let i = plan.to - 1; i >= first; i--) {
     const step = path[i - plan.from]!, adjoint = ofStates.take(i + 1);
@@ -49,20 +114,15 @@ export function trajectoryGradient(
     }
     adjoint?.dispose();
     if (!trained.has(i)) continue;
-    const x = states.get(i);
-    if (!x) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
-    const cotangent = ofOutputs.take(i) ?? tf.zerosLike(endGradient);
-    const [weights, input] = tf.tidy(() => {
-      const { weights, input } = pullback(x.mul(step.inputScale), step.timestep, cotangent, throughInput);
-      return input ? [weights, input] : [weights];
-    });
-    ofWeights.add(0, weights!, 1);
+    const state = states.get(i);
+    if (!state) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
+    const cotangent = ofOutputs.take(i) ?? tf.zerosLike(endGradient), x = tf.mul(state, step.inputScale);
+    const input = yield { x, timestep: step.timestep, cotangent };
     if (input) ofStates.add(i, input, step.inputScale);
-    tf.dispose([cotangent, weights!]);
+    tf.dispose([x, cotangent]);
     input?.dispose();
   }
   ofStates.take(first)?.dispose();
-  return ofWeights.take(0)!;
 }
 
 /** Running sums of tensors, by index. */

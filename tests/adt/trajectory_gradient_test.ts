@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { type BackwardPlan, drawPlan, type PlanSettings } from "../../src/adt/backward_plan.ts";
 import { rollOut } from "../../src/adt/roll_out.ts";
-import { type Pullback, trajectoryGradient } from "../../src/adt/trajectory_gradient.ts";
+import { type Pullback, trajectoryGradient, trajectoryGradients } from "../../src/adt/trajectory_gradient.ts";
 import { unet2DCondition } from "../../src/models/unet2d_condition.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { normal } from "../../src/runtime/random.ts";
@@ -168,6 +168,33 @@ Deno.test("the gradient is exact under guidance, from an image-to-image start", 
   const { ours, taped } = await gradients(EVERY_SAMPLER.DDIM!, plan, 2, network(3), weights);
   assertClose(ours, taped, { relative: 1e-5 });
 });
+
+for (const settings of PLANS) {
+  Deno.test(`trajectoryGradients() is the sum over the roll-outs, by joint pullbacks: ${settings.kind}`, async () => {
+    for (const name of ["DDIM", "DPM-Solver++ 2M", "Heun"]) {
+      const sampler = EVERY_SAMPLER[name]!, denoiser = smallNetwork("epsilon"), to = sampler.steps.length;
+      const single = pullbackOf(denoiser, smallWeights), alone: tf.Tensor[] = [], counts: number[] = [];
+      const paths = await Promise.all(
+        [0, sampler.starts[1]!, sampler.starts.at(-1)!].map(async (from, group) => {
+          const plan = drawPlan(settings, { from, to }, { seed: 3, step: 1, group });
+          const params = { weights: smallWeights };
+          const { states } = await rollOut(denoiser, params, sampler, start, condition, plan, { noise });
+          alone.push(trajectoryGradient(sampler, plan, states, endGradient, single));
+          return { plan, states, endGradient };
+        }),
+      );
+      const together = trajectoryGradients(sampler, paths, (calls, throughInput) => {
+        counts.push(calls.length);
+        const parts = calls.map(({ x, timestep, cotangent }) => single(x, timestep, cotangent, throughInput));
+        const inputs = throughInput ? parts.map(({ input }) => input!) : null;
+        return { weights: tf.addN(parts.map(({ weights }) => weights)), inputs };
+      });
+      assertClose(together, tf.addN(alone), { relative: 1e-5 });
+      assert.equal(counts[0], 3);
+      assert.equal(counts.length, Math.max(...paths.map(({ plan }) => plan.trained.length)));
+    }
+  });
+}
 
 Deno.test("trajectoryGradient() refuses a sampler that clips", () => {
   const plan: BackwardPlan = { kind: "full", from: 0, to: 5, trained: [0, 1, 2, 3, 4] };
