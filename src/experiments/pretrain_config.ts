@@ -50,6 +50,9 @@ const maskedImageSchema = z.strictObject({
   kind: z.literal("masked_image"),
   /** Share of the patches that are hidden. */
   mask_ratio: z.number().gt(0).lt(1).default(0.6),
+  /** Damage to the seen patches that is to be undone: noise's largest standard deviation, blur's largest share. */
+  damage: z.strictObject({ noise: z.number().min(0).default(0), blur: z.number().min(0).max(1).default(0) })
+    .prefault({}),
 });
 
 /** What is learnt, and what only that needs. */

@@ -98,7 +98,7 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
     );
   }
   const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data);
-  const training = { ...common(config), maskRatio: objective.mask_ratio };
+  const training = { ...common(config), maskRatio: objective.mask_ratio, damage: objective.damage };
   return {
     train: (run) => pretrainBackbone({ model, normalise, dataset }, training, run),
     async save(folder, params) {
