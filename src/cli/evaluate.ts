@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
 import { startChosenEngine } from "./context.ts";
+import { evaluateFoldersCommand, folderOptions, type FoldersCommandOptions } from "./evaluate_folders.ts";
 import { type SamplingOptions, samplingOptions, wholeNumber } from "./options.ts";
 
 interface EvaluateCommandOptions extends SamplingOptions {
@@ -14,38 +15,56 @@ const CLASSIFIER = new URL("../../data/models/digits-classifier", import.meta.ur
 /** Adds `adt evaluate`. */
 export function addEvaluate(program: Command): void {
   const command = program.command("evaluate")
-    .summary("score a model of the digits")
+    .summary("score a model of the digits, or folders of images")
     .description(
-      "Samples digits from a model and scores them against the 2,000 held-out ones, by a network that took no part in " +
-        "any training: FID, KID, precision, recall, density, coverage, class accuracy, and the distance to the training " +
-        "set, each with its confidence interval, n, and what real digits score.",
+      "With --model alone: samples digits from a model and scores them against the 2,000 held-out ones, by a network that " +
+        "took no part in any training: FID, KID, precision, recall, density, coverage, class accuracy, and the distance to " +
+        "the training set, each with its confidence interval, n, and what real digits score.\n\n" +
+        "With --a and --b: scores any folders of images against a reference folder, by the features of Inception-v3 " +
+        "(FID, with clean-fid's resize), DINOv2 or CLIP: Fréchet distance, its extrapolation to n = ∞, KID, CMMD (CLIP), " +
+        "precision, recall, density and coverage; CLIP score and HPSv2 where metadata.jsonl has captions; aesthetic score.",
     );
-  for (const option of samplingOptions()) command.addOption(option);
+  const model = new Option("--model <folder>", "folder of the UNet; with --a: folder of the feature network");
+  const ofModels = samplingOptions().map((option) => option.attributeName() === "model" ? model : option);
+  for (const option of [...folderOptions(), ...ofModels]) command.addOption(option);
   command
-    .option("--n <number>", "number of images; compare models at the same n only", wholeNumber(2), 1000)
-    .option("--classifier <folder>", "the evaluation network (default: the bundled one)")
+    .option(
+      "--n <number>",
+      "number of images; compare at the same n only. Of folders: a random choice, all if not given",
+      wholeNumber(2),
+      1000,
+    )
+    .option("--classifier <folder>", "the evaluation network of the digits (default: the bundled one)")
     .option("--json <file>", "also write the scores to this file")
     .addHelpText(
       "after",
-      "\nExample:\n  deno task adt evaluate --model runs/mine/weights --n 2000 --json scores.json",
+      "\nExample:\n  deno task adt evaluate --model runs/mine/weights --n 2000 --json scores.json\n" +
+        "  deno task adt evaluate --a samples-before samples-after --b photos --features dinov2",
     )
     .action(async (_: unknown, command: Command) => {
-      const options = command.optsWithGlobals<EvaluateCommandOptions>();
-      const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
-      if (options.json) await checkParentFolder(options.json);
-      await startChosenEngine(options);
-      const { evaluateModel } = await import("../experiments/evaluate_model.ts");
-      const { model, scheduler, sampler, steps, guidanceScale, n, seed } = options;
-      const { scores, table } = await evaluateModel({
-        unet: model,
-        scheduler,
-        sampler: { name: sampler, steps, guidance_scale: guidanceScale },
-        n,
-        seed,
-        classifier: options.classifier ?? fileURLToPath(CLASSIFIER),
-      });
-      console.log(table);
-      if (!options.json) return;
-      await writeJson(options.json, { model, sampler, steps, guidance_scale: guidanceScale, seed, scores });
+      const { a, b, model } = command.optsWithGlobals<FoldersCommandOptions>();
+      if (a || b) await evaluateFoldersCommand(command);
+      else if (model) await evaluateDigitsModel(command);
+      else command.error("error: give --model, or --a and --b (--help shows what is allowed)");
     });
+}
+
+async function evaluateDigitsModel(command: Command): Promise<void> {
+  const options = command.optsWithGlobals<EvaluateCommandOptions>();
+  const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
+  if (options.json) await checkParentFolder(options.json);
+  await startChosenEngine(options);
+  const { evaluateModel } = await import("../experiments/evaluate_model.ts");
+  const { model, scheduler, sampler, steps, guidanceScale, n, seed } = options;
+  const { scores, table } = await evaluateModel({
+    unet: model,
+    scheduler,
+    sampler: { name: sampler, steps, guidance_scale: guidanceScale },
+    n,
+    seed,
+    classifier: options.classifier ?? fileURLToPath(CLASSIFIER),
+  });
+  console.log(table);
+  if (!options.json) return;
+  await writeJson(options.json, { model, sampler, steps, guidance_scale: guidanceScale, seed, scores });
 }

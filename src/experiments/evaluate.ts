@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../data/dataset.ts";
 import { digitsDataset } from "../data/digits.ts";
-import { progress } from "../display/progress.ts";
 import { evaluateFeatures, type Scores } from "../metrics/evaluate.ts";
 import { extractOutputs, type Images, type ImageSource } from "../metrics/extract_features.ts";
 import type { Features } from "../metrics/features.ts";
@@ -9,6 +8,7 @@ import { type Floor, measureFloor } from "../metrics/floor.ts";
 import { loadDigitClassifier } from "../models/load.ts";
 import { compile } from "../tensor/compile.ts";
 import { balancedLabels, generatedImages, type Generator } from "./generate.ts";
+import { measured } from "./measured.ts";
 
 /** Features of real digits by the evaluation network, and what real digits score: measured once for many models. */
 export interface Evaluator {
@@ -42,16 +42,11 @@ export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evalua
   const { classifier, n, seed, batchSize = 100, signal } = options;
   const { model, params } = await loadDigitClassifier(classifier);
   const network = compile((images: tf.Tensor4D) => model.forward(params, { images }));
-  const extract = async (images: Images, label: string) => {
-    const total = images instanceof tf.Tensor ? images.shape[0] : images.n;
-    const bar = progress(total, label, { unit: "images" });
-    try {
-      const onProgress = (done: number) => bar.update(done);
-      return await extractOutputs((x) => ({ ...network(x) }), images, { batchSize, signal, onProgress });
-    } finally {
-      await bar.done();
-    }
-  };
+  const extract = (images: Images, label: string) =>
+    measured(label, (onProgress) => {
+      onProgress(0, images instanceof tf.Tensor ? images.shape[0] : images.n);
+      return extractOutputs((x) => ({ ...network(x) }), images, { batchSize, signal, onProgress });
+    }, "images");
   const real = async (split: "train" | "heldout"): Promise<RealDigits> => {
     const { source, labels } = datasetSource(await digitsDataset(split));
     const name = split === "train" ? "training" : "held-out";
@@ -92,18 +87,6 @@ export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evalua
       tf.dispose(params);
     },
   };
-}
-
-async function measured<T>(
-  label: string,
-  work: (onProgress: (done: number, total: number) => void) => Promise<T>,
-): Promise<T> {
-  let bar: ReturnType<typeof progress> | undefined;
-  try {
-    return await work((done, total) => (bar ??= progress(total, label)).update(done));
-  } finally {
-    await bar?.done();
-  }
 }
 
 /** A data set in order, as a source of images; `labels` fills up as the images are read. */

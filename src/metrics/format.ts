@@ -10,7 +10,8 @@ export interface ScoreRow {
   scores: Scores;
 }
 
-const ARROWS = { lower: "↓", higher: "↑", floor: "≈" } as const;
+/** Signs of the better direction. */
+export const ARROWS = { lower: "↓", higher: "↑", floor: "≈" } as const;
 
 /** A table of scores: one line per score, one column per model, and the floor. */
 export interface ScoreTable {
@@ -36,7 +37,7 @@ export function scoreTable(rows: readonly ScoreRow[]): ScoreTable {
       present = scores.filter((score) => score !== undefined);
     for (const score of present) checkComparable(present[0]!, score);
     const { label, better, decimals } = SCORE_DEFINITIONS[name], floor = present[0]!.floor;
-    const cells = scores.map((score) => cell(score, decimals));
+    const cells = scores.map((score) => scoreCell(score, decimals));
     return [
       `${label} ${ARROWS[better]}`,
       ...cells,
@@ -63,13 +64,19 @@ function notesOn({ fid, nearestTrain }: Scores): string[] {
  */
 export function formatScores(rows: readonly ScoreRow[]): string {
   const { header, body, notes } = scoreTable(rows);
-  const widths = header.map((title, c) => Math.max(title.length, ...body.map((line) => line[c]!.length)));
-  const align = (line: string[]) => line.map((text, c) => text.padEnd(widths[c]!)).join("  ").trimEnd();
-  return [align(header), align(widths.map((width) => "-".repeat(width))), ...body.map(align), "", ...notes]
-    .join("\n");
+  return [...alignColumns([header, ...body]), "", ...notes].join("\n");
 }
 
-function cell(score: Score | undefined, decimals?: number): string {
+/** Lines of a table, the first one underlined. */
+export function alignColumns(lines: readonly string[][]): string[] {
+  const widths = lines[0]!.map((_, c) => Math.max(...lines.map((line) => line[c]!.length)));
+  const align = (line: string[]) => line.map((text, c) => text.padEnd(widths[c]!)).join("  ").trimEnd();
+  const [header, ...body] = lines.map(align);
+  return [header!, align(widths.map((width) => "-".repeat(width))), ...body];
+}
+
+/** A score with its interval, both with the same number of decimals; "none" where there is no score. */
+export function scoreCell(score: Score | undefined, decimals?: number): string {
   if (!score) return "none";
   const { value, ci = [] } = score;
   const same = decimals ?? decimalsFor(Math.max(...[value, ...ci].map(Math.abs)));
@@ -87,6 +94,7 @@ function decimalsFor(magnitude: number): number {
   return magnitude >= 100 ? 1 : Math.min(6, 2 - Math.floor(Math.log10(magnitude)));
 }
 
-function count(n: number): string {
+/** A number of images, with separators. */
+export function count(n: number): string {
   return n.toLocaleString("en-US");
 }

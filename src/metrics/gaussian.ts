@@ -1,4 +1,4 @@
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
 import { permutation } from "../runtime/random.ts";
 import { checkFeatures, type Features } from "./features.ts";
 
@@ -43,17 +43,6 @@ export function* leaveGroupOut(features: Features, groups: number, seed: number)
   }
 }
 
-/** Eigenvalues λ and eigenvectors (columns of V) of a positive semi-definite matrix, without the directions of λ = 0. */
-export function eigen(symmetric: Matrix): { values: number[]; vectors: Matrix } {
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(symmetric, {
-    assumeSymmetric: true,
-  });
-  // Round-off of the decomposition: what lies below is 0 for a singular matrix, and would be noise under a square root.
-  const least = symmetric.rows * Number.EPSILON * Math.max(0, ...realEigenvalues);
-  const kept = realEigenvalues.flatMap((value, i) => value > least ? [i] : []);
-  return { values: kept.map((i) => realEigenvalues[i]!), vectors: eigenvectorMatrix.subMatrixColumn(kept) };
-}
-
 function meanOf({ n, d, data }: Features): Float64Array {
   const mean = new Float64Array(d);
   for (let at = 0; at < n * d; at++) mean[at % d]! += data[at]!;
@@ -66,12 +55,24 @@ function scatter(
   mean: Float64Array,
   rows: Uint32Array,
 ): { sum: Float64Array; scatter: Matrix } {
-  const sum = new Float64Array(d), out = new Float64Array(d * d), x = new Float64Array(d);
-  for (const row of rows) {
-    for (let i = 0; i < d; i++) sum[i]! += x[i] = data[row * d + i]! - mean[i]!;
+  const sum = new Float64Array(d), out = new Float64Array(d * d);
+  const centred = (row: number | undefined, into: Float64Array) => {
+    if (row === undefined) return into.fill(0);
+    for (let i = 0; i < d; i++) sum[i]! += into[i] = data[row * d + i]! - mean[i]!;
+    return into;
+  };
+  // Four rows a pass: the sums are read and written a quarter as often.
+  const [a, b, c, e] = [0, 1, 2, 3].map(() => new Float64Array(d)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  for (let k = 0; k < rows.length; k += 4) {
+    [a, b, c, e].forEach((x, p) => centred(rows[k + p], x));
     for (let i = 0; i < d; i++) {
-      const xi = x[i]!, at = i * d;
-      for (let j = i; j < d; j++) out[at + j]! += xi * x[j]!;
+      const ai = a[i]!, bi = b[i]!, ci = c[i]!, ei = e[i]!, at = i * d;
+      for (let j = i; j < d; j++) out[at + j]! += ai * a[j]! + bi * b[j]! + ci * c[j]! + ei * e[j]!;
     }
   }
   for (let i = 0; i < d; i++) for (let j = 0; j < i; j++) out[i * d + j] = out[j * d + i]!;

@@ -1,8 +1,8 @@
 import { UserError } from "../runtime/errors.ts";
 import { permutation } from "../runtime/random.ts";
 import { checkSameSpace, type Features, takeRows } from "./features.ts";
-import { jackknifeVariance, NORMAL_QUANTILE } from "./interval.ts";
-import { eachRowOfProducts } from "./pairwise.ts";
+import { NORMAL_QUANTILE } from "./interval.ts";
+import { mmd, type MmdEstimate } from "./mmd.ts";
 import type { Score } from "./score.ts";
 
 /** How a KID is estimated. */
@@ -49,37 +49,8 @@ export function kid(
  * Unbiased estimate of MMD² under (x·y/d + 1)³ from all pairs (Gretton et al. 2012, eq. 3), and its jackknife variance
  * over the images of both sides.
  */
-export function polynomialMmd(x: Features, y: Features): { value: number; variance: number } {
-  const n = x.n, m = y.n;
-  const within = [kernelSums(x, x, true), kernelSums(y, y, true)] as const, across = kernelSums(x, y, false);
-  // U-statistic from sums over ordered pairs of distinct rows of x, of y, and over all pairs (x, y).
-  const mmd = (xx: number, yy: number, xy: number, n: number, m: number) =>
-    xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m);
-  const xx = within[0].total, yy = within[1].total, xy = across.total;
-  const withoutX = within[0].rows.map((row, i) => mmd(xx - 2 * row, yy, xy - across.rows[i]!, n - 1, m));
-  const withoutY = within[1].rows.map((row, j) => mmd(xx, yy - 2 * row, xy - across.columns[j]!, n, m - 1));
-  return {
-    value: mmd(xx, yy, xy, n, m),
-    variance: jackknifeVariance(withoutX) + jackknifeVariance(withoutY),
-  };
-}
-
-/** Sums of the kernel matrix over its rows, columns and whole, with or without its diagonal. */
-function kernelSums(x: Features, y: Features, skipDiagonal: boolean) {
-  const rows = new Float64Array(x.n), columns = new Float64Array(y.n);
-  let total = 0;
-  eachRowOfProducts(x, y, (i, products) => {
-    let sum = 0;
-    for (let j = 0; j < products.length; j++) {
-      const base = products[j]! / x.d + 1;
-      const kernel = skipDiagonal && i === j ? 0 : base * base * base;
-      sum += kernel;
-      columns[j]! += kernel;
-    }
-    rows[i] = sum;
-    total += sum;
-  });
-  return { rows, columns, total };
+export function polynomialMmd(x: Features, y: Features): MmdEstimate {
+  return mmd(x, y, (product) => (product / x.d + 1) ** 3, "unbiased");
 }
 
 function split(features: Features, parts: number, seed: number, purpose: string): Features[] {

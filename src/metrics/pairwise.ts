@@ -1,4 +1,9 @@
-import type { Features } from "./features.ts";
+/** A matrix [n, d], row-major, in either precision. */
+export interface Rows {
+  n: number;
+  d: number;
+  data: Float32Array | Float64Array;
+}
 
 /** Called with row i of a matrix [a.n, b.n]; the row is reused for the next call. */
 export type VisitRow = (i: number, row: Float64Array) => void;
@@ -7,7 +12,7 @@ export type VisitRow = (i: number, row: Float64Array) => void;
  * Scalar products of every row of `a` with every row of `b`, in float64, one row of the matrix [a.n, b.n] at a time,
  * so that the matrix itself is never in memory. Plain typed arrays: the same numbers whatever engine runs.
  */
-export function eachRowOfProducts(a: Features, b: Features, visit: VisitRow): void {
+export function eachRowOfProducts(a: Rows, b: Rows, visit: VisitRow): void {
   const { n, d } = a, panelsB = packAll(b), panelA = new Float64Array(4 * d);
   const width = 4 * Math.ceil(b.n / 4);
   const rows = [0, 1, 2, 3].map(() => new Float64Array(width));
@@ -23,7 +28,7 @@ export function eachRowOfProducts(a: Features, b: Features, visit: VisitRow): vo
  * Squared Euclidean distances |a_i - b_j|², row by row as {@linkcode eachRowOfProducts}. Never negative, and exactly 0
  * for equal rows.
  */
-export function eachRowOfDistances(a: Features, b: Features, visit: VisitRow): void {
+export function eachRowOfDistances(a: Rows, b: Rows, visit: VisitRow): void {
   const normsA = squaredNorms(a), normsB = a === b ? normsA : squaredNorms(b);
   eachRowOfProducts(a, b, (i, row) => {
     const norm = normsA[i]!;
@@ -33,7 +38,7 @@ export function eachRowOfDistances(a: Features, b: Features, visit: VisitRow): v
 }
 
 /** Summed in the same order as the products, so that |x|² + |x|² - 2 x·x is exactly 0. */
-function squaredNorms({ n, d, data }: Features): Float64Array {
+function squaredNorms({ n, d, data }: Rows): Float64Array {
   const out = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     let sum = 0;
@@ -44,14 +49,14 @@ function squaredNorms({ n, d, data }: Features): Float64Array {
 }
 
 /** Rows i … i+3 side by side, [d, 4]; rows beyond the last are zero. */
-function pack({ n, d, data }: Features, i: number, out: Float64Array, at: number): void {
+function pack({ n, d, data }: Rows, i: number, out: Float64Array, at: number): void {
   for (let p = 0; p < 4; p++) {
     const row = (i + p) * d, inside = i + p < n;
     for (let k = 0; k < d; k++) out[at + 4 * k + p] = inside ? data[row + k]! : 0;
   }
 }
 
-function packAll(x: Features): Float64Array {
+function packAll(x: Rows): Float64Array {
   const out = new Float64Array(4 * Math.ceil(x.n / 4) * x.d);
   for (let i = 0; i < x.n; i += 4) pack(x, i, out, i * x.d);
   return out;

@@ -1,0 +1,60 @@
+import { type Command, Option } from "commander";
+import { FEATURE_KINDS, type FeatureKind } from "../metrics/feature_kinds.ts";
+import { startChosenEngine } from "./context.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
+import type { GlobalOptions } from "./options.ts";
+
+/** What the options are parsed to. */
+export interface FoldersCommandOptions extends GlobalOptions {
+  a?: string[];
+  b?: string;
+  features: FeatureKind;
+  model?: string;
+  hpsv2?: string;
+  aesthetic?: string;
+  n: number;
+  seed: number;
+  json?: string;
+}
+
+/** The options of `adt evaluate` for folders of images. */
+export function folderOptions(): Option[] {
+  return [
+    new Option("--a <folder...>", "folders of images to score, one column each"),
+    new Option("--b <folder>", "folder of the images to compare them with"),
+    new Option("--features <name>", "network whose features are compared").choices(FEATURE_KINDS)
+      .default("inception"),
+    new Option("--hpsv2 <folder>", "also score HPSv2, by its network as a CLIPModel"),
+    new Option("--aesthetic <folder>", "also score aesthetics, by this head on --features clip"),
+  ];
+}
+
+/** Options of models, which say nothing of folders. */
+const OF_MODELS = ["scheduler", "sampler", "steps", "guidanceScale", "classifier"];
+
+/** `adt evaluate --a … --b …`. */
+export async function evaluateFoldersCommand(command: Command): Promise<void> {
+  const options = command.optsWithGlobals<FoldersCommandOptions>(), { a, b, json, seed } = options;
+  const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  const foreign = command.options.filter((option) =>
+    OF_MODELS.includes(option.attributeName()) && given(option.attributeName())
+  );
+  if (foreign.length) command.error(`error: ${foreign[0]!.long} is for models, not for folders of images`);
+  if (!a || !b) {
+    return command.error(`error: ${a ? "--b" : "--a"} is missing; folders are compared by --a and --b`);
+  }
+  const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
+  if (json) await checkParentFolder(json);
+  await startChosenEngine(options);
+  const { evaluateFolders } = await import("../experiments/evaluate_folders.ts");
+  using interrupt = stopOnInterrupt();
+  const { table, ...result } = await evaluateFolders({
+    ...options,
+    a,
+    b,
+    n: given("n") ? options.n : undefined,
+    signal: interrupt.signal,
+  });
+  console.log(table);
+  if (json) await writeJson(json, { ...result, seed });
+}
