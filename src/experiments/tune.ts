@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
+import type { progress } from "../display/progress.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
 import { unflatten } from "../tensor/params.ts";
 import { saveParams } from "../weights/checkpoint.ts";
@@ -20,6 +21,8 @@ export interface TuneOptions {
   signal?: AbortSignal;
   /** What the progress bar says before its numbers. */
   label?: string;
+  /** Makes the progress bar; `progress` when left out. */
+  progress?: typeof progress;
   onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
 }
 
@@ -57,13 +60,13 @@ async function train(
   run: OpenRun,
   tuning: Tuning,
   state: AdtState,
-  { signal, label = "tuning", onStep }: TuneOptions,
+  { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
   const { setup, loader, dataset } = tuning, { steps } = config.train;
   const functions = adtFunctions(setup);
   let plans: unknown;
   try {
-    await using recorder = await recordRun(run, config, { label, signal });
+    await using recorder = await recordRun(run, config, { label, signal, progress });
     const done = await trainingLoop({
       from: run.from,
       steps,
