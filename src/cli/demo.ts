@@ -21,7 +21,7 @@ export function addDemo(program: Command, context: CommandContext): void {
         "goes on where it was; tunings found finished in the output folder are not repeated.",
     )
     .option("--output <folder>", "folder of the runs and the report", "runs/demo")
-    .option("--n <number>", "images generated per model", wholeNumber(100), 1000)
+    .option("--n <number>", "images generated per model", wholeNumber(100), 2000)
     .option("--seeds <number>", "trainings with each method", wholeNumber(1), 1)
     .option(
       "--longer <times>",
