@@ -34,6 +34,7 @@ export { type CompileEvent, onCompile } from "./src/tensor/compile_events.ts";
 export { freshNormal, freshUniform } from "./src/tensor/fresh_random.ts";
 export { type GradientOptions, valueAndGrad, type ValueAndGrads, vjp } from "./src/tensor/vjp.ts";
 export { checkpointed } from "./src/tensor/checkpoint_gradient.ts";
+export { checkpointingBlocks } from "./src/nn/checkpointing.ts";
 export { flatten, type Layout, layoutOf, type Params, unflatten } from "./src/tensor/params.ts";
 export { attention } from "./src/tensor/attention.ts";
 export { gelu, silu } from "./src/tensor/activations.ts";
