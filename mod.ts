@@ -126,6 +126,7 @@ export { dpmSolver } from "./src/sampling/dpm_solver.ts";
 export { euler } from "./src/sampling/euler.ts";
 export { eulerAncestral } from "./src/sampling/euler_ancestral.ts";
 export { dynamicShift, flowMatchEuler } from "./src/sampling/flow_match_euler.ts";
+export { type FlowSchedule, flowSchedule } from "./src/sampling/flow_schedule.ts";
 export { heun } from "./src/sampling/heun.ts";
 export { pndm } from "./src/sampling/pndm.ts";
 export { loadSampler, samplerFromConfig, type SamplerOptions } from "./src/sampling/from_config.ts";
@@ -200,6 +201,7 @@ export { learningRate, type LearningRateSchedule } from "./src/training/schedule
 export { type LoopOptions, type StepMetrics, trainingLoop } from "./src/training/loop.ts";
 export { type DiffusionBatch, diffusionLoss } from "./src/training/diffusion_loss.ts";
 export { drawDiffusionBatch } from "./src/training/diffusion_batch.ts";
+export { minSnrWeights } from "./src/training/noise_levels.ts";
 export { classTokens, dropLabels } from "./src/training/class_tokens.ts";
 export { initialState, type TrainingState } from "./src/training/training_state.ts";
 export { type DiffusionTraining, pretrainDiffusion } from "./src/training/pretrain_diffusion.ts";

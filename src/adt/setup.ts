@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Autoencoder } from "../models/autoencoder.ts";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
+import type { FlowSchedule } from "../sampling/flow_schedule.ts";
 import type { NoiseSchedule } from "../sampling/noise_schedule.ts";
 import type { Sampler } from "../sampling/sampler.ts";
 import type { Layout, Params } from "../tensor/params.ts";
@@ -32,6 +33,8 @@ export interface AdtSettings {
   lambdaAdv: number;
   /** Weight of the diffusion loss. */
   lambdaDiffusion: number;
+  /** γ of the min-SNR weights of its timesteps; without it, they count alike. */
+  minSnrGamma?: number;
   /**
    * Largest norm of the adversarial gradient, as a multiple of the diffusion loss's; null is no cap. The discriminator's
    * learned scale grows while it trains, and with it its gradient: the cap keeps the two losses in balance (this
@@ -59,7 +62,7 @@ export interface AdtSetup {
   params(weights: tf.Tensor): Params;
   autoencoder: Autoencoder;
   /** Of the diffusion loss. */
-  schedule: NoiseSchedule;
+  schedule: NoiseSchedule | FlowSchedule;
   /** The inference path that is tuned. */
   sampler: Sampler;
   /** Condition of the unguided half, batch B or 1, for samples of a condition; needed unless the guidance scale is 1. */

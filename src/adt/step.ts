@@ -208,8 +208,12 @@ async function updateGenerator(
   batch: AdtBatch,
   step: number,
 ) {
-  const { schedule, settings } = setup, { optimizer, seed } = settings;
-  const diffusion = drawDiffusionBatch(batch.latents, batch.condition, schedule, { seed, step });
+  const { schedule, settings } = setup, { optimizer, seed, minSnrGamma } = settings;
+  const diffusion = drawDiffusionBatch(batch.latents, batch.condition, schedule, {
+    seed,
+    step,
+    minSnrGamma,
+  });
   const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
@@ -220,8 +224,8 @@ async function updateGenerator(
     scalars,
     decay,
   );
-  const { noisy, timesteps, target } = diffusion;
-  tf.dispose([noisy, timesteps, target, scalars, decay, state.generator]);
+  const { condition: _, ...drawn } = diffusion;
+  tf.dispose([drawn, scalars, decay, state.generator]);
   const metrics = await numbers({
     loss_diffusion: loss,
     grad_norm: norms.total,
