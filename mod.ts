@@ -212,7 +212,12 @@ export { type MetricsRecord, openMetricsLog, readMetrics } from "./src/training/
 // Data
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
-export { type ImageFolder, imageFolder, type ImageFolderOptions } from "./src/data/image_folder.ts";
+export {
+  type ImageFacts,
+  type ImageFolder,
+  imageFolder,
+  type ImageFolderOptions,
+} from "./src/data/image_folder.ts";
 export { type Loader, makeLoader } from "./src/data/loader.ts";
 
 // Metrics
