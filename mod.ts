@@ -183,6 +183,7 @@ export {
   digitsAugmentation,
   drawAugmentation,
   noAugmentation,
+  photoAugmentation,
 } from "./src/adt/augmentation.ts";
 export {
   type AdversarialLoss,

@@ -30,6 +30,8 @@ export interface ImageFacts {
   size: readonly [height: number, width: number];
   /** How much of the scaled image was cropped at the top and on the left, in pixels. */
   crop: readonly [top: number, left: number];
+  /** Height and width that it is brought to. */
+  target: readonly [height: number, width: number];
   caption?: string;
 }
 
@@ -92,6 +94,7 @@ export async function imageFolder(
       path: join(folder, file),
       size,
       crop: cropOf(size, resolution),
+      target: [resolution, resolution],
       caption,
     })),
     async get(wanted): Promise<Batch> {

@@ -15,7 +15,8 @@ import type { Generator } from "./generate.ts";
 import { loadGenerator } from "./load_generator.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
-import { type TuneConfig, tuneSchema } from "./tune_config.ts";
+import { type TuneConfig, tuneSchema, type UNetTuneConfig } from "./tune_config.ts";
+import type { UNetModelConfig } from "./tune_model_config.ts";
 import { tuneOrResume } from "./tune_or_resume.ts";
 
 export interface DemoOptions {
@@ -56,7 +57,7 @@ const METHODS = [
 export interface TrainedModel {
   method: string;
   seed: number;
-  config: TuneConfig;
+  config: UNetTuneConfig;
   /** Folder of the run. */
   run: string;
   generator: Generator;
@@ -147,9 +148,9 @@ async function trainAll({ output, seeds, longer = 1, signal }: DemoOptions): Pro
 }
 
 /** Paths in the bundled configurations begin at this project's folder, wherever the demo is started. */
-function withBundledPaths(config: TuneConfig): TuneConfig {
+function withBundledPaths(config: TuneConfig): UNetTuneConfig {
   const bundled = (path: string) => path.startsWith("data/") ? join(DATA, path.slice("data/".length)) : path;
-  const { model, adt } = config;
+  const { adt } = config, model = config.model as UNetModelConfig; // as they all have
   return {
     ...config,
     model: { ...model, unet: bundled(model.unet), scheduler: bundled(model.scheduler) },

@@ -38,14 +38,21 @@ export interface TuneResult {
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
   using run = await openRun(config, tuneSchema, options.resume);
-  const tuning = await prepareTuning(config);
+  const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
+  const tuning = await prepareTuning(config, options.signal).catch((error) => {
+    if (options.signal?.aborted) return null;
+    throw error;
+  });
+  if (!tuning) {
+    tf.dispose(run.saved?.tensors ?? []);
+    return { ...result, steps: run.from };
+  }
   let state = tuning.initial;
   if (run.saved) {
     tf.dispose(state);
     state = adtState(run.saved.tensors);
   }
-  const steps = await train(config, run, tuning, state, options);
-  return { weights: run.folder.weights, metricsFile: run.folder.metricsFile, steps };
+  return { ...result, steps: await train(config, run, tuning, state, options) };
 }
 
 async function train(
