@@ -34,6 +34,7 @@ export { type CompileEvent, onCompile } from "./src/tensor/compile_events.ts";
 export { freshNormal, freshUniform } from "./src/tensor/fresh_random.ts";
 export { type GradientOptions, valueAndGrad, type ValueAndGrads, vjp } from "./src/tensor/vjp.ts";
 export { checkpointed } from "./src/tensor/checkpoint_gradient.ts";
+export { checkpointingBlocks } from "./src/nn/checkpointing.ts";
 export { flatten, type Layout, layoutOf, type Params, unflatten } from "./src/tensor/params.ts";
 export { attention } from "./src/tensor/attention.ts";
 export { gelu, silu } from "./src/tensor/activations.ts";
@@ -125,6 +126,7 @@ export { dpmSolver } from "./src/sampling/dpm_solver.ts";
 export { euler } from "./src/sampling/euler.ts";
 export { eulerAncestral } from "./src/sampling/euler_ancestral.ts";
 export { dynamicShift, flowMatchEuler } from "./src/sampling/flow_match_euler.ts";
+export { type FlowSchedule, flowSchedule } from "./src/sampling/flow_schedule.ts";
 export { heun } from "./src/sampling/heun.ts";
 export { pndm } from "./src/sampling/pndm.ts";
 export { loadSampler, samplerFromConfig, type SamplerOptions } from "./src/sampling/from_config.ts";
@@ -181,6 +183,7 @@ export {
   digitsAugmentation,
   drawAugmentation,
   noAugmentation,
+  photoAugmentation,
 } from "./src/adt/augmentation.ts";
 export {
   type AdversarialLoss,
@@ -199,6 +202,7 @@ export { learningRate, type LearningRateSchedule } from "./src/training/schedule
 export { type LoopOptions, type StepMetrics, trainingLoop } from "./src/training/loop.ts";
 export { type DiffusionBatch, diffusionLoss } from "./src/training/diffusion_loss.ts";
 export { drawDiffusionBatch } from "./src/training/diffusion_batch.ts";
+export { minSnrWeights } from "./src/training/noise_levels.ts";
 export { classTokens, dropLabels } from "./src/training/class_tokens.ts";
 export { initialState, type TrainingState } from "./src/training/training_state.ts";
 export { type DiffusionTraining, pretrainDiffusion } from "./src/training/pretrain_diffusion.ts";
@@ -209,7 +213,12 @@ export { type MetricsRecord, openMetricsLog, readMetrics } from "./src/training/
 // Data
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
-export { type ImageFolder, imageFolder, type ImageFolderOptions } from "./src/data/image_folder.ts";
+export {
+  type ImageFacts,
+  type ImageFolder,
+  imageFolder,
+  type ImageFolderOptions,
+} from "./src/data/image_folder.ts";
 export { type Loader, makeLoader } from "./src/data/loader.ts";
 
 // Metrics
@@ -233,7 +242,7 @@ export { type Progress, progress } from "./src/display/progress.ts";
 // Whole runs
 export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";
 export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
-export { adtBatch, prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
+export { prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
 export { loadGenerator } from "./src/experiments/load_generator.ts";

@@ -44,6 +44,24 @@ export const digitsAugmentation: AugmentationSettings = {
   fill: -1,
 };
 
+/**
+ * For photographs and paintings, with the strengths of the paper on differentiable augmentation: shifts of up to an eighth
+ * of the side, brightness ±0.5, contrast halved to raised by half, and a blank square of half the side on half the images.
+ *
+ * @param side of the images in pixels
+ */
+export function photoAugmentation(side: number): AugmentationSettings {
+  return {
+    shift: Math.round(side / 8),
+    scale: [1, 1],
+    brightness: 0.5,
+    contrast: [0.5, 1.5],
+    cutout: { size: Math.round(side / 2), probability: 0.5 },
+    noise: 0,
+    fill: "border",
+  };
+}
+
 /** Leaves images as they are. */
 export const noAugmentation: AugmentationSettings = {
   shift: 0,

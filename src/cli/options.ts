@@ -43,7 +43,7 @@ export function classList(text: string): number[] {
 /** The options by which a model is named and sampled, for `sample` and `evaluate`. */
 export function samplingOptions(): Option[] {
   return [
-    new Option("--model <folder>", "folder of the UNet, in diffusers' layout").makeOptionMandatory(),
+    new Option("--model <folder>", "folder of the UNet, in diffusers' layout"),
     new Option("--scheduler <path>", "scheduler_config.json or its folder (default: the model's folder)"),
     new Option("--sampler <name>", "how to sample").choices(SAMPLER_NAMES).default("ddim"),
     new Option("--steps <number>", "sampling steps").argParser(wholeNumber(1)).default(10),

@@ -10,6 +10,8 @@ export interface ImageFolderOptions {
   resolution: number;
   /** Whether an unreadable image is an error instead of being left out; false if not given. */
   strict?: boolean;
+  /** Whether an image with a side below the resolution is an error instead of being enlarged; false if not given. */
+  refuseSmall?: boolean;
   /** Told while the images' headers are read at the start. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -20,8 +22,23 @@ export interface SkippedImage {
   reason: string;
 }
 
+/** What is known of an image before it is decoded. */
+export interface ImageFacts {
+  /** Path of the file. */
+  path: string;
+  /** Height and width in pixels, before it is scaled. */
+  size: readonly [height: number, width: number];
+  /** How much of the scaled image was cropped at the top and on the left, in pixels. */
+  crop: readonly [top: number, left: number];
+  /** Height and width that it is brought to. */
+  target: readonly [height: number, width: number];
+  caption?: string;
+}
+
 /** A data set of the images in a folder. */
 export interface ImageFolder extends Dataset {
+  /** Of each image. */
+  images: readonly ImageFacts[];
   /** Names of the classes, where labels are names; label i is `classNames[i]`. */
   classNames?: string[];
   /**
@@ -35,11 +52,12 @@ export interface ImageFolder extends Dataset {
  * A folder of images of any size, as a data set: see `listImages` for its layout. Images are turned as their EXIF says,
  * scaled to cover the square (Lanczos, antialiased), cropped at the centre; transparency is laid on white.
  *
- * @throws UserError when there is no image to read, the metadata is malformed, or, if `strict`, for any unreadable image
+ * @throws UserError when there is no image to read, the metadata is malformed, if `strict`, for any unreadable image, or, if
+ * `refuseSmall`, for images that are too small (all are named)
  */
 export async function imageFolder(
   folder: string,
-  { resolution, strict = false, onProgress }: ImageFolderOptions,
+  { resolution, strict = false, refuseSmall = false, onProgress }: ImageFolderOptions,
 ): Promise<ImageFolder> {
   const skipped: SkippedImage[] = [];
   const skip = (file: string, error: unknown) => {
@@ -56,6 +74,7 @@ export async function imageFolder(
       `${folder}: none of its ${listed.length} images can be read: ${describeSkipped(skipped)}`,
     );
   }
+  if (refuseSmall) checkSizes(folder, entries, resolution);
   const { classCount, classNames } = classesOf(listed);
   const classNumber = new Map(classNames?.map((name, i) => [name, i]));
   const labels = entries.map(({ label }) => typeof label === "string" ? classNumber.get(label)! : label!);
@@ -71,6 +90,13 @@ export async function imageFolder(
     classCount,
     classNames,
     skipped,
+    images: entries.map(({ file, caption, size }) => ({
+      path: join(folder, file),
+      size,
+      crop: cropOf(size, resolution),
+      target: [resolution, resolution],
+      caption,
+    })),
     async get(wanted): Promise<Batch> {
       checkIndices(wanted, entries.length);
       const found = await Promise.all(Array.from(wanted, read));
@@ -109,20 +135,43 @@ export async function decodeImage(file: string, resolution: number): Promise<Uin
   return data;
 }
 
+/** An image whose header was read. */
+type SizedEntry = ImageEntry & Pick<ImageFacts, "size">;
+
+/** Where `decodeImage` crops: the shorter side is the resolution then, the longer one is cut at the centre. */
+function cropOf([height, width]: ImageFacts["size"], resolution: number): [number, number] {
+  const scale = resolution / Math.min(height, width);
+  const cut = (side: number) => Math.trunc((Math.round(side * scale) - resolution + 1) / 2);
+  return [cut(height), cut(width)];
+}
+
+function checkSizes(folder: string, entries: readonly SizedEntry[], resolution: number): void {
+  const small = entries.filter(({ size }) => Math.min(...size) < resolution);
+  if (small.length === 0) return;
+  const shown = small.slice(0, 5).map(({ file, size: [height, width] }) => `${file} (${width}×${height})`)
+    .join(", ");
+  const rest = small.length > 5 ? `, and ${small.length - 5} more` : "";
+  throw new UserError(
+    `${folder}: ${small.length} of ${entries.length} images are smaller than ${resolution}×${resolution} pixels: ` +
+      `${shown}${rest}; take them out, or choose a lower resolution`,
+  );
+}
+
 /** Reads the headers of all images, a few at a time; keeps the order. */
 async function withGoodHeaders(
   folder: string,
   entries: ImageEntry[],
   skip: (file: string, error: unknown) => void,
   onProgress: (done: number, total: number) => void = () => {},
-): Promise<ImageEntry[]> {
-  const good: ImageEntry[] = [];
+): Promise<SizedEntry[]> {
+  const good: SizedEntry[] = [];
   for (let at = 0; at < entries.length; at += 16) {
     const some = entries.slice(at, at + 16);
     const results = await Promise.allSettled(some.map(({ file }) => sharp(join(folder, file)).metadata()));
     results.forEach((result, i) => {
-      if (result.status === "fulfilled") good.push(some[i]!);
-      else skip(some[i]!.file, result.reason);
+      if (result.status === "rejected") return skip(some[i]!.file, result.reason);
+      const { height, width } = result.value.autoOrient;
+      good.push({ ...some[i]!, size: [height, width] });
     });
     onProgress(at + some.length, entries.length);
   }

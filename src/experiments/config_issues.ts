@@ -1,5 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
-import type { z } from "zod";
+import { z } from "zod";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -26,7 +26,10 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
       return [`${at}: ${choice(issue.input, issue.values)}`];
     case "invalid_union": {
       const { options } = issue as { options?: unknown[] };
-      return [`${at}: ${options ? choice(valueAt(given, issue.path), options) : issue.message}`];
+      if (options) return [`${at}: ${choice(valueAt(given, issue.path), options)}`];
+      return nearest(issue.errors).flatMap((inMember) =>
+        explainIssue({ ...inMember, path: [...issue.path, ...inMember.path] }, root, given)
+      );
     }
     case "too_small": {
       const limit = `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
@@ -39,6 +42,13 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
     default:
       return [`${at}: ${issue.message}`];
   }
+}
+
+/** Of the faults that a value has as each member of a union, those as the member it is nearest to. */
+function nearest(faults: readonly Issue[][]): Issue[] {
+  const count = (issues: readonly Issue[]) =>
+    issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+  return faults.toSorted((a, b) => count(a) - count(b))[0]!;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -121,7 +131,7 @@ function elementOf(schema: z.core.$ZodType, index: number): z.core.$ZodType | un
   return def.type === "array" ? def.element : def.type === "tuple" ? def.items[index] : undefined;
 }
 
-/** Strips defaults and "or null", and picks the member of a union that the value's discriminator names. */
+/** Strips defaults and "or null", and picks the member of a union that the value's discriminator names, or it is nearest to. */
 function inner(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
   const def = definition(schema);
   if (
@@ -135,6 +145,10 @@ function inner(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
       const field = shapeOf(option)[name];
       return field && field._zod.values?.has(kind as z.core.util.Primitive);
     }) ?? schema;
+  }
+  if (def.type === "union") {
+    const faults = def.options.map((option) => z.core.safeParse(option, value).error?.issues ?? []);
+    return inner(def.options[faults.indexOf(nearest(faults))]!, value);
   }
   return schema;
 }

@@ -13,10 +13,11 @@ import { demoReport } from "./demo_report.ts";
 import { digitsEvaluator } from "./evaluate.ts";
 import type { Generator } from "./generate.ts";
 import { loadGenerator } from "./load_generator.ts";
+import { tuneAll } from "./processes/tune_all.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
-import { type TuneConfig, tuneSchema } from "./tune_config.ts";
-import { tuneAll } from "./processes/tune_all.ts";
+import { type TuneConfig, tuneSchema, type UNetTuneConfig } from "./tune_config.ts";
+import type { UNetModelConfig } from "./tune_model_config.ts";
 
 export interface DemoOptions {
   /** Folder of the runs and the report. */
@@ -58,7 +59,7 @@ const METHODS = [
 export interface TrainedModel {
   method: string;
   seed: number;
-  config: TuneConfig;
+  config: UNetTuneConfig;
   /** Folder of the run. */
   run: string;
   generator: Generator;
@@ -144,9 +145,9 @@ async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
 }
 
 /** Paths in the bundled configurations begin at this project's folder, wherever the demo is started. */
-function withBundledPaths(config: TuneConfig): TuneConfig {
+function withBundledPaths(config: TuneConfig): UNetTuneConfig {
   const bundled = (path: string) => path.startsWith("data/") ? join(DATA, path.slice("data/".length)) : path;
-  const { model, adt } = config;
+  const { adt } = config, model = config.model as UNetModelConfig; // as they all have
   return {
     ...config,
     model: { ...model, unet: bundled(model.unet), scheduler: bundled(model.scheduler) },

@@ -20,6 +20,8 @@ export interface SampledImages {
   shape: [number, number, number, number];
   /** Class of each image [n]. */
   labels: number[];
+  /** The text of each image [n], where texts and not classes made them: then labels count the texts. */
+  captions?: string[];
   /** How many different classes come in turn: a grid of so many columns has one class a column. */
   classes: number;
 }

@@ -5,6 +5,7 @@ export const SAMPLER_CLASSES = {
   dpmpp_2m: "DPMSolverMultistepScheduler",
   euler: "EulerDiscreteScheduler",
   euler_ancestral: "EulerAncestralDiscreteScheduler",
+  flow_euler: "FlowMatchEulerDiscreteScheduler",
   heun: "HeunDiscreteScheduler",
   pndm: "PNDMScheduler",
 } as const;

@@ -35,8 +35,8 @@ export async function checkImageOutput(path: string): Promise<void> {
 }
 
 /**
- * Writes images: to one PNG as a grid with one class a column, or to a folder, each to its own PNG, with the labels in
- * a `metadata.jsonl`, so that `imageFolder` reads it as a data set.
+ * Writes images: to one PNG as a grid with one class a column, or to a folder, each to its own PNG, with the labels or
+ * captions in a `metadata.jsonl`, so that `imageFolder` reads it as a data set.
  *
  * @throws UserError when something cannot be written
  */
@@ -49,7 +49,8 @@ export async function saveImages(path: string, images: SampledImages): Promise<v
   for (const [i, label] of images.labels.entries()) {
     const name = `${String(i).padStart(digits, "0")}.png`;
     await writeAtomically(join(path, name), [png(images, i)]);
-    lines.push(JSON.stringify({ file_name: name, label }) + "\n");
+    const { captions } = images, facts = captions ? { text: captions[i] } : { label };
+    lines.push(JSON.stringify({ file_name: name, ...facts }) + "\n");
   }
   await writeAtomically(join(path, "metadata.jsonl"), [new TextEncoder().encode(lines.join(""))]);
 }

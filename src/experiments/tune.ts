@@ -1,18 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
-import { join } from "node:path";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
 import type { progress } from "../display/progress.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
-import { unflatten } from "../tensor/params.ts";
-import { saveParams } from "../weights/checkpoint.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
 import { adtState, adtTensors } from "./state_tensors.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
-import { adtBatch, prepareTuning, type Tuning } from "./tune_setup.ts";
-import { writeJson } from "./write_json.ts";
+import { prepareTuning, type Tuning } from "./tune_setup.ts";
 
 export interface TuneOptions {
   /** Go on with the run in the config's `output` folder. */
@@ -45,14 +41,21 @@ export interface TuneResult {
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
   using run = await openRun(config, tuneSchema, options.resume);
-  const tuning = await prepareTuning(config);
+  const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
+  const tuning = await prepareTuning(config, options.signal).catch((error) => {
+    if (options.signal?.aborted) return null;
+    throw error;
+  });
+  if (!tuning) {
+    tf.dispose(run.saved?.tensors ?? []);
+    return { ...result, steps: run.from };
+  }
   let state = tuning.initial;
   if (run.saved) {
     tf.dispose(state);
     state = adtState(run.saved.tensors);
   }
-  const steps = await train(config, run, tuning, state, options);
-  return { weights: run.folder.weights, metricsFile: run.folder.metricsFile, steps };
+  return { ...result, steps: await train(config, run, tuning, state, options) };
 }
 
 async function train(
@@ -62,7 +65,7 @@ async function train(
   state: AdtState,
   { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
-  const { setup, loader, dataset } = tuning, { steps } = config.train;
+  const { setup } = tuning, { steps } = config.train;
   const functions = adtFunctions(setup);
   let plans: unknown;
   try {
@@ -72,13 +75,9 @@ async function train(
       steps,
       signal: recorder.signal,
       async update(step) {
-        const batch = adtBatch(
-          await loader.batch(step - 1),
-          dataset.classCount!,
-          config.adt.discriminator.pairing,
-        );
+        const batch = await tuning.batch(step);
         const result = await adtStep(setup, functions, state, batch, step);
-        tf.dispose([batch.images, batch.condition, batch.reference]);
+        tf.dispose({ ...batch });
         state = result.state, plans = result.plans;
         return result.metrics;
       },
@@ -91,7 +90,7 @@ async function train(
         });
       },
     });
-    if (done === steps) await saveResult(run.folder.weights, tuning, state);
+    if (done === steps) await tuning.save(run.folder.weights, state.generator.average);
     return done;
   } finally {
     functions.dispose();
@@ -104,18 +103,3 @@ const noteOf = ({ loss_diffusion, loss_discriminator }: StepMetrics) =>
   loss_diffusion === undefined
     ? `discriminator's head start, its loss ${loss_discriminator!.toFixed(3)}`
     : `loss ${loss_diffusion.toFixed(4)}`;
-
-async function saveResult(
-  folder: string,
-  { setup, unetConfig, schedulerConfig }: Tuning,
-  state: AdtState,
-): Promise<void> {
-  // JSON has no infinity; where diffusers writes one, it is the default of a key left out
-  const writable = Object.entries(schedulerConfig).filter(([, value]) =>
-    Math.abs(Number(value)) !== Infinity
-  );
-  await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
-  const params = tf.tidy(() => unflatten(state.generator.average, setup.layout));
-  await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
-  tf.dispose(params);
-}

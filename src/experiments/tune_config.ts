@@ -1,14 +1,7 @@
 import { z } from "zod";
-import {
-  count,
-  dataSchema,
-  emaDecaySchema,
-  latentsSchema,
-  optimizerSchema,
-  paceShape,
-  path,
-} from "./config_parts.ts";
+import { count, dataSchema, emaDecaySchema, optimizerSchema, paceShape, path } from "./config_parts.ts";
 import { SAMPLER_NAMES } from "./sampler_names.ts";
+import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./tune_model_config.ts";
 
 /** Through which network calls of a roll-out the gradient flows. */
 const planSchema = z.discriminatedUnion("kind", [
@@ -31,6 +24,8 @@ const discriminatorSchema = z.strictObject({
   loss: z.enum(["hinge", "softplus", "least_squares"]).default("hinge"),
   /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
   pairing: z.enum(["image", "condition"]).default("image"),
+  /** Side in pixels that images are brought to before they are judged; left out: they are judged as they are. */
+  resolution: count.optional(),
   /** Differentiable augmentation of the discriminator's inputs. */
   augment: z.boolean().default(true),
   /** First of the training's steps that train the discriminator alone. */
@@ -41,13 +36,7 @@ const discriminatorSchema = z.strictObject({
 
 /** Settings of `adt tune`. */
 export const tuneSchema = z.strictObject({
-  model: z.strictObject({
-    /** Folder of the UNet, in diffusers' layout. */
-    unet: path,
-    /** `scheduler_config.json`, its folder, or the folder of a diffusers pipeline. */
-    scheduler: path,
-    latents: latentsSchema,
-  }),
+  model: modelSchema,
   data: dataSchema,
   /** The inference path that tuning runs. */
   sampler: z.strictObject({
@@ -68,6 +57,8 @@ export const tuneSchema = z.strictObject({
     /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
+    /** γ of the diffusion loss's min-SNR weights, usually 5; null: all noise levels count alike. */
+    min_snr_gamma: z.number().positive().nullable().default(null),
     /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
     adv_norm_cap: z.number().positive().nullable().default(null),
     discriminator: discriminatorSchema,
@@ -85,7 +76,21 @@ export const tuneSchema = z.strictObject({
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
   path: ["adt", "lambda_adv"],
   error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
+}).refine(({ model, data }) => !("pipeline" in model) || data.kind === "folder", {
+  path: ["data", "kind"],
+  error: 'a pipeline is tuned on captioned images: expected "folder"',
 });
 
 /** Settings of `adt tune`, all defaults filled in. */
 export type TuneConfig = z.output<typeof tuneSchema>;
+
+/** Settings of the tuning of a class-conditional UNet. */
+export type UNetTuneConfig = TuneConfig & { model: UNetModelConfig };
+
+/** Settings of the tuning of a pipeline. */
+export type PipelineTuneConfig = TuneConfig & { model: PipelineModelConfig; data: { kind: "folder" } };
+
+/** Whether a tuning is that of a pipeline. */
+export function tunesPipeline(config: TuneConfig): config is PipelineTuneConfig {
+  return "pipeline" in config.model;
+}

@@ -1,3 +1,4 @@
+import { block } from "../nn/checkpointing.ts";
 import type { Declarations, Layer } from "../nn/declare.ts";
 import { chain, conv2d, groupNorm, linear } from "../nn/layers.ts";
 import { attention } from "../tensor/attention.ts";
@@ -77,9 +78,9 @@ function pixelAttention(d: Declarations, c: AutoencoderKLConfig, name: string, c
   const norm = groupNorm(d, `${name}.group_norm`, { channels, groups: c.norm_num_groups, eps: EPS });
   const project = (role: string) => linear(d, `${name}.${role}`, { in: channels, out: channels });
   const toQ = project("to_q"), toK = project("to_k"), toV = project("to_v"), toOut = project("to_out.0");
-  return (params, x) => {
+  return block(name, (params, x) => {
     const tokens = norm(params, x).reshape([x.shape[0]!, -1, channels]);
     const mixed = attention(toQ(params, tokens), toK(params, tokens), toV(params, tokens), 1);
     return toOut(params, mixed).reshape(x.shape).add(x);
-  };
+  });
 }

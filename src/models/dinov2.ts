@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { block } from "../nn/checkpointing.ts";
 import { type Declarations, declare, type Layer } from "../nn/declare.ts";
 import { conv2d, layerNorm, linear } from "../nn/layers.ts";
 import { gelu, silu } from "../tensor/activations.ts";
@@ -58,7 +59,10 @@ export function dinov2WithRegisters(config: Record<string, unknown>): Dinov2 {
 function build(config: Record<string, unknown>, type: Dinov2Type): Dinov2 {
   const c = parseDinov2Config(config, type), d: Declarations = {};
   const embed = embeddings(d, c);
-  const blocks = Array.from({ length: c.num_hidden_layers }, (_, i) => block(d, c, `encoder.layer.${i}`));
+  const blocks = Array.from(
+    { length: c.num_hidden_layers },
+    (_, i) => encoderLayer(d, c, `encoder.layer.${i}`),
+  );
   const norm = layerNorm(d, "layernorm", { channels: c.hidden_size, eps: c.layer_norm_eps });
   return {
     config: c,
@@ -116,7 +120,7 @@ function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: 
 }
 
 /** x + scale₁·attention(norm₁(x)), then x + scale₂·mlp(norm₂(x)). */
-function block(d: Declarations, c: Dinov2Config, name: string): Layer {
+function encoderLayer(d: Declarations, c: Dinov2Config, name: string): Layer {
   const norm = { channels: c.hidden_size, eps: c.layer_norm_eps };
   const norm1 = layerNorm(d, `${name}.norm1`, norm);
   const attend = selfAttention(d, c, `${name}.attention`);
@@ -124,10 +128,10 @@ function block(d: Declarations, c: Dinov2Config, name: string): Layer {
   const norm2 = layerNorm(d, `${name}.norm2`, norm);
   const mlp = c.use_swiglu_ffn ? swiglu(d, c, `${name}.mlp`) : twoLayerMlp(d, c, `${name}.mlp`);
   const scale2 = layerScale(d, c, `${name}.layer_scale2`);
-  return (params, x) => {
+  return block(name, (params, x) => {
     const y = x.add(scale1(params, attend(params, norm1(params, x))));
     return y.add(scale2(params, mlp(params, norm2(params, y))));
-  };
+  });
 }
 
 function selfAttention(d: Declarations, c: Dinov2Config, name: string): Layer {

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { block } from "../nn/checkpointing.ts";
 import type { Declarations, Layer } from "../nn/declare.ts";
 import { conv2d, groupNorm, linear } from "../nn/layers.ts";
 import type { Params } from "../tensor/params.ts";
@@ -36,12 +37,12 @@ export function resnetBlock(d: Declarations, name: string, size: ResnetSize): Re
   const shortcut = size.in === size.out
     ? null
     : conv2d(d, `${name}.conv_shortcut`, { in: size.in, out: size.out, kernel: 1 });
-  return (params, x, activatedTemb) => {
+  return block(name, (params, x, activatedTemb) => {
     let h = conv1(params, norm1(params, x));
     if (time && activatedTemb) h = h.add(time(params, activatedTemb).reshape([-1, 1, 1, size.out]));
     h = conv2(params, norm2(params, h));
     return h.add(shortcut ? shortcut(params, x) : x);
-  };
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { block } from "../nn/checkpointing.ts";
 import { type Declarations, declare, type Layer } from "../nn/declare.ts";
 import { chain, linear } from "../nn/layers.ts";
 import { attention } from "../tensor/attention.ts";
@@ -48,7 +49,8 @@ export function jointBlock(d: Declarations, name: string, size: JointBlockSize):
   const mlp = (ff: Layer, params: Params, y: tf.Tensor, [shift, scale, gate]: tf.Tensor[]) =>
     y.add(ff(params, modulatedLayerNorm(y, scale!, shift!, EPS)).mul(gate!.expandDims(1)));
 
-  return (params, { x, context }, embedding) => {
+  /** Latent tokens; behind them, but for the last block, text tokens. */
+  const tokens = block(name, (params, x: tf.Tensor, context: tf.Tensor, embedding: tf.Tensor) => {
     const m = modulation(params, embedding), c = contextModulation(params, embedding);
     // diffusers' continuous norm has the scale first, the gated ones the shift
     const [contextShift, contextScale] = size.last ? [c[1]!, c[0]!] : [c[0]!, c[1]!];
@@ -63,9 +65,15 @@ export function jointBlock(d: Declarations, name: string, size: JointBlockSize):
       y = y.add(alone.mul(m[8]!.expandDims(1)));
     }
     y = mlp(ff, params, y, m.slice(3, 6));
-    if (!ffContext) return { x: y, context };
+    if (!ffContext) return y;
     const contextY = context.add(attended.context!.mul(c[2]!.expandDims(1)));
-    return { x: y, context: mlp(ffContext, params, contextY, c.slice(3, 6)) };
+    return tf.concat([y, mlp(ffContext, params, contextY, c.slice(3, 6))], 1);
+  });
+  return (params, { x, context }, embedding) => {
+    const y = tokens(params, x, context, embedding);
+    if (size.last) return { x: y, context };
+    const [latent, text] = tf.split(y, [x.shape[1]!, context.shape[1]!], 1) as [tf.Tensor, tf.Tensor];
+    return { x: latent, context: text };
   };
 }
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { block } from "../nn/checkpointing.ts";
 import { type Declarations, type Layer } from "../nn/declare.ts";
 import { conv2d, groupNorm, layerNorm, linear } from "../nn/layers.ts";
 import { geglu } from "../tensor/geglu.ts";
@@ -59,12 +60,12 @@ function transformerBlock(
   const attn2 = attentionLayer(d, `${name}.attn2`, { channels, heads, context: crossAttentionDim });
   const norm3 = layerNorm(d, `${name}.norm3`, { channels, eps: 1e-5 });
   const ff = gegluFeedForward(d, `${name}.ff`, channels);
-  return (params: Params, x: tf.Tensor, tokens: tf.Tensor) => {
+  return block(name, (params: Params, x: tf.Tensor, tokens: tf.Tensor) => {
     const n1 = norm1(params, x);
     let h = attn1(params, n1, n1).add(x);
     h = attn2(params, norm2(params, h), tokens).add(h);
     return ff(params, norm3(params, h)).add(h);
-  };
+  });
 }
 
 function attentionLayer(

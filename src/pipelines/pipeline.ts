@@ -2,7 +2,9 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Autoencoder } from "../models/autoencoder.ts";
 import { latentAutoencoder } from "../models/autoencoder_kl_latents.ts";
 import type { Denoiser } from "../sampling/denoiser.ts";
+import { type FlowSchedule, flowSchedule } from "../sampling/flow_schedule.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";
+import { type NoiseSchedule, noiseSchedule } from "../sampling/noise_schedule.ts";
 import type { Sampler } from "../sampling/sampler.ts";
 import { compile } from "../tensor/compile.ts";
 import type { Params } from "../tensor/params.ts";
@@ -56,6 +58,14 @@ export interface Pipeline {
    * @throws UserError for prompts that are no texts, and lists of unequal length
    */
   encodePrompt(prompt: string | readonly string[], options?: PromptOptions): Promise<EncodedPrompts>;
+  /** Numbers that are part of each image's condition besides the texts, by name: SDXL's sizes, `time_ids`. */
+  extras(options?: PromptOptions): Record<string, number[]>;
+  /**
+   * The schedule that the denoiser was trained on, for images of a size (see `PipelineSamplerOptions`).
+   *
+   * @throws UserError as `noiseSchedule` and `flowSchedule`
+   */
+  schedule(options?: Omit<PipelineSamplerOptions, "scheduler">): NoiseSchedule | FlowSchedule;
   /**
    * Makes images; from the same latents the same as diffusers. Two things differ in image to image: it starts from the mean
    * of the autoencoder's posterior, where diffusers draws from it; and with PNDM it starts at the same timestep as with
@@ -94,6 +104,8 @@ export function makePipeline(
   const decode = compile(parts.vae.model.decode, { name: "vae decoder" });
   const architecture = { ...parts, denoiser: { ...parts.denoiser, forward } };
   const networks = [parts.network, parts.vae, ...parts.textEncoders.map(({ network }) => network)];
+  const latent = ({ height, width }: PipelineSamplerOptions) =>
+    latentShape(parts, checkSide(parts, "height", height), checkSide(parts, "width", width));
   const pipeline: Pipeline = {
     className,
     folder,
@@ -106,13 +118,17 @@ export function makePipeline(
     async autoencoder() {
       return latentAutoencoder({ ...parts.vae.model, encode, decode }, await parts.vae.params(), { tile });
     },
-    sampler(steps = parts.defaults.steps, { scheduler, height, width } = {}) {
+    sampler(steps = parts.defaults.steps, { scheduler, ...size } = {}) {
       const change = typeof scheduler === "string" ? { _class_name: scheduler } : scheduler;
       const config = { ...parts.scheduler, ...change };
-      const size = [checkSide(parts, "height", height), checkSide(parts, "width", width)] as const;
-      return samplerFromConfig(config, steps, { mu: parts.shift(config, latentShape(parts, ...size)) });
+      return samplerFromConfig(config, steps, { mu: parts.shift(config, latent(size)) });
     },
     encodePrompt: (prompt, options = {}) => encodePrompt(architecture, prompt, options, freeTextEncoders),
+    extras: (options = {}) => parts.extras(options, false),
+    schedule: (size = {}) =>
+      parts.denoiser.predictionType === "flow"
+        ? flowSchedule(parts.scheduler, parts.shift(parts.scheduler, latent(size)))
+        : noiseSchedule(parts.scheduler),
     generate: (options) => generateImages({ ...pipeline, architecture }, options),
     freeTextEncoders: () => parts.textEncoders.forEach(({ network }) => network.free()),
     dispose() {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
+import { flowSchedule, shifted } from "./flow_schedule.ts";
 import { linspace } from "./noise_schedule.ts";
 import { convertPrediction } from "./prediction.ts";
 import { makeSampler, type Sampler, type SamplerStep } from "./sampler.ts";
@@ -8,10 +8,7 @@ import { off, parseScheduler, setting } from "./scheduler_config.ts";
 import { requireSteps } from "./timesteps.ts";
 
 const SETTINGS = z.object({
-  num_train_timesteps: setting(z.int().min(1), 1000),
-  shift: setting(z.number().gt(0), 1),
   use_dynamic_shifting: setting(z.boolean(), false),
-  time_shift_type: setting(z.enum(["exponential", "linear"]), "exponential"),
   shift_terminal: z.null().optional(),
   invert_sigmas: off,
   stochastic_sampling: off,
@@ -44,19 +41,11 @@ const SHIFT = z.object({
  * @throws UserError that names what is not supported, and if μ is missing or of no use.
  */
 export function flowMatchEuler(config: Config, steps: number, mu?: number): Sampler {
-  const settings = parseScheduler(SETTINGS, config), trained = settings.num_train_timesteps;
+  const { use_dynamic_shifting } = parseScheduler(SETTINGS, config);
+  const { trainTimesteps: trained, shift } = flowSchedule(config, mu);
   requireSteps(steps, trained);
-  if (settings.use_dynamic_shifting !== (mu !== undefined)) {
-    throw new UserError(
-      settings.use_dynamic_shifting
-        ? "use_dynamic_shifting: true: the shift depends on the image's size; give mu, from dynamicShift()"
-        : `mu ${mu} is of no use: use_dynamic_shifting is false`,
-    );
-  }
-  const dynamic = settings.time_shift_type === "exponential" ? Math.exp(mu ?? 0) : mu!;
-  const shift = settings.use_dynamic_shifting ? dynamic : settings.shift;
   // As diffusers has it, a fixed shift acts on the lowest σ twice: before the even spacing and after it.
-  const lowest = settings.use_dynamic_shifting ? 1 / trained : shifted(1 / trained, shift);
+  const lowest = use_dynamic_shifting ? 1 / trained : shifted(1 / trained, shift);
   const sigmas = [...linspace(1, lowest, steps)].map((sigma) => shifted(sigma, shift));
   const levels = [...sigmas, 0].map((sigma) => ({ alpha: 1 - sigma, sigma }));
 
@@ -96,9 +85,4 @@ export function dynamicShift(config: Config, tokens: number): number {
     config,
   );
   return base_shift + (max_shift - base_shift) * (tokens - base) / (max - base);
-}
-
-/** σ' = s·σ / (1 + (s−1)·σ). */
-function shifted(sigma: number, shift: number): number {
-  return shift * sigma / (1 + (shift - 1) * sigma);
 }

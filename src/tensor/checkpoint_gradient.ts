@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { ownOrClone } from "./tape.ts";
+import { ownOrClone, wantedInputs } from "./tape.ts";
 import { flattenTree } from "./tree.ts";
 import { vjp } from "./vjp.ts";
 
@@ -7,7 +7,8 @@ import { vjp } from "./vjp.ts";
  * Gradient checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): a function with the same
  * value and the same gradients as f, which keeps only its inputs for the backward pass and computes f once more there.
  *
- * Gradients reach the arguments only: a tensor that f reads otherwise counts as a constant, so weights must be passed.
+ * Gradients reach the arguments only: a tensor that f reads otherwise counts as a constant, so weights must be passed. No
+ * gradient is computed for arguments that need none, such as frozen weights.
  *
  * @param f of tensors, or arrays and records of them, to one tensor
  *
@@ -31,8 +32,22 @@ export function checkpointed<Args extends unknown[]>(
       save(tensors);
       return {
         value: tf.tidy(() => ownOrClone(run(...tensors))),
-        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => vjp(run, saved, dy, { unconnected: "zeros" }).grads,
+        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(run, saved, dy),
       };
     })(...tensors);
   };
+}
+
+/** The gradients of the wanted inputs; in the other places a tensor that nobody reads. */
+function gradients(run: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[], dy: tf.Tensor) {
+  const wanted = wantedInputs(), places = [...inputs.keys()].filter((i) => wanted?.has(String(i)) ?? true);
+  const ofWanted = (...xs: tf.Tensor[]) => {
+    const all = [...inputs];
+    places.forEach((place, i) => all[place] = xs[i]!);
+    return run(...all);
+  };
+  const { grads } = vjp(ofWanted, places.map((place) => inputs[place]!), dy, { unconnected: "zeros" });
+  const all = inputs.map(() => dy);
+  places.forEach((place, i) => all[place] = grads[i]!);
+  return all;
 }

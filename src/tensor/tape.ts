@@ -127,13 +127,23 @@ export function backpropagate(
   return gradients;
 }
 
+let wanted: ReadonlySet<string> | undefined;
+
+/**
+ * While the gradient of a node is computed: the names of its inputs whose gradients are wanted. Undefined where that is
+ * not known (a gradient by tfjs itself): all of them.
+ */
+export function wantedInputs(): ReadonlySet<string> | undefined {
+  return wanted;
+}
+
 /** Gradients of one node's inputs, each a tensor of its own. */
 function inputGradients(node: TapeNode, dys: (tf.Tensor | null)[]): tf.Tensor[] {
   if (!node.gradient) {
     throw new Error(`${node.kernelName} has no gradient in tfjs; compose it from other operations`);
   }
   return tf.tidy(() => {
-    const gradientOf = node.gradient!(dys as tf.Tensor[]); // tfjs replaces null by zeros
+    const gradientOf = gradientsWanted(node, dys);
     const seen = new Set<tf.Tensor>();
     return Object.entries(node.inputs).map(([name, x]) => {
       const dx = gradientOf[name]?.();
@@ -144,6 +154,17 @@ function inputGradients(node: TapeNode, dys: (tf.Tensor | null)[]): tf.Tensor[] 
       return own;
     });
   });
+}
+
+/** Calls the node's gradient, which may ask for `wantedInputs`. */
+function gradientsWanted(node: TapeNode, dys: (tf.Tensor | null)[]): Record<string, () => tf.Tensor> {
+  const outer = wanted;
+  wanted = new Set(Object.keys(node.inputs));
+  try {
+    return node.gradient!(dys as tf.Tensor[]); // tfjs replaces null by zeros
+  } finally {
+    wanted = outer;
+  }
 }
 
 function accumulate(gradients: Map<number, tf.Tensor>, id: number, dx: tf.Tensor): void {

@@ -8,13 +8,16 @@ export type DiffusionBatch = {
   noisy: tf.Tensor;
   /** Timesteps [B]. */
   timesteps: tf.Tensor;
-  /** ε, v or x0, by the denoiser's prediction type, [B,h,w,c]. */
+  /** ε, v, x0 or flow, by the denoiser's prediction type, [B,h,w,c]. */
   target: tf.Tensor;
+  /** Weight of each sample's error [B]; default: 1. */
+  weights?: tf.Tensor;
   condition: Condition;
 };
 
-/** The diffusion training loss (Ho et al. 2020, eq. 14): mean squared error of the network's output. */
+/** The diffusion training loss (Ho et al. 2020, eq. 14): mean squared error of the network's output, weighted. */
 export function diffusionLoss(denoiser: Denoiser, params: Params, batch: DiffusionBatch): tf.Scalar {
   const output = denoiser.forward(params, batch.noisy, batch.timesteps, batch.condition);
-  return output.sub(batch.target).square().mean();
+  const errors = output.sub(batch.target).square();
+  return batch.weights ? errors.mean([1, 2, 3]).mul(batch.weights).mean() : errors.mean();
 }

@@ -20,7 +20,7 @@ type Declarations = Readonly<Record<string, { shape: readonly number[] }>>;
  * name, and names outside the prefix are left alone.
  *
  * @throws UserError that lists every missing, unexpected and misshaped name (shapes as in the checkpoint);
- * nothing is left in the engine then. Broken files: see `openSafetensors`.
+ * nothing is left in the engine then. Also for quantised weights. Broken files: see `openSafetensors`.
  */
 export async function loadParams(
   folder: string,
@@ -32,7 +32,8 @@ export async function loadParams(
   const params: Params = {};
   try {
     for (const name of Object.keys(declarations)) {
-      const { data, shape } = await files.read(prefix + name);
+      const { data, shape, dtype } = await files.read(prefix + name);
+      if (dtype === "I8" || dtype === "U8") throw quantised(files.path, prefix + name, dtype);
       params[name] = tf.tidy(() => fromCheckpointLayout(tf.tensor(data, [...shape], "float32")));
     }
   } catch (error) {
@@ -87,6 +88,12 @@ async function download(x: tf.Tensor): Promise<HostData> {
   } finally {
     stored.dispose();
   }
+}
+
+function quantised(path: string, name: string, dtype: string): UserError {
+  return new UserError(
+    `${path}: ${name} is stored as ${dtype}: quantised weights are not supported; save the model as float16, bfloat16 or float32`,
+  );
 }
 
 function checkNames(files: WeightFiles, declarations: Declarations, prefix: string): void {

@@ -231,3 +231,42 @@ Deno.test("imageFolder(): bad folders and bad metadata are UserErrors that say w
   }
   await assert.rejects(imageFolder("no/such/place", { resolution: 2 }), /no\/such\/place.*no such folder/);
 });
+
+/** An image whose pixels say where they are: red is the column, green the row. */
+function places(width: number, height: number): Sharp {
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    const pixel = Math.floor(i / 3);
+    return [pixel % width, Math.floor(pixel / width), 0][i % 3]!;
+  });
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+Deno.test("imageFolder() knows the size of each image, turned as its EXIF says, and where it was cropped", () =>
+  withFolder({}, async (folder) => {
+    await places(41, 20).png().toFile(join(folder, "a wide.png"));
+    await places(20, 40).png().toFile(join(folder, "b tall.png"));
+    await places(20, 41).withMetadata({ orientation: 6 }).jpeg().toFile(join(folder, "c turned.jpg"));
+    const data = await imageFolder(folder, { resolution: 20 });
+    assert.deepEqual(data.images.map(({ size }) => size), [[20, 41], [40, 20], [20, 41]]);
+    assert.deepEqual(data.images.map(({ crop }) => crop), [[0, 11], [10, 0], [0, 11]]);
+    const { images } = await data.get([0, 1]);
+    assert.deepEqual(corners(images), [[11, 0, 0], [0, 10, 0]]); // the first pixel is the one that crop says
+    images.dispose();
+  }));
+
+Deno.test("imageFolder() with refuseSmall names all images that are smaller than the resolution", () =>
+  withFolder({}, async (folder) => {
+    for (const [name, width] of [["a", 40], ["b", 15], ["c", 19]] as const) {
+      await places(width, 20).png().toFile(join(folder, `${name}.png`));
+    }
+    const options = { resolution: 20, refuseSmall: true };
+    await assert.rejects(imageFolder(folder, options), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(
+        error.message,
+        /2 of 3 images are smaller than 20×20 pixels: b\.png \(15×20\), c\.png \(19×20\)/,
+      );
+      return true;
+    });
+    assert.equal((await imageFolder(folder, { ...options, resolution: 15 })).size, 3);
+  }));

@@ -84,8 +84,8 @@ Deno.test("parseConfig(): a wrong type, value or range names the key, what was g
     ["sampler: { steps: 5000 }", "sampler.steps: got 5000, expected at most 1000"],
     [
       "sampler: { name: dimm }",
-      'sampler.name: got "dimm", expected "ddim" or "ddpm" or "dpmpp_2m" or "euler" or "euler_ancestral" or "heun" ' +
-      'or "pndm", did you mean "ddim"?',
+      'sampler.name: got "dimm", expected "ddim" or "ddpm" or "dpmpp_2m" or "euler" or "euler_ancestral" or ' +
+      '"flow_euler" or "heun" or "pndm", did you mean "ddim"?',
     ],
     [
       "data: { kind: digit }",
@@ -116,6 +116,41 @@ Deno.test("parseConfig(): a file that is empty or no mapping is refused", () => 
 Deno.test("parseConfig(): a YAML syntax error names line and column", () => {
   assert.match(messageOf("model: [1,\ntrain: 2\n"), /^run\.yaml is not valid YAML: .* at line 2, column 1/);
   assert.match(messageOf("output: a\noutput: b\n"), /unique at line 2, column 1/);
+});
+
+Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and names what is wrong in either", () => {
+  const unet = "{ unet: models/unet, scheduler: models/unet }",
+    data = "data: { kind: folder, path: a, resolution: 8 }\n";
+  const { model } = parseConfig(
+    minimal.replace(unet, "{ pipeline: a/b, lora: { rank: 4 } }") + data,
+    "",
+    tuneSchema,
+  );
+  assert.deepEqual(model, { pipeline: "a/b", lora: { rank: 4, targets: "attention" }, checkpointing: true });
+  const cases = [
+    ["{ unet: a }", "model.scheduler: missing, expected text"],
+    ["{ pipeline: a, lora: { rank: 0 } }", "model.lora.rank: got 0, expected at least 1"],
+    [
+      "{ pipeline: a, lora: { targets: atention } }",
+      'model.lora.targets: got "atention", expected "attention" or "attention+feed-forward", did you mean "attention"?',
+    ],
+    [
+      "{ pipeline: a, lora: { ranks: 4 } }",
+      'model.lora.ranks: there is no such key, did you mean "rank"?; allowed here: rank, alpha, targets',
+    ],
+    [
+      "{ pipeline: a, chekpointing: true }",
+      'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, lora, ' +
+      "checkpointing, cache",
+    ],
+  ] as const;
+  for (const [given, expected] of cases) {
+    assert.equal(messageOf(minimal.replace(unet, given) + data), `run.yaml: ${expected}`);
+  }
+  assert.equal(
+    messageOf(minimal.replace(unet, "{ pipeline: a }")),
+    'run.yaml: data.kind: a pipeline is tuned on captioned images: expected "folder"',
+  );
 });
 
 Deno.test("parseConfig() refuses groups of unequal size", () => {

@@ -43,12 +43,17 @@ async function save(
   tf.dispose(params);
 }
 
+/** Writes an untrained backbone of one block to a folder. */
+export async function saveBackbone(folder: string): Promise<void> {
+  await save(folder, dinov2(BACKBONE), BACKBONE, "transformers");
+}
+
 /** Gives a test the file of a tuning of 4 steps of an untrained network, with every random choice in it. */
 export async function withTuning(test: (config: TuneConfig, file: string) => Promise<void>): Promise<void> {
   await startTestEngine();
   const folder = await Deno.makeTempDir(), unet = join(folder, "unet"), backbone = join(folder, "vit");
   await save(unet, unet2DCondition(UNET), UNET, "diffusers");
-  await save(backbone, dinov2(BACKBONE), BACKBONE, "transformers");
+  await saveBackbone(backbone);
   await Deno.writeTextFile(
     join(unet, "scheduler_config.json"),
     `{"clip_sample": false, "timestep_spacing": "trailing"}`,

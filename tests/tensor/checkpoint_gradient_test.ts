@@ -68,3 +68,19 @@ Deno.test("checkpointed() may be nested, and gives zeros to an argument f does n
     assert.deepEqual([...actual.grads[2]!.dataSync()], [0, 0, 0]);
   });
 });
+
+Deno.test("checkpointed() computes no gradient of arguments that need none", () => {
+  tf.tidy(() => {
+    const frozen = tf.tensor1d([1, 2, 3]), place = tf.tensor2d([[0], [2]], [2, 1], "int32");
+    // tfjs has no gradient of gatherND: asked for it, the backward pass would throw
+    const f = checkpointed((p: Params, x: tf.Tensor) => x.mul(tf.gatherND(p.frozen!, place)).add(p.w!));
+    const { grads } = valueAndGrad((x, w) => f({ frozen, w }, x).sum(), [tf.tensor1d([4, 5]), tf.scalar(0)]);
+    assert.deepEqual([...grads[0]!.dataSync()], [1, 3]);
+    assert.equal(grads[1]!.dataSync()[0], 2);
+    assert.throws(
+      () =>
+        valueAndGrad((frozen, x) => f({ frozen, w: tf.scalar(0) }, x).sum(), [frozen, tf.tensor1d([4, 5])]),
+      /GatherNd has no gradient/,
+    );
+  });
+});

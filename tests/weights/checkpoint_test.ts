@@ -167,3 +167,36 @@ Deno.test("loadParams() says what is wrong with a folder that holds no safetenso
     await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
     await rejectsWith(() => loadParams(folder, {}), /pytorch_model\.bin is not safetensors/);
   }));
+
+Deno.test("loadParams() refuses 8-bit weights: quantised ones, and fp8, which it names", engine, async () => {
+  await startTestEngine();
+  await inTempFolder(async (folder) => {
+    const path = `${folder}/model.safetensors`;
+    for (
+      const [dtype, message] of [
+        [
+          "I8",
+          /model\.safetensors: w is stored as I8: quantised weights are not supported; save the model as float16/,
+        ],
+        ["F8_E4M3", /"w" has dtype "F8_E4M3", expected one of F64, F32, F16, BF16/],
+      ] as const
+    ) {
+      const header = new TextEncoder().encode(`{"w":{"dtype":"${dtype}","shape":[2],"data_offsets":[0,2]}}`);
+      const length = new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer);
+      await Deno.writeFile(path, Uint8Array.from([...length, ...header, 1, 2]));
+      await rejectsWith(() => loadParams(folder, { w: { shape: [2] } }), message);
+    }
+  });
+});
+
+Deno.test("loadParams() names a shard that is cut short", engine, async () => {
+  await startTestEngine();
+  await inTempFolder(async (folder) => {
+    await writeTensors(`${folder}/m-1.safetensors`, { "conv.weight": stored["conv.weight"] });
+    await writeTensors(`${folder}/m-2.safetensors`, { "conv.bias": stored["conv.bias"] });
+    const map = { "conv.weight": "m-1.safetensors", "conv.bias": "m-2.safetensors" };
+    await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, JSON.stringify({ weight_map: map }));
+    await Deno.truncate(`${folder}/m-2.safetensors`, (await Deno.stat(`${folder}/m-2.safetensors`)).size - 3);
+    await rejectsWith(() => loadParams(folder, declarations), /m-2\.safetensors: .*the file is truncated/);
+  });
+});

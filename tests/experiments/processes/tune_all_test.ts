@@ -49,8 +49,11 @@ Deno.test("tuneAll() stopped leaves a checkpoint of each tuning", () =>
 
 Deno.test("tuneAll() passes on what is wrong with one tuning, and stops the others", () =>
   withTuning(async (config) => {
-    const wrong = job(config, "wrong"), missing = `${config.model.unet}-missing`;
-    wrong.config = { ...wrong.config, model: { ...config.model, unet: missing } };
+    const wrong = job(config, "wrong"), missing = join(config.output, "missing");
+    wrong.config = {
+      ...wrong.config,
+      model: { unet: missing, scheduler: missing, latents: "space_to_depth" },
+    };
     await assert.rejects(tuneAll([job(config, "long", 10_000), wrong], { processes: 2 }), (error: Error) => {
       assert.equal(error.name, "UserError");
       assert.ok(error.message.includes(missing), error.message);

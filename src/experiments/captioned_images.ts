@@ -1,0 +1,101 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import type { AdtBatch } from "../adt/setup.ts";
+import type { ImageFacts } from "../data/image_folder.ts";
+import { makeLoader } from "../data/loader.ts";
+import { openTensorCache } from "../data/tensor_cache.ts";
+import { progress } from "../display/progress.ts";
+import { cacheLatents } from "../pipelines/encoded_images.ts";
+import { cacheTexts } from "../pipelines/encoded_texts.ts";
+import type { Pipeline } from "../pipelines/pipeline.ts";
+import { cacheFolder } from "../runtime/cache_folder.ts";
+import { UserError } from "../runtime/errors.ts";
+import type { Condition } from "../sampling/denoiser.ts";
+import { openImageFolder } from "./open_dataset.ts";
+import type { PipelineTuneConfig } from "./tune_config.ts";
+import { atResolution, referenceOf } from "./tune_parts.ts";
+
+/** Images with captions as the tuning of a pipeline takes them. */
+export interface CaptionedImages {
+  /** Reads the batch of step 1, 2, …; the caller disposes its tensors. */
+  batch(step: number): Promise<AdtBatch>;
+  /** What guidance leads away from; without the numbers that go with an image's size. */
+  nullCondition: Condition;
+  dispose(): void;
+}
+
+/**
+ * Opens a folder of captioned images for a pipeline. Latents and encoded captions come from a cache, which is completed
+ * first.
+ *
+ * @param signal stops the encoding between two images or groups of captions
+ * @throws UserError when there are no captions, and as `imageFolder`, `cacheTexts` and `cacheLatents`
+ */
+export async function captionedImages(
+  pipeline: Pipeline,
+  { model, data, adt, train }: PipelineTuneConfig,
+  signal?: AbortSignal,
+): Promise<CaptionedImages> {
+  const { pairing, resolution } = adt.discriminator;
+  const folder = await openImageFolder({ ...data, refuseSmall: true });
+  const captions = folder.images.map(({ caption }) => caption);
+  if (captions.includes(undefined)) throw noCaptions(data.path);
+  const cache = await openTensorCache(model.cache ?? join(cacheFolder(), "encoded")),
+    options = { cache, signal };
+  const texts = await showing(
+    "encoding captions",
+    (onProgress) => cacheTexts(pipeline, captions as string[], { ...options, onProgress }),
+  );
+  const readLatents = await showing(
+    "encoding images",
+    (onProgress) => cacheLatents(pipeline, folder, data.resolution, { ...options, onProgress }),
+  );
+  const loader = makeLoader(folder, { batchSize: train.batch_size, seed: train.seed });
+  return {
+    nullCondition: texts.nullCondition,
+    async batch(step) {
+      const { images: pixels, captions, indices } = await loader.batch(step - 1);
+      const condition = { ...await texts.condition(captions!), ...sizesOf(pipeline, folder.images, indices) };
+      const images = atResolution(pixels, resolution);
+      pixels.dispose();
+      return {
+        images,
+        latents: await readLatents(indices),
+        condition,
+        reference: referenceOf(images, captions!, pairing),
+      };
+    },
+    dispose: () => tf.dispose(texts.nullCondition),
+  };
+}
+
+/** What SDXL is told of each image: its size before it was scaled, where it was cropped, and its size now. */
+function sizesOf(pipeline: Pipeline, images: readonly ImageFacts[], indices: ArrayLike<number>): Condition {
+  const rows = Array.from(indices, (i) => {
+    const { size: original, crop, target } = images[i]!;
+    return pipeline.extras({ sizes: { original, crop, target } });
+  });
+  return Object.fromEntries(
+    Object.keys(rows[0]!).map((name) => [name, tf.tensor2d(rows.map((row) => row[name]!))]),
+  );
+}
+
+/** Runs f with a progress bar, which appears when there is something to do. */
+async function showing<T>(
+  label: string,
+  f: (onProgress: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  let bar: ReturnType<typeof progress> | undefined;
+  try {
+    return await f((done, total) => (bar ??= progress(total, label)).update(done));
+  } finally {
+    await bar?.done();
+  }
+}
+
+function noCaptions(folder: string): UserError {
+  return new UserError(
+    `${folder}: the images have no captions; tuning a pipeline needs a metadata.jsonl there with a line like ` +
+      '{"file_name": "a.png", "text": "a photo of a cat"} for each image',
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * What the tunings of a class-conditional UNet and of a pipeline have in common.
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type AugmentationSettings, noAugmentation } from "../adt/augmentation.ts";
+import { twinDiscriminator } from "../adt/discriminator.ts";
+import type { Adversary } from "../adt/discriminator_gradients.ts";
+import type { AdtSettings, AdtState } from "../adt/setup.ts";
+import type { Autoencoder } from "../models/autoencoder.ts";
+import type { FeatureExtractor } from "../models/feature_extractor.ts";
+import { loadDinov2Features } from "../models/load.ts";
+import { initParams, shapesOf } from "../nn/declare.ts";
+import { flatten, type Layout, layoutOf } from "../tensor/params.ts";
+import { resize } from "../tensor/resize.ts";
+import { zeroMoments } from "../training/adamw.ts";
+import { optimizerOptions } from "./optimizer_options.ts";
+import type { TuneConfig } from "./tune_config.ts";
+
+/** A discriminator that is ready to be trained. */
+export interface Judge {
+  adversary: Adversary & { extractor: FeatureExtractor };
+  headLayout: Layout;
+  /** State before the first step. */
+  initial: AdtState["discriminator"];
+  /** What of the settings is the discriminator's. */
+  augmentation: AugmentationSettings;
+  dispose(): void;
+}
+
+/** Loads the discriminator that a configuration describes. @param augmentation of its inputs, where it is on */
+export async function openJudge(
+  { adt: { discriminator }, train }: TuneConfig,
+  augmentation: AugmentationSettings,
+): Promise<Judge> {
+  const { score, loss, augment, backbone, blocks } = discriminator;
+  const { extractor, channels, params } = await loadDinov2Features(backbone, blocks);
+  const twin = twinDiscriminator({ score, channels, width: 64, embedding: 64 });
+  const headLayout = layoutOf(shapesOf(twin.declarations)), used = augment ? augmentation : noAugmentation;
+  return {
+    adversary: { discriminator: twin, extractor, loss, fill: used.fill },
+    headLayout,
+    initial: tf.tidy(() => ({
+      weights: flatten(initParams(twin.declarations, train.seed), headLayout),
+      moments: zeroMoments(headLayout.length),
+    })),
+    augmentation: used,
+    dispose: () => tf.dispose(params),
+  };
+}
+
+/** The numbers of a tuning. */
+export function adtSettings(config: TuneConfig, augmentation: AugmentationSettings): AdtSettings {
+  const { adt, train, sampler } = config, { discriminator } = adt;
+  const optimizer = optimizerOptions(config.optimizer);
+  return {
+    steps: train.steps,
+    seed: train.seed,
+    plan: adt.plan,
+    imageToImage: adt.image_to_image,
+    startGroups: adt.start_groups ?? [4, 2, 1].find((n) => train.batch_size % n === 0)!,
+    discriminatorHeadStart: discriminator.head_start,
+    lambdaAdv: adt.lambda_adv,
+    lambdaDiffusion: adt.lambda_diffusion,
+    minSnrGamma: adt.min_snr_gamma ?? undefined,
+    advNormCap: adt.adv_norm_cap,
+    guidanceScale: sampler.guidance_scale,
+    augmentation,
+    optimizer,
+    discriminatorOptimizer: {
+      ...optimizer,
+      lr: discriminator.lr,
+      betas: discriminator.betas,
+      weightDecay: 0,
+      warmupSteps: 0,
+      schedule: "constant",
+    },
+    emaDecay: config.ema_decay,
+  };
+}
+
+/** An autoencoder whose images are brought to a side, for the discriminator; as it is without one. */
+export function judgedAt(autoencoder: Autoencoder, resolution?: number): Autoencoder {
+  if (resolution === undefined) return autoencoder;
+  return { ...autoencoder, decode: (latents) => atResolution(autoencoder.decode(latents), resolution) };
+}
+
+/** Images [B,H,W,3] brought to a side, antialiased; new tensors also where they have it. */
+export function atResolution(images: tf.Tensor, resolution = images.shape[1]!): tf.Tensor {
+  return resize(images, [resolution, resolution]);
+}
+
+/** The partner of each image of a batch: itself, or the next one of the same condition where there is another. */
+export function referenceOf(
+  images: tf.Tensor,
+  conditions: ArrayLike<unknown>,
+  pairing: "image" | "condition",
+): tf.Tensor {
+  if (pairing === "image") return images.clone();
+  return tf.tidy(() => tf.gather(images, tf.tensor1d(partners(conditions), "int32")));
+}
+
+/** For each sample the next one of the batch with the same condition; itself where there is no other. */
+function partners(conditions: ArrayLike<unknown>): Int32Array {
+  return Int32Array.from(conditions, (condition, i) => {
+    for (let k = 1; k < conditions.length; k++) {
+      const j = (i + k) % conditions.length;
+      if (conditions[j] === condition) return j;
+    }
+    return i;
+  });
+}

@@ -1,0 +1,93 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { digitsAugmentation } from "../adt/augmentation.ts";
+import type { AdtBatch, AdtSetup } from "../adt/setup.ts";
+import type { Batch } from "../data/dataset.ts";
+import { makeLoader } from "../data/loader.ts";
+import { type Autoencoder, spaceToDepth } from "../models/autoencoder.ts";
+import { loadUNet2DCondition } from "../models/load.ts";
+import { unetDenoiser } from "../models/unet_denoiser.ts";
+import { shapesOf } from "../nn/declare.ts";
+import { samplerFromConfig } from "../sampling/from_config.ts";
+import { noiseSchedule } from "../sampling/noise_schedule.ts";
+import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
+import { flatten, layoutOf, unflatten } from "../tensor/params.ts";
+import { classTokens } from "../training/class_tokens.ts";
+import { initialState } from "../training/training_state.ts";
+import { saveParams } from "../weights/checkpoint.ts";
+import { checkClassTokens, requireClasses } from "./class_conditional.ts";
+import { openDataset } from "./open_dataset.ts";
+import { SAMPLER_CLASSES } from "./sampler_names.ts";
+import type { UNetTuneConfig } from "./tune_config.ts";
+import { adtSettings, atResolution, judgedAt, openJudge, referenceOf } from "./tune_parts.ts";
+import type { Tuning } from "./tune_setup.ts";
+import { writeJson } from "./write_json.ts";
+
+/** Prepares the tuning of all weights of a class-conditional UNet. */
+export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning> {
+  const { model, params, config: unetConfig } = await loadUNet2DCondition(config.model.unet);
+  const schedulerConfig = await readSchedulerConfig(config.model.scheduler);
+  const schedule = noiseSchedule(schedulerConfig), { pairing, resolution } = config.adt.discriminator;
+  const dataset = await openDataset(config.data), classes = requireClasses(dataset);
+  checkClassTokens(model.config, classes);
+  const judge = await openJudge(config, digitsAugmentation);
+  const layout = layoutOf(shapesOf(model.declarations));
+  const nullTokens = classTokens([-1], classes), autoencoder = spaceToDepth(2);
+  const setup: AdtSetup = {
+    denoiser: unetDenoiser(model, schedule.predictionType),
+    params: (weights) => unflatten(weights, layout),
+    autoencoder: judgedAt(autoencoder, resolution),
+    schedule,
+    sampler: samplerFromConfig(
+      { ...schedulerConfig, _class_name: SAMPLER_CLASSES[config.sampler.name] },
+      config.sampler.steps,
+    ),
+    nullCondition: () => nullTokens,
+    adversary: judge.adversary,
+    headLayout: judge.headLayout,
+    settings: adtSettings(config, judge.augmentation),
+  };
+  const generator = tf.tidy(() => initialState(flatten(params, layout)));
+  tf.dispose(params);
+  const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
+  return {
+    setup,
+    initial: { generator, discriminator: judge.initial },
+    batch: async (step) =>
+      classBatch(await loader.batch(step - 1), autoencoder, classes, { pairing, resolution }),
+    async save(folder, weights) {
+      // JSON has no infinity; where diffusers writes one, it is the default of a key left out
+      const writable = Object.entries(schedulerConfig).filter(([, value]) =>
+        Math.abs(Number(value)) !== Infinity
+      );
+      await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
+      const params = tf.tidy(() => unflatten(weights, layout));
+      await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
+      tf.dispose(params);
+    },
+    dispose() {
+      judge.dispose();
+      tf.dispose(nullTokens);
+    },
+  };
+}
+
+/** Images, latents, class tokens and each image's partner, from a batch of the data set, which is used up. */
+function classBatch(
+  { images, labels }: Batch,
+  autoencoder: Autoencoder,
+  classes: number,
+  { pairing, resolution }: { pairing: "image" | "condition"; resolution?: number },
+): AdtBatch {
+  const batch = tf.tidy(() => {
+    const judged = atResolution(images, resolution);
+    return {
+      images: judged,
+      latents: autoencoder.encode(images),
+      condition: classTokens(labels!, classes),
+      reference: referenceOf(judged, labels!, pairing),
+    };
+  });
+  images.dispose();
+  return batch;
+}
