@@ -7,6 +7,7 @@ import type { progress } from "../display/progress.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
 import { unflatten } from "../tensor/params.ts";
 import { saveParams } from "../weights/checkpoint.ts";
+import { costMeter } from "./tune_cost.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
 import { adtState, adtTensors } from "./state_tensors.ts";
@@ -63,7 +64,7 @@ async function train(
   { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
   const { setup, loader, dataset } = tuning, { steps } = config.train;
-  const functions = adtFunctions(setup);
+  const functions = adtFunctions(setup), cost = costMeter(config);
   let plans: unknown;
   try {
     await using recorder = await recordRun(run, config, { label, signal, progress });
@@ -83,6 +84,7 @@ async function train(
         return result.metrics;
       },
       async onStep(step, metrics) {
+        cost.step(step);
         await onStep?.(step, metrics);
         await recorder.record(step, {
           metrics: { ...metrics, plans },
@@ -91,7 +93,10 @@ async function train(
         });
       },
     });
-    if (done === steps) await saveResult(run.folder.weights, tuning, state);
+    if (done === steps) {
+      await cost.write(recorder.seconds());
+      await saveResult(run.folder.weights, tuning, state);
+    }
     return done;
   } finally {
     functions.dispose();
