@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Rows } from "../../display/text.ts";
 import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
 import { tuneAll } from "../processes/tune_all.ts";
-import { writeReport } from "../report_page.ts";
+import { writePage } from "../report_page.ts";
 import { readCost } from "../tune_cost.ts";
 import { tuneOrResume, tuningIn } from "../tune_or_resume.ts";
 import { evaluateRun, runName } from "./evaluate_run.ts";
@@ -47,12 +47,13 @@ export interface AblateResult {
  * @throws UserError for a study that is wrong (as `loadStudy`), a folder that holds another study or is in use, and as
  * `tune` does
  *
- * ```ts no-run
- * import { ablate, show } from "../../../mod.ts";
- * const { table, report } = await ablate("data/studies/headline.yaml", {
- *   onResult: async (_, table) => await show(table),
- * });
- * console.log(table, report);
+ * ```ts ignore
+ * import { ablate, liveOutput, loadGenerator } from "../../../mod.ts";
+ * const table = liveOutput();
+ * const { finished, report } = await ablate("data/studies/headline.yaml", { onResult: (_, rows) => table.update(rows) });
+ * const { run, weights } = finished.at(-1)!;
+ * const generator = await loadGenerator({ unet: weights, sampler: run.config.sampler });
+ * console.log(report, generator.sampler.timesteps);
  * ```
  */
 export async function ablate(
@@ -71,7 +72,7 @@ export async function ablate(
   const scores = summarise(study.arms, finished, study.variants);
   const report = join(study.output, "report.html");
   await writeTables(study, scores, finished);
-  await writeReport(report, await studyReport(study, scores, finished));
+  await writePage(report, await studyReport(study, scores, finished));
   return { study, finished, scores, table: shortRows(study, scores, finished), report };
 }
 
@@ -86,13 +87,21 @@ async function runAll(
   const { variants, evaluate, output } = study;
   let evaluator: Promise<Evaluator> | undefined;
   const getEvaluator = () =>
-    evaluator ??= digitsEvaluator({ ...evaluate!, groups: GROUPS, cache: join(output, "real-digits"), signal });
+    evaluator ??= digitsEvaluator({
+      ...evaluate!,
+      groups: GROUPS,
+      cache: join(output, "real-digits"),
+      signal,
+    });
   const finish = async (run: StudyRun, weights: string) => {
     const evaluations = await evaluateRun(run, weights, variants, getEvaluator);
     const result = { run, weights, evaluations, cost: await readCost(run.config) ?? null };
     results.set(run, result);
     const finished = inOrder(study, results);
-    await onResult?.(result, shortRows(study, summarise(study.arms, finished, variants.slice(0, 1)), finished));
+    await onResult?.(
+      result,
+      shortRows(study, summarise(study.arms, finished, variants.slice(0, 1)), finished),
+    );
   };
   try {
     const waiting = await finishReady(study, finish, signal);

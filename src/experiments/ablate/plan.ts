@@ -45,7 +45,8 @@ export async function planStudy(study: Study): Promise<Plan> {
   const scoring = study.evaluate
     ? `each scored on ${study.evaluate.n} images, sampled by ${ways}`
     : "not scored (no `evaluate`)";
-  const head = `${study.arms.length} arms, ${study.seeds.length} seeds, ${rows.length} runs in ${study.output}, ${scoring}`;
+  const head =
+    `${study.arms.length} arms, ${study.seeds.length} seeds, ${rows.length} runs in ${study.output}, ${scoring}`;
   const table = formatTable(rows.map(({ cells }) => cells));
   return { text: `${head}\n\n${table}\n\n${total}`, seconds: unknown === 0 ? known : null };
 }
@@ -65,7 +66,9 @@ function rowOf(study: Study, { run, done, evaluated }: PlannedRun, planned: Plan
   const { steps } = run.config.train, { untuned } = run.arm;
   const perStep = untuned || done === steps ? 0 : secondsPerStep(run, planned);
   const training = perStep === undefined ? null : perStep * (untuned ? 0 : steps - done);
-  const evaluating = study.variants.map((_, i) => evaluated[i] === null ? secondsOfEvaluation(i, planned) : 0);
+  const evaluating = study.variants.map((_, i) =>
+    evaluated[i] === null ? secondsOfEvaluation(i, planned) : 0
+  );
   const parts = [training, ...evaluating];
   const seconds = parts.every((part) => part !== null) ? parts.reduce((sum, part) => sum + part, 0) : null;
   const scored = evaluated.filter((one) => one !== null).length;
