@@ -2,7 +2,7 @@ import { closest } from "fastest-levenshtein";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../runtime/errors.ts";
-import { loadConfig, parseConfig, stringifyConfig } from "../config.ts";
+import { loadConfig, parseConfig } from "../config.ts";
 import type { SamplerSettings } from "../load_generator.ts";
 import type { TuneConfig } from "../tune_config.ts";
 import { loadSettings, parseArm } from "./settings.ts";
@@ -70,7 +70,7 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
   const file = typeof source === "string" ? source : "the study";
   const config = typeof source === "string"
     ? await loadConfig(source, studySchema)
-    : parseConfig(stringifyConfig(source), file, studySchema);
+    : parseConfig(JSON.stringify(source), file, studySchema);
   const arms = await resolveArms(config, file);
   const { evaluate, output } = config, seeds = [...new Set(config.seeds)];
   return {
