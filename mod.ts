@@ -224,7 +224,8 @@ export { type Loader, makeLoader } from "./src/data/loader.ts";
 // Metrics
 export type { Features } from "./src/metrics/features.ts";
 export { extractFeatures, extractOutputs, type ImageSource } from "./src/metrics/extract_features.ts";
-export { evaluateFeatures, type Scores } from "./src/metrics/evaluate.ts";
+export { crossedInterval, differences, type Estimate, relativeChanges } from "./src/metrics/crossed.ts";
+export { evaluateFeatures, evaluateWithTerms, type Scores, type ScoreTerms } from "./src/metrics/evaluate.ts";
 export { type Floor, measureFloor } from "./src/metrics/floor.ts";
 export { fid, frechetDistance } from "./src/metrics/fid.ts";
 export { kid } from "./src/metrics/kid.ts";
@@ -233,6 +234,7 @@ export { formatScores } from "./src/metrics/format.ts";
 export { relativeChange, type Score } from "./src/metrics/score.ts";
 
 // Display
+export { type LiveOutput, liveOutput } from "./src/display/live.ts";
 export { show } from "./src/display/show.ts";
 export { barFigure, type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
 export { smoothed } from "./src/display/series.ts";
@@ -245,8 +247,22 @@ export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
 export { prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
-export { loadGenerator } from "./src/experiments/load_generator.ts";
+export {
+  type GeneratorSource,
+  type LoadedGenerator,
+  loadGenerator,
+} from "./src/experiments/load_generator.ts";
 export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
+export { ablate, type AblateOptions, type AblateResult } from "./src/experiments/ablate/ablate.ts";
+export {
+  type Arm,
+  loadStudy,
+  type Study,
+  type StudyRun,
+  type Variant,
+} from "./src/experiments/ablate/study.ts";
+export type { StudyInput } from "./src/experiments/ablate/study_config.ts";
+export type { ArmScore, Comparison, FinishedRun } from "./src/experiments/ablate/summary.ts";
 export { type ReportData, writeReport } from "./src/experiments/report.ts";
 
 // LoRA

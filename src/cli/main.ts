@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import project from "../../deno.json" with { type: "json" };
 import { UserError } from "../runtime/errors.ts";
+import { addAblate } from "./ablate.ts";
 import type { CommandContext } from "./context.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
@@ -49,6 +50,7 @@ function commands(context: CommandContext): Command {
   addTune(program, context);
   addSample(program);
   addEvaluate(program);
+  addAblate(program, context);
   addPretrain(program, context);
   addParity(program, context);
   addDoctor(program, context);

@@ -36,7 +36,8 @@ export async function describe(value: unknown): Promise<string> {
     : Deno.inspect(value, { depth: 4, breakLength: 100, colors: false });
 }
 
-async function bundle(value: unknown): Promise<MimeBundle> {
+/** What a notebook is given to show a value. */
+export async function bundle(value: unknown): Promise<MimeBundle> {
   if (isFigure(value)) return await figureBundle(value);
   const text = await describe(value);
   if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };

@@ -3,7 +3,6 @@
  * compute, score all three, and write a report.
  * @module
  */
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { relativeChange } from "../metrics/score.ts";
 import { formatScores } from "../metrics/format.ts";
@@ -11,8 +10,7 @@ import type { Scores } from "../metrics/evaluate.ts";
 import { loadConfig } from "./config.ts";
 import { demoReport } from "./demo_report.ts";
 import { digitsEvaluator } from "./evaluate.ts";
-import type { Generator } from "./generate.ts";
-import { loadGenerator } from "./load_generator.ts";
+import { type LoadedGenerator, loadGenerator } from "./load_generator.ts";
 import { tuneAll } from "./processes/tune_all.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
@@ -62,7 +60,7 @@ export interface TrainedModel {
   config: UNetTuneConfig;
   /** Folder of the run. */
   run: string;
-  generator: Generator;
+  generator: LoadedGenerator;
   scores: Scores;
   /** Wall time of the training in this process; 0 when it was found finished. */
   seconds: number;
@@ -126,7 +124,7 @@ async function scoreAndReport(
       scores,
     })),
   ];
-  tf.dispose([untuned.params, ...models.map(({ generator }) => generator.params)]);
+  for (const generator of [untuned, ...models.map(({ generator }) => generator)]) generator.dispose();
   return { report: path, table: formatScores(rows), summary };
 }
 

@@ -6,7 +6,8 @@ import { formatDuration } from "../display/text.ts";
 import { type MetricsRecord, readMetrics } from "../training/metrics_log.ts";
 import type { TrainedModel } from "./demo.ts";
 import { balancedLabels, generate, type Generator } from "./generate.ts";
-import { type Exhibit, type ReportData } from "./report.ts";
+import type { ReportData } from "./report.ts";
+import type { Exhibit } from "./report_page.ts";
 import { comparisonGrid, type ImageBatch, trajectoryGrid } from "./report_grids.ts";
 import type { ReportArm } from "./report_scores.ts";
 

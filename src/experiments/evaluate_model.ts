@@ -1,4 +1,3 @@
-import * as tf from "@tensorflow/tfjs";
 import type { Scores } from "../metrics/evaluate.ts";
 import { formatScores } from "../metrics/format.ts";
 import { digitsEvaluator, type EvaluatorOptions } from "./evaluate.ts";
@@ -18,6 +17,6 @@ export async function evaluateModel(
       evaluator.dispose();
     }
   } finally {
-    tf.dispose(generator.params);
+    generator.dispose();
   }
 }

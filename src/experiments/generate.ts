@@ -6,7 +6,6 @@ import type { Denoiser } from "../sampling/denoiser.ts";
 import { sample, type StepEvent } from "../sampling/sample.ts";
 import type { Sampler } from "../sampling/sampler.ts";
 import { stepNoise } from "../sampling/step_noise.ts";
-import { compile } from "../tensor/compile.ts";
 import type { Params } from "../tensor/params.ts";
 import { classTokens } from "../training/class_tokens.ts";
 
@@ -28,12 +27,6 @@ export interface GenerateOptions {
   seed: number;
   signal?: AbortSignal;
   onStep?: (event: StepEvent) => void | Promise<void>;
-}
-
-/** The same generator with its network compiled once, for many calls of the same batch size. */
-export function compiledGenerator(generator: Generator): Generator {
-  const { denoiser } = generator;
-  return { ...generator, denoiser: { ...denoiser, forward: compile(denoiser.forward) } };
 }
 
 /**

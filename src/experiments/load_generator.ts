@@ -1,34 +1,59 @@
+import * as tf from "@tensorflow/tfjs";
 import { spaceToDepth } from "../models/autoencoder.ts";
 import { loadUNet2DCondition } from "../models/load.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
-import { compiledGenerator, type Generator } from "./generate.ts";
+import { compile } from "../tensor/compile.ts";
+import type { Generator } from "./generate.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
+
+/** How a model is sampled. */
+export interface SamplerSettings {
+  name: SamplerName;
+  steps: number;
+  /** Classifier-free guidance; 1 is none. */
+  guidance_scale: number;
+}
 
 export interface GeneratorSource {
   /** Folder of the UNet, in diffusers' layout. */
   unet: string;
   /** `scheduler_config.json` or its folder; default: the UNet's folder. */
   scheduler?: string;
-  sampler: { name: SamplerName; steps: number; guidance_scale: number };
+  sampler: SamplerSettings;
+}
+
+/** A model in memory, its network compiled. */
+export interface LoadedGenerator extends Generator {
+  /** The same weights sampled in another way; disposed with this one. */
+  sampledBy(sampler: SamplerSettings): Generator;
+  /** Frees the weights and what was compiled. */
+  dispose(): void;
 }
 
 /** Loads a class-conditional model on space-to-depth latents, ready to sample. */
 export async function loadGenerator(
   { unet, scheduler = unet, sampler }: GeneratorSource,
-): Promise<Generator> {
+): Promise<LoadedGenerator> {
   const { model, params } = await loadUNet2DCondition(unet);
   const config = await readSchedulerConfig(scheduler);
   const { sample_size, cross_attention_dim } = model.config, pixels = sample_size * 2;
-  return compiledGenerator({
-    denoiser: unetDenoiser(model, noiseSchedule(config).predictionType),
+  const denoiser = unetDenoiser(model, noiseSchedule(config).predictionType),
+    forward = compile(denoiser.forward);
+  const sampledBy = ({ name, steps, guidance_scale }: SamplerSettings): Generator => ({
+    denoiser: { ...denoiser, forward },
     params,
     autoencoder: spaceToDepth(2),
-    sampler: samplerFromConfig({ ...config, _class_name: SAMPLER_CLASSES[sampler.name] }, sampler.steps),
-    guidanceScale: sampler.guidance_scale,
+    sampler: samplerFromConfig({ ...config, _class_name: SAMPLER_CLASSES[name] }, steps),
+    guidanceScale: guidance_scale,
     classes: cross_attention_dim - 1,
     size: [pixels, pixels],
   });
+  const dispose = () => {
+    forward.dispose();
+    tf.dispose(params);
+  };
+  return { ...sampledBy(sampler), sampledBy, dispose };
 }

@@ -1,19 +1,11 @@
 import { stringify } from "@std/yaml";
 import type { Figure } from "../display/figure.ts";
 import { gridHtml, type ImageGrid } from "../display/grid.ts";
-import { type Markup, markup, raw } from "../display/html.ts";
-import { figureHtml, plotlyScript } from "../display/plotly.ts";
+import { type Markup, markup } from "../display/html.ts";
+import { figureHtml } from "../display/plotly.ts";
 import { SCORE_DEFINITIONS, type ScoreName } from "../metrics/definitions.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { type Exhibit, exhibits, pairs, renderPage, type Section, writePage } from "./report_page.ts";
 import { headlineSection, type ReportArm, scoreSection } from "./report_scores.ts";
-import { REPORT_STYLE } from "./report_style.ts";
-
-/** A picture with its heading and what to see in it. */
-export interface Exhibit<Picture> {
-  title: string;
-  caption: string;
-  picture: Picture;
-}
 
 /** All that a report shows. */
 export interface ReportData {
@@ -36,38 +28,6 @@ export interface ReportData {
   config: Record<string, unknown>;
   /** Versions, machine, times: names and what they are. */
   facts: Record<string, string>;
-}
-
-/** Fetches are forbidden outright: the page must show the same on a machine with no network. */
-const POLICY =
-  "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:";
-
-/** Figures follow the page's text colour when the reader's theme changes, and are dark on white in print. */
-const RECOLOUR = raw(`<script>
-function recolour(ink) {
-  for (const figure of document.querySelectorAll(".js-plotly-plot")) {
-    Plotly.relayout(figure, { "font.color": ink ?? getComputedStyle(figure).color });
-  }
-}
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => recolour());
-addEventListener("beforeprint", () => recolour("#1d2129"));
-addEventListener("afterprint", () => recolour());
-</script>`);
-
-interface Section {
-  id: string;
-  title: string;
-  body: Markup;
-}
-
-function exhibits<Picture>(list: Exhibit<Picture>[], draw: (picture: Picture) => Markup): Markup {
-  const each = ({ title, caption, picture }: Exhibit<Picture>) =>
-    markup`<h3>${title}</h3><figure><figcaption>${caption}</figcaption>${draw(picture)}</figure>`;
-  return markup`${list.map(each)}`;
-}
-
-function pairs(entries: [string, string | Markup][]): Markup {
-  return markup`<dl>${entries.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
 const SCORE_NOTE =
@@ -117,33 +77,20 @@ function sections(data: ReportData): Section[] {
   return all.filter((section) => section !== false);
 }
 
+const pageOf = (data: ReportData) => ({
+  title: data.title,
+  summary: data.summary,
+  sections: sections(data),
+  figures: data.curves.length > 0,
+});
+
 /**
  * The report as one HTML page that needs nothing else: pictures and plotly.js are inside.
  *
  * @throws UserError when arms were evaluated with different sample counts
  */
 export async function renderReport(data: ReportData): Promise<string> {
-  const parts = sections(data);
-  const links = parts.map(({ id, title }) => markup`<a href="#${id}">${title}</a>`);
-  const bodies = parts.map(({ id, title, body }) =>
-    markup`<section id="${id}"><h2>${title}</h2>${body}</section>\n`
-  );
-  return markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<link rel="icon" href="data:,">
-<title>${data.title}</title>
-<style>${raw(REPORT_STYLE)}</style>
-${data.curves.length > 0 && [await plotlyScript(), RECOLOUR]}
-</head>
-<body><main>
-<header><h1>${data.title}</h1><p class="summary">${data.summary}</p><nav>${links}</nav></header>
-${bodies}</main></body>
-</html>
-`.markup;
+  return await renderPage(pageOf(data));
 }
 
 /**
@@ -152,5 +99,5 @@ ${bodies}</main></body>
  * @throws UserError when the path cannot be written, or arms were evaluated with different sample counts
  */
 export async function writeReport(path: string, data: ReportData): Promise<void> {
-  await writeAtomically(path, [new TextEncoder().encode(await renderReport(data))]);
+  await writePage(path, pageOf(data));
 }

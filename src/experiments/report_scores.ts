@@ -15,7 +15,7 @@ export interface ReportArm {
 }
 
 /** A number over seeds with its interval: Student's over the seeds, or the score's own when there is one seed. */
-interface Summary {
+export interface Summary {
   value: number;
   ci?: Interval;
 }
@@ -38,7 +38,8 @@ function change(before: Score[], after: Score[]): Summary {
   return { value: mean, ci };
 }
 
-function interval(ci: Interval | undefined, show: (value: number) => string): string {
+/** "[low, high]"; nothing where there is no interval. */
+export function formatInterval(ci: Interval | undefined, show: (value: number) => string): string {
   return ci === undefined ? "" : `[${show(ci[0])}, ${show(ci[1])}]`;
 }
 
@@ -49,11 +50,13 @@ export function formatPercent(share: number): string {
   return `${share < 0 ? "−" : "+"}${text} %`;
 }
 
-function formatScore(value: number): string {
+/** Three significant digits, with a real minus sign. */
+export function formatScore(value: number): string {
   return formatNumber(Number(value.toPrecision(3))).replace("-", "−");
 }
 
-function verdict(name: ScoreName, { value, ci }: Summary): "better" | "worse" | "unclear" {
+/** What a change means, by its interval. */
+export function verdict(name: ScoreName, { value, ci }: Summary): "better" | "worse" | "unclear" {
   const { better } = SCORE_DEFINITIONS[name];
   if (better === "floor" || value === 0 || (ci && ci[0] <= 0 && ci[1] >= 0)) return "unclear";
   return (value < 0) === (better === "lower") ? "better" : "worse";
@@ -67,7 +70,7 @@ function changeLine(name: ScoreName, before: ReportArm, after: ReportArm): Marku
   if (from.some(({ value }) => value <= 0)) return undefined; // no share of nothing: KID can be zero or negative
   const moved = change(from, to), judged = verdict(name, moved);
   const word = judged === "unclear" ? "" : ` ${judged}`;
-  const title = `95 % interval over seeds: ${interval(moved.ci, formatPercent) || "one seed only"}`;
+  const title = `95 % interval over seeds: ${formatInterval(moved.ci, formatPercent) || "one seed only"}`;
   const text = `${formatPercent(moved.value)}${word} than ${before.name}`;
   return markup`<small class="${judged}" title="${title}">${text}</small>`;
 }
@@ -77,7 +80,7 @@ function cell(name: ScoreName, arm: ReportArm, earlier: ReportArm[]): Markup {
   if (scores.length === 0) return markup`<td>–</td>`;
   const { value, ci } = summarise(scores);
   const references = earlier.filter(({ reference }) => reference);
-  return markup`<td><b>${formatScore(value)}</b> <small>${interval(ci, formatScore)}</small>${
+  return markup`<td><b>${formatScore(value)}</b> <small>${formatInterval(ci, formatScore)}</small>${
     references.map((before) => changeLine(name, before, arm))
   }</td>`;
 }
@@ -126,13 +129,17 @@ export function scoreSection(arms: ReportArm[]): Markup {
 /** One score of every arm as bars, with interval and floor: the page's first look. */
 export function headlineSection(arms: ReportArm[], name: ScoreName): Markup {
   const summaries = arms.map((arm) => ({ name: arm.name, ...summarise(measured(arm, name)) }));
-  const floor = arms.flatMap((arm) => measured(arm, name))[0]?.floor;
+  return scoreBars(name, summaries, arms.flatMap((arm) => measured(arm, name))[0]?.floor);
+}
+
+/** One score of several models as bars, with their intervals and the floor. */
+export function scoreBars(name: ScoreName, bars: (Summary & { name: string })[], floor?: number): Markup {
   const top = 1.02 *
-    Math.max(...summaries.flatMap(({ value, ci }) => [value, ci?.[1] ?? 0]), Number.MIN_VALUE);
+    Math.max(...bars.flatMap(({ value, ci }) => [value, ci?.[1] ?? 0]), Number.MIN_VALUE);
   const share = (value: number) => `${(100 * Math.min(1, Math.max(0, value) / top)).toFixed(2)}%`;
   const whisker = ([low, high]: Interval) =>
     markup`<em style="left:${share(low)};right:calc(100% - ${share(high)})"></em>`;
-  const bars = summaries.map(({ name, value, ci }, i) =>
+  const drawn = bars.map(({ name, value, ci }, i) =>
     markup`<div class="bar"><span>${name}</span><div class="track"><i class="arm${i % 6}" style="width:${
       share(value)
     }"></i>${ci && whisker(ci)}${
@@ -146,5 +153,5 @@ export function headlineSection(arms: ReportArm[], name: ScoreName): Markup {
     }. Whiskers: 95 % confidence intervals.</p>`;
   return markup`<figure class="headline"><figcaption>${label}, ${
     ARROWS[better]
-  }</figcaption>${bars}${legend}</figure>`;
+  }</figcaption>${drawn}${legend}</figure>`;
 }

@@ -1,17 +1,17 @@
 import { UserError } from "../runtime/errors.ts";
 
 /**
- * Fails when a run would go on with other settings than it began with: it would then be neither run.
+ * Fails when a run (or `what` it is) would go on with other settings than it began with: it would then be neither run.
  *
  * @throws UserError that names every setting that differs
  */
-export function checkSameConfig(began: unknown, given: unknown, file: string): void {
+export function checkSameConfig(began: unknown, given: unknown, file: string, what = "run"): void {
   const differences = differing(began, given, "");
   if (differences.length === 0) return;
   throw new UserError(
-    `this run began with other settings:\n  ${
+    `this ${what} began with other settings:\n  ${
       differences.join("\n  ")
-    }\nresume with the run's own configuration, ${file}, ` +
+    }\nresume with the ${what}'s own configuration, ${file}, ` +
       "or choose another output folder",
   );
 }

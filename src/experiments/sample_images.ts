@@ -1,4 +1,3 @@
-import * as tf from "@tensorflow/tfjs";
 import { progress } from "../display/progress.ts";
 import { UserError } from "../runtime/errors.ts";
 import { generate } from "./generate.ts";
@@ -63,7 +62,7 @@ export async function sampleImages(options: SampleImagesOptions): Promise<Sample
     }
     return { data, shape: [n, height, width, 3], labels, classes: classes.length };
   } finally {
-    tf.dispose(generator.params);
+    generator.dispose();
   }
 }
 

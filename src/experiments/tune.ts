@@ -8,6 +8,7 @@ import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
 import { adtState, adtTensors } from "./state_tensors.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
+import { costMeter } from "./tune_cost.ts";
 import { prepareTuning, type Tuning } from "./tune_setup.ts";
 
 export interface TuneOptions {
@@ -66,7 +67,7 @@ async function train(
   { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
   const { setup } = tuning, { steps } = config.train;
-  const functions = adtFunctions(setup);
+  const functions = adtFunctions(setup), cost = costMeter(config);
   let plans: unknown;
   try {
     await using recorder = await recordRun(run, config, { label, signal, progress });
@@ -82,6 +83,7 @@ async function train(
         return result.metrics;
       },
       async onStep(step, metrics) {
+        cost.step(step);
         await onStep?.(step, metrics);
         await recorder.record(step, {
           metrics: { ...metrics, plans },
@@ -90,7 +92,10 @@ async function train(
         });
       },
     });
-    if (done === steps) await tuning.save(run.folder.weights, state.generator.average);
+    if (done === steps) {
+      await cost.write(recorder.seconds());
+      await tuning.save(run.folder.weights, state.generator.average);
+    }
     return done;
   } finally {
     functions.dispose();

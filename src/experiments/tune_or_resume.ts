@@ -5,7 +5,7 @@ import { tune, type TuneOptions } from "./tune.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
 
 /** What the folder of a tuning holds. */
-async function found(folder: string): Promise<"nothing" | "unfinished" | "finished"> {
+export async function tuningIn(folder: string): Promise<"nothing" | "unfinished" | "finished"> {
   if (!await exists(join(folder, "config.yaml"))) return "nothing";
   return await exists(join(folder, "weights", "config.json")) ? "finished" : "unfinished"; // written last
 }
@@ -20,7 +20,7 @@ export async function tuneOrResume(
   config: TuneConfig,
   options: Omit<TuneOptions, "resume">,
 ): Promise<string | null> {
-  const state = await found(config.output);
+  const state = await tuningIn(config.output);
   if (state === "finished") {
     const file = join(config.output, "config.yaml");
     checkSameConfig(await loadConfig(file, tuneSchema), config, file);

@@ -1,6 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { checkFeatures, type Features } from "./features.ts";
-import { wilsonInterval } from "./interval.ts";
+import { mean, wilsonInterval } from "./interval.ts";
 import type { Score } from "./score.ts";
 
 /**
@@ -17,21 +17,25 @@ import type { Score } from "./score.ts";
  * @throws {UserError} if there is not one label of a known class per image
  */
 export function classAccuracy(logits: Features, labels: ArrayLike<number>): Score {
+  const hits = classHits(logits, labels), value = mean(hits);
+  return { value, ci: wilsonInterval(value, hits.length), n: hits.length };
+}
+
+/** For each image 1 where the largest logit is its label's, else 0; errors as {@linkcode classAccuracy}. */
+export function classHits(logits: Features, labels: ArrayLike<number>): Float64Array {
   checkFeatures("logit", logits);
   const { n, d, data } = logits;
   if (labels.length !== n) {
     throw new UserError(`${labels.length} labels for ${n} images; expected one label each`);
   }
-  let right = 0;
-  for (let i = 0; i < n; i++) {
+  return Float64Array.from({ length: n }, (_, i) => {
     const label = labels[i]!;
     if (!Number.isInteger(label) || label < 0 || label >= d) {
       throw new UserError(`label ${label} of image ${i}: expected a class from 0 to ${d - 1}`);
     }
     const row = data.subarray(i * d, (i + 1) * d);
-    if (row.indexOf(Math.max(...row)) === label) right++;
-  }
-  return { value: right / n, ci: wilsonInterval(right / n, n), n };
+    return row.indexOf(Math.max(...row)) === label ? 1 : 0;
+  });
 }
 
 /**

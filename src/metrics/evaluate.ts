@@ -1,12 +1,13 @@
 import { UserError } from "../runtime/errors.ts";
-import { optionalAccuracy } from "./accuracy.ts";
+import { classHits, optionalAccuracy } from "./accuracy.ts";
 import type { ScoreName } from "./definitions.ts";
 import { checkSameSpace, type Features } from "./features.ts";
-import { fid } from "./fid.ts";
+import { fidEstimate, fidScore } from "./fid.ts";
 import { type Floor, floorInSteps, type FloorOptions, floorSteps } from "./floor.ts";
-import { kid } from "./kid.ts";
-import { type ManifoldScores, manifoldScores } from "./manifold.ts";
-import { type CopyScores, copyScores } from "./nearest.ts";
+import { groupTerms, jackknifeTerms } from "./groups.ts";
+import { kidWithTerms } from "./kid.ts";
+import { type ManifoldScores, manifoldTerms, scoresOfManifoldTerms } from "./manifold.ts";
+import { type CopyScores, copyScoresWithTerms } from "./nearest.ts";
 import { stepper } from "./progress.ts";
 import type { Score } from "./score.ts";
 
@@ -26,6 +27,8 @@ export interface EvaluationOptions extends Omit<FloorOptions, "n"> {
   labels?: ArrayLike<number>;
   /** From `measureFloor` at this n: measure it once when several models are compared. Default: measured here. */
   floor?: Floor;
+  /** Random groups of images for the FID's interval and for the terms. Default 20. */
+  groups?: number;
 }
 
 /**
@@ -48,7 +51,21 @@ export interface EvaluationOptions extends Omit<FloorOptions, "n"> {
  * @throws {UserError} if the floor is for another n, there are too few images, or the features do not fit together
  */
 export async function evaluateFeatures(options: EvaluationOptions): Promise<Scores> {
-  const { generated, reference, train, logits, labels, seed = 0 } = options;
+  return (await evaluateWithTerms(options)).scores;
+}
+
+/**
+ * For each score numbers whose mean is the score and whose spread is its sampling error, from random groups of images: of
+ * the generated ones, or of the reference's (recall, coverage). Models evaluated with the same n and seed have the same
+ * images in the same group, so their scores can be compared in pairs (`crossedInterval`).
+ */
+export type ScoreTerms = Partial<Record<ScoreName, Float64Array>>;
+
+/** {@linkcode evaluateFeatures} with the terms of every score. */
+export async function evaluateWithTerms(
+  options: EvaluationOptions,
+): Promise<{ scores: Scores; terms: ScoreTerms }> {
+  const { generated, reference, train, logits, labels, groups = 20, seed = 0 } = options;
   checkSameSpace({ reference, train, generated });
   const accuracy = optionalAccuracy(logits, labels);
   const floorOptions = { ...options, n: generated.n };
@@ -57,20 +74,34 @@ export async function evaluateFeatures(options: EvaluationOptions): Promise<Scor
   checkFloor(floor, options);
   const { k, referenceRadii, heldOutDistances } = floor;
 
-  const scores = { fid: fid(generated, reference, { seed }) } as Scores;
+  const estimate = fidEstimate(generated, reference, { groups, seed });
+  const scores = { fid: fidScore(estimate, generated.n, reference.n) } as Scores;
   await step();
-  scores.kid = kid(generated, reference, { seed });
+  const ofKid = kidWithTerms(generated, reference, { seed });
+  scores.kid = ofKid.score;
   await step();
-  Object.assign(scores, manifoldScores(generated, reference, { k, seed, referenceRadii }));
+  const ofManifold = manifoldTerms(generated, reference, { k, referenceRadii });
+  Object.assign(scores, scoresOfManifoldTerms(ofManifold, seed));
   await step();
   if (accuracy) scores.accuracy = accuracy;
   for (const [name, score] of Object.entries(scores)) {
     const value = floor.scores[name as ScoreName];
     if (value !== undefined) score.floor = value;
   }
-  Object.assign(scores, copyScores(generated, train, heldOutDistances, seed));
+  const ofCopies = copyScoresWithTerms(generated, train, heldOutDistances, seed);
+  Object.assign(scores, ofCopies.scores);
   await step();
-  return scores;
+  const perImage = {
+    kid: ofKid.terms,
+    ...ofManifold,
+    ...(accuracy && { accuracy: classHits(logits!, labels!) }),
+    ...ofCopies.terms,
+  };
+  const terms: ScoreTerms = { fid: jackknifeTerms(estimate.value, estimate.leftOut) };
+  for (const [name, values] of Object.entries(perImage)) {
+    terms[name as ScoreName] = groupTerms(values, Math.min(groups, values.length), seed);
+  }
+  return { scores, terms };
 }
 
 function checkFloor(floor: Floor, { generated, reference, k = floor.k }: EvaluationOptions): void {

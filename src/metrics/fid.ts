@@ -71,11 +71,20 @@ export interface FidOptions {
  * @throws {UserError} if the features are of different networks, not finite, or fewer than 4
  */
 export function fid(generated: Features, reference: Features, options: FidOptions = {}): Score {
+  return fidScore(fidEstimate(generated, reference, options), generated.n, reference.n);
+}
+
+/** The {@linkcode fid} with what its interval is made of. */
+export function fidEstimate(
+  generated: Features,
+  reference: Features,
+  options: FidOptions = {},
+): FidEstimate {
   checkSameSpace({ reference, generated }, 4);
   const steps = fidSteps(generated, frechetDistanceTo(gaussian(reference)), options);
   for (;;) {
     const { done, value } = steps.next();
-    if (done) return fidScore(value, generated.n, reference.n);
+    if (done) return value;
   }
 }
 
@@ -83,8 +92,8 @@ export function fid(generated: Features, reference: Features, options: FidOption
 export interface FidEstimate {
   value: number;
   variance: number;
-  /** Of the variance. */
-  degreesOfFreedom: number;
+  /** The FID with one of the groups of images left out, for each group. */
+  leftOut: number[];
 }
 
 /**
@@ -104,7 +113,7 @@ export function* fidSteps(
     leftOut.push(distance(part));
     yield;
   }
-  return { value, variance: jackknifeVariance(leftOut), degreesOfFreedom: parts - 1 };
+  return { value, variance: jackknifeVariance(leftOut), leftOut };
 }
 
 /** How many steps {@linkcode fidSteps} takes. */
@@ -114,11 +123,11 @@ export function fidStepCount(generated: Features, options: FidOptions = {}): num
 
 /** The estimate with its interval. */
 export function fidScore(
-  { value, variance, degreesOfFreedom }: FidEstimate,
+  { value, variance, leftOut }: FidEstimate,
   n: number,
   nReference: number,
 ): Score {
-  const half = studentQuantile(degreesOfFreedom) * Math.sqrt(variance);
+  const half = studentQuantile(leftOut.length - 1) * Math.sqrt(variance);
   return { value, ci: [Math.max(0, value - half), value + half], n, nReference };
 }
 

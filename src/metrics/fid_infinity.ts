@@ -79,7 +79,7 @@ export function* fidInfinitySteps(
     yield;
   }
   const { intercept, variance } = lineEnd(inverse, values);
-  const df = Math.min(points - 2, atN.degreesOfFreedom);
+  const df = Math.min(points - 2, atN.leftOut.length - 1);
   const half = studentQuantile(df) * Math.sqrt(variance + atN.variance);
   return { value: intercept, ci: [intercept - half, intercept + half], n, nReference };
 }

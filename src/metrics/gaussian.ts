@@ -1,6 +1,6 @@
 import { Matrix } from "ml-matrix";
-import { permutation } from "../runtime/random.ts";
 import { checkFeatures, type Features } from "./features.ts";
+import { randomGroups } from "./groups.ts";
 
 /** Mean [d] and unbiased covariance [d, d] of a feature matrix, in float64. */
 export interface Gaussian {
@@ -26,10 +26,9 @@ export function gaussian(features: Features): Gaussian {
  */
 export function* leaveGroupOut(features: Features, groups: number, seed: number): Generator<Gaussian> {
   const { n, d } = features, mean = meanOf(features);
-  const order = permutation({ seed, purpose: "jackknife groups", step: 0 }, n);
-  const all = scatter(features, mean, order).scatter;
-  for (let g = 0; g < groups; g++) {
-    const group = order.subarray(Math.round(g * n / groups), Math.round((g + 1) * n / groups));
+  const parts = randomGroups(n, groups, seed), everything = Uint32Array.from({ length: n }, (_, i) => i);
+  const all = scatter(features, mean, everything).scatter;
+  for (const group of parts) {
     const left = n - group.length, part = scatter(features, mean, group);
     // The rows that stay sum to -part.sum about the overall mean.
     const shift = part.sum.map((value) => -value / left);

@@ -1,7 +1,8 @@
 import { UserError } from "../runtime/errors.ts";
 import { permutation } from "../runtime/random.ts";
 import { checkSameSpace, type Features, takeRows } from "./features.ts";
-import { NORMAL_QUANTILE } from "./interval.ts";
+import { jackknifeTerms } from "./groups.ts";
+import { type Interval, mean, NORMAL_QUANTILE } from "./interval.ts";
 import { mmd, type MmdEstimate } from "./mmd.ts";
 import type { Score } from "./score.ts";
 
@@ -23,26 +24,40 @@ export interface KidOptions {
  *
  * @throws {UserError} if the features are of different networks, not finite, or fewer than 4; or subsetSize is below 3
  */
-export function kid(
+export function kid(generated: Features, reference: Features, options: KidOptions = {}): Score {
+  return kidWithTerms(generated, reference, options).score;
+}
+
+/** The {@linkcode kid}, and one number for each generated image: their mean is the KID, their spread its sampling error. */
+export function kidWithTerms(
   generated: Features,
   reference: Features,
   { subsetSize = 1000, seed = 0 }: KidOptions = {},
-): Score {
+): { score: Score; terms: Float64Array } {
   checkSameSpace({ reference, generated }, 4);
   if (!(subsetSize >= 3)) {
     throw new UserError(`KID's subsetSize is ${subsetSize}; expected a whole number from 3 on`);
   }
   const subsets = Math.max(1, Math.floor(Math.min(generated.n, reference.n) / subsetSize));
-  const left = split(generated, subsets, seed, "generated"),
-    right = split(reference, subsets, seed, "reference");
-  let sum = 0, variance = 0;
-  for (let s = 0; s < subsets; s++) {
-    const estimate = polynomialMmd(left[s]!, right[s]!);
-    sum += estimate.value;
-    variance += estimate.variance;
+  const left = split(generated.n, subsets, seed, "generated"),
+    right = split(reference.n, subsets, seed, "reference");
+  const estimates = left.map((rows, s) =>
+    polynomialMmd(takeRows(generated, rows), takeRows(reference, right[s]!))
+  );
+  const value = mean(estimates.map((estimate) => estimate.value));
+  const half = NORMAL_QUANTILE * Math.sqrt(mean(estimates.map(({ variance }) => variance)) / subsets);
+  const terms = new Float64Array(generated.n);
+  for (const [s, rows] of left.entries()) {
+    const { value: part, leftOut } = estimates[s]!, share = generated.n / (subsets * rows.length);
+    jackknifeTerms(part, leftOut).forEach((term, i) => terms[rows[i]!] = value + share * (term - part));
   }
-  const value = sum / subsets, half = NORMAL_QUANTILE * Math.sqrt(variance) / subsets;
-  return { value, ci: [value - half, value + half], n: generated.n, nReference: reference.n };
+  const score = {
+    value,
+    ci: [value - half, value + half] as Interval,
+    n: generated.n,
+    nReference: reference.n,
+  };
+  return { score, terms };
 }
 
 /**
@@ -53,11 +68,10 @@ export function polynomialMmd(x: Features, y: Features): MmdEstimate {
   return mmd(x, y, (product) => (product / x.d + 1) ** 3, "unbiased");
 }
 
-function split(features: Features, parts: number, seed: number, purpose: string): Features[] {
-  if (parts === 1) return [features];
-  const { n } = features, order = permutation({ seed, purpose: `kid ${purpose}`, step: 0 }, n);
+function split(n: number, parts: number, seed: number, purpose: string): Uint32Array[] {
+  const order = permutation({ seed, purpose: `kid ${purpose}`, step: 0 }, n);
   return Array.from(
     { length: parts },
-    (_, s) => takeRows(features, order.subarray(Math.round(s * n / parts), Math.round((s + 1) * n / parts))),
+    (_, s) => order.subarray(Math.round(s * n / parts), Math.round((s + 1) * n / parts)),
   );
 }

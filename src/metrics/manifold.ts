@@ -37,12 +37,24 @@ export interface ManifoldOptions {
 export function manifoldScores(
   generated: Features,
   reference: Features,
-  { k = 5, seed = 0, referenceRadii }: ManifoldOptions = {},
+  options: ManifoldOptions = {},
 ): ManifoldScores {
+  return scoresOfManifoldTerms(manifoldTerms(generated, reference, options), options.seed);
+}
+
+/** For each score one number per image that its mean runs over. */
+export type ManifoldTerms = Record<keyof ManifoldScores, Float64Array>;
+
+/** What the means of {@linkcode manifoldScores} run over: generated images [n], or reference images (recall, coverage). */
+export function manifoldTerms(
+  generated: Features,
+  reference: Features,
+  { k = 5, referenceRadii }: ManifoldOptions = {},
+): ManifoldTerms {
   checkSameSpace({ reference, generated }, k + 1);
   const radii = referenceRadii ?? neighbourRadii(reference, k), generatedRadii = neighbourRadii(generated, k);
-  const inside = new Float64Array(generated.n), recalled = new Uint8Array(reference.n);
-  const covered = new Uint8Array(reference.n);
+  const inside = new Float64Array(generated.n), recalled = new Float64Array(reference.n);
+  const covered = new Float64Array(reference.n);
   eachRowOfDistances(generated, reference, (j, distances) => {
     const reach = generatedRadii[j]!;
     for (let i = 0; i < distances.length; i++) {
@@ -50,17 +62,26 @@ export function manifoldScores(
       if (distances[i]! <= reach) recalled[i] = 1;
     }
   });
-  const counts = { n: generated.n, nReference: reference.n };
-  const share = (flags: Uint8Array): Score => {
+  return {
+    precision: inside.map((balls) => balls > 0 ? 1 : 0),
+    recall: recalled,
+    density: inside.map((balls) => balls / k),
+    coverage: covered,
+  };
+}
+
+/** {@linkcode manifoldScores} of their terms. */
+export function scoresOfManifoldTerms(terms: ManifoldTerms, seed = 0): ManifoldScores {
+  const { density } = terms, counts = { n: density.length, nReference: terms.recall.length };
+  const share = (flags: Float64Array): Score => {
     const value = mean(flags);
     return { value, ci: wilsonInterval(value, flags.length), ...counts };
   };
-  const density = inside.map((balls) => balls / k);
   return {
-    precision: share(Uint8Array.from(inside, (balls) => balls > 0 ? 1 : 0)),
-    recall: share(recalled),
+    precision: share(terms.precision),
+    recall: share(terms.recall),
     density: { value: mean(density), ci: bootstrapMean(density, { seed, purpose: "density" }), ...counts },
-    coverage: share(covered),
+    coverage: share(terms.coverage),
   };
 }
 

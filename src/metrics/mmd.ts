@@ -8,6 +8,8 @@ export type Kernel = (product: number) => number;
 export interface MmdEstimate {
   value: number;
   variance: number;
+  /** The value without the first row of x, without the second, … */
+  leftOut: Float64Array;
 }
 
 /**
@@ -29,6 +31,7 @@ export function mmd(x: Rows, y: Rows, kernel: Kernel, estimator: "unbiased" | "b
   return {
     value: value(xx.total, yy.total, xy.total, n, m),
     variance: jackknifeVariance(withoutX) + jackknifeVariance(withoutY),
+    leftOut: withoutX,
   };
 }
 

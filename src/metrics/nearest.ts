@@ -38,23 +38,34 @@ export function copyScores(
   heldOutDistances: Float64Array,
   seed = 0,
 ): CopyScores {
+  return copyScoresWithTerms(generated, train, heldOutDistances, seed).scores;
+}
+
+/** {@linkcode copyScores}, and what their means run over: one number per generated image. */
+export function copyScoresWithTerms(
+  generated: Features,
+  train: Features,
+  heldOutDistances: Float64Array,
+  seed = 0,
+): { scores: CopyScores; terms: Record<keyof CopyScores, Float64Array> } {
   checkSameSpace({ train, generated });
-  const distances = nearestDistances(generated, train), n = generated.n;
-  const near = quantile(heldOutDistances, 0.01);
-  const share = (values: Float64Array) => values.filter((value) => value < near).length / values.length;
-  const counts = { n, nReference: train.n };
-  return {
+  const nearestTrain = nearestDistances(generated, train), least = quantile(heldOutDistances, 0.01);
+  const near = (distances: Float64Array) => distances.map((distance) => distance < least ? 1 : 0);
+  const nearCopies = near(nearestTrain), share = mean(nearCopies);
+  const counts = { n: generated.n, nReference: train.n };
+  const scores = {
     nearestTrain: {
-      value: mean(distances),
-      ci: bootstrapMean(distances, { seed, purpose: "nearest" }),
+      value: mean(nearestTrain),
+      ci: bootstrapMean(nearestTrain, { seed, purpose: "nearest" }),
       floor: mean(heldOutDistances),
       ...counts,
     },
     nearCopies: {
-      value: share(distances),
-      ci: wilsonInterval(share(distances), n),
-      floor: share(heldOutDistances),
+      value: share,
+      ci: wilsonInterval(share, generated.n),
+      floor: mean(near(heldOutDistances)),
       ...counts,
     },
   };
+  return { scores, terms: { nearestTrain, nearCopies } };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { writeAtomically } from "../weights/atomic_write.ts";
+import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
 /** The folder of a run, held by this process until it is disposed. */
 export interface RunFolder extends Disposable {
@@ -37,7 +38,7 @@ export async function openRunFolder(
 ): Promise<RunFolder> {
   await checkContents(path, resume);
   await makeFolder(path);
-  const lock = await lockFolder(path);
+  const lock = await lockFolder(path, LOCK);
   const run = {
     path,
     configFile: join(path, CONFIG),
@@ -76,53 +77,4 @@ async function checkContents(path: string, resume: boolean): Promise<void> {
       `${path} is not empty (it holds "${other}"); choose a new or empty folder for the run`,
     );
   }
-}
-
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw cannotUse(path, error);
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (error) {
-    throw cannotUse(path, error);
-  }
-}
-
-async function lockFolder(path: string): Promise<Deno.FsFile> {
-  const file = join(path, LOCK);
-  let lock: Deno.FsFile | undefined;
-  try {
-    lock = await Deno.open(file, { create: true, read: true, write: true });
-    if (await lock.tryLock(true)) {
-      await lock.truncate();
-      await lock.write(new TextEncoder().encode(String(Deno.pid)));
-      return lock;
-    }
-  } catch (error) {
-    lock?.close();
-    throw cannotUse(path, error);
-  }
-  lock.close();
-  // Where locks also keep others from reading, the holder stays unnamed.
-  const pid = await Deno.readTextFile(file).catch(() => "");
-  const holder = pid === "" ? "another process" : `process ${pid}`;
-  throw new UserError(`${path} is in use by ${holder}; wait until it ends, or choose another folder`);
-}
-
-function cannotUse(path: string, error: unknown): UserError {
-  return new UserError(
-    `cannot use the folder ${path} for a run: ${
-      (error as Error).message
-    }; mend that or choose another folder`,
-    {
-      cause: error,
-    },
-  );
 }

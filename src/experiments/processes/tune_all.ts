@@ -26,6 +26,8 @@ export interface TuneAllOptions {
   processes?: number;
   /** Stops all tunings; each writes a checkpoint first. */
   signal?: AbortSignal;
+  /** Called when a tuning has come to its end; the next one in its place waits until it is done. */
+  onFinished?(index: number, tuning: FinishedTuning): Promise<void> | void;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface TuneAllOptions {
  */
 export async function tuneAll(
   jobs: readonly TuningJob[],
-  { processes = 1, signal }: TuneAllOptions = {},
+  { processes = 1, signal, onFinished }: TuneAllOptions = {},
 ): Promise<FinishedTuning[] | null> {
   const count = Math.min(processes, jobs.length), failed = new AbortController();
   const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
@@ -46,7 +48,8 @@ export async function tuneAll(
   const lane = async () => {
     for (const [i, job] of queue) {
       if (stop.aborted) return;
-      finished[i] = await run(job);
+      const tuning = finished[i] = await run(job);
+      if (tuning) await onFinished?.(i, tuning);
     }
   };
   const lanes = Array.from({ length: count }, () =>

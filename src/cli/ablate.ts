@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
+import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
+import { type GlobalOptions, wholeNumber } from "./options.ts";
+
+interface AblateCommandOptions extends GlobalOptions {
+  dryRun?: boolean;
+  jobs: number;
+}
+
+/** Adds `adt ablate`. */
+export function addAblate(program: Command, context: CommandContext): void {
+  program.command("ablate")
+    .summary("tune and compare many variants of a configuration")
+    .description(
+      "Runs a study: tunes every arm of a YAML file with every seed, scores all models on images from the same noise, and " +
+        "writes tables (CSV, JSON) and a report into the study's folder: scores with 95 % confidence intervals, paired " +
+        "differences from the reference arms, samples, curves, costs, and the settings in which the arms differ. Stopped by " +
+        "Ctrl-C or killed, the same command goes on where it was; finished runs and evaluations are never repeated.",
+    )
+    .argument("<study>", "YAML file of the study")
+    .option("--dry-run", "print the runs and how long they take, as far as finished ones tell; do nothing")
+    .option(
+      "--jobs <number>",
+      "trainings at a time, each in a process of its own; fewer where memory is short",
+      wholeNumber(1),
+      1,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  deno task adt ablate data/studies/headline.yaml --jobs 2\n\n" +
+        "The file: `base`, a tune configuration; `arms`, what each changes in it; `references`, `seeds`, `evaluate`, `output`.",
+    )
+    .action(async (file: string, _: unknown, command: Command) => {
+      const { dryRun, jobs, ...options } = command.optsWithGlobals<AblateCommandOptions>();
+      if (dryRun) return console.log(await planText(file));
+      await startChosenEngine(options);
+      const { ablate } = await import("../experiments/ablate/ablate.ts");
+      const { formatTable } = await import("../display/text.ts");
+      using interrupt = stopOnInterrupt();
+      const { study, finished, table, report } = await ablate(file, {
+        processes: jobs,
+        signal: interrupt.signal,
+      });
+      console.log(`${formatTable(table)}\n\nreport: ${report}`);
+      if (finished.length === study.runs.length) return;
+      console.error(
+        `stopped after ${finished.length} of ${study.runs.length} runs; all is kept in ${study.output}. Go on with:\n  ` +
+          commandLine(context.args),
+      );
+      context.exitCode = INTERRUPTED;
+    });
+}
+
+async function planText(file: string): Promise<string> {
+  const { loadStudy } = await import("../experiments/ablate/study.ts");
+  const { planStudy } = await import("../experiments/ablate/plan.ts");
+  return (await planStudy(await loadStudy(file))).text;
+}

@@ -1,0 +1,160 @@
+import { join } from "node:path";
+import type { Rows } from "../../display/text.ts";
+import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
+import { tuneAll } from "../processes/tune_all.ts";
+import { writePage } from "../report_page.ts";
+import { readCost } from "../tune_cost.ts";
+import { tuneOrResume, tuningIn } from "../tune_or_resume.ts";
+import { evaluateRun, runName } from "./evaluate_run.ts";
+import { processesWithin } from "./memory.ts";
+import { studyReport } from "./report.ts";
+import { loadStudy, type Study, type StudyRun } from "./study.ts";
+import type { StudyInput } from "./study_config.ts";
+import { openStudyFolder } from "./study_folder.ts";
+import { type ArmScore, type FinishedRun, summarise } from "./summary.ts";
+import { shortRows, writeTables } from "./tables.ts";
+
+export interface AblateOptions {
+  /** Most trainings at a time, each in a process of its own; fewer where memory is short. Default 1: in this process. */
+  processes?: number;
+  /** Stops the study; what is finished is kept and reported. */
+  signal?: AbortSignal;
+  /** Called when a run has been trained and scored, with the table so far. */
+  onResult?(result: FinishedRun, table: Rows): void | Promise<void>;
+}
+
+/** What a study has found. */
+export interface AblateResult {
+  study: Study;
+  /** Runs that have come to their ends, in the study's order. */
+  finished: FinishedRun[];
+  /** Scores of the arms over their seeds, with paired differences from the reference arms. */
+  scores: ArmScore[];
+  /** The headline in short: one row per arm. */
+  table: Rows;
+  /** Path of the report. */
+  report: string;
+}
+
+/**
+ * Runs a study: tunes every arm with every seed, scores all models on images from the same noise, and writes tables
+ * (CSV, JSON) and a report into its folder. Stopped or killed at any time, the same call goes on where it was; finished
+ * runs and evaluations are never repeated.
+ *
+ * A run's model can be loaded afterwards: `loadGenerator({ unet: result.weights, sampler })`.
+ *
+ * @param source path of the study's YAML file, or the same as an object; see `StudyConfig`
+ * @throws UserError for a study that is wrong (as `loadStudy`), a folder that holds another study or is in use, and as
+ * `tune` does
+ *
+ * ```ts ignore
+ * import { ablate, liveOutput, loadGenerator } from "../../../mod.ts";
+ * const table = liveOutput();
+ * const { finished, report } = await ablate("data/studies/headline.yaml", { onResult: (_, rows) => table.update(rows) });
+ * const { run, weights } = finished.at(-1)!;
+ * const generator = await loadGenerator({ unet: weights, sampler: run.config.sampler });
+ * console.log(report, generator.sampler.timesteps);
+ * ```
+ */
+export async function ablate(
+  source: string | StudyInput,
+  options: AblateOptions = {},
+): Promise<AblateResult> {
+  const study = await loadStudy(source);
+  using _folder = await openStudyFolder(study);
+  const results = new Map<StudyRun, FinishedRun>();
+  try {
+    await runAll(study, results, options);
+  } catch (error) {
+    if (!options.signal?.aborted) throw error;
+  }
+  const finished = inOrder(study, results);
+  const scores = summarise(study.arms, finished, study.variants);
+  const report = join(study.output, "report.html");
+  await writeTables(study, scores, finished);
+  await writePage(report, await studyReport(study, scores, finished));
+  return { study, finished, scores, table: shortRows(study, scores, finished), report };
+}
+
+const inOrder = ({ runs }: Study, results: Map<StudyRun, FinishedRun>) =>
+  runs.flatMap((run) => results.get(run) ?? []);
+
+async function runAll(
+  study: Study,
+  results: Map<StudyRun, FinishedRun>,
+  { processes = 1, signal, onResult }: AblateOptions,
+): Promise<void> {
+  const { variants, evaluate, output } = study;
+  let evaluator: Promise<Evaluator> | undefined;
+  const getEvaluator = () =>
+    evaluator ??= digitsEvaluator({
+      ...evaluate!,
+      groups: GROUPS,
+      cache: join(output, "real-digits"),
+      signal,
+    });
+  const finish = async (run: StudyRun, weights: string) => {
+    const evaluations = await evaluateRun(run, weights, variants, getEvaluator);
+    const result = { run, weights, evaluations, cost: await readCost(run.config) ?? null };
+    results.set(run, result);
+    const finished = inOrder(study, results);
+    await onResult?.(
+      result,
+      shortRows(study, summarise(study.arms, finished, variants.slice(0, 1)), finished),
+    );
+  };
+  try {
+    const waiting = await finishReady(study, finish, signal);
+    if (signal?.aborted) return;
+    const peaks = inOrder(study, results).flatMap(({ cost }) => cost?.peakBytes ?? []);
+    await tuneAndFinish(waiting, finish, fittingProcesses(processes, peaks), signal);
+  } finally {
+    (await evaluator?.catch(() => undefined))?.dispose();
+  }
+}
+
+type Finish = (run: StudyRun, weights: string) => Promise<void>;
+
+/** Random groups of images: enough for the bootstrap over images. */
+const GROUPS = 100;
+
+const untunedModel = ({ config: { model } }: StudyRun) => "pipeline" in model ? model.pipeline : model.unet;
+
+/** Scores what needs no training (any more), and returns the other runs. */
+async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal): Promise<StudyRun[]> {
+  const waiting: StudyRun[] = [];
+  for (const run of runs) {
+    if (signal?.aborted) break;
+    if (run.arm.untuned) await finish(run, untunedModel(run));
+    else if (await tuningIn(run.config.output) === "finished") {
+      await finish(run, (await tuneOrResume(run.config, {}))!); // says so if it was another tuning
+    } else waiting.push(run);
+  }
+  return waiting;
+}
+
+async function tuneAndFinish(
+  runs: StudyRun[],
+  finish: Finish,
+  processes: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const jobs = runs.map((run) => ({ config: run.config, label: `tuning: ${runName(run)}` }));
+  let turn: Promise<void> = Promise.resolve();
+  await tuneAll(jobs, {
+    processes,
+    signal,
+    onFinished(i, { weights }) {
+      return turn = turn.then(() => finish(runs[i]!, weights)); // one at a time: they share this process's engine
+    },
+  });
+}
+
+function fittingProcesses(asked: number, peaks: number[]): number {
+  const { available } = Deno.systemMemoryInfo(), fitting = processesWithin(asked, peaks, available);
+  if (fitting < asked) {
+    const free = (available / 2 ** 30).toFixed(1);
+    console.error(`${free} GiB of memory are free: ${fitting} at a time instead of ${asked}`);
+  }
+  return fitting;
+}

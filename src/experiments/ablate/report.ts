@@ -1,0 +1,67 @@
+/**
+ * The report of a study: scores with intervals, paired differences, samples from the same noise, curves, costs, and the
+ * settings in which the arms differ.
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { gridHtml } from "../../display/grid.ts";
+import { figureHtml } from "../../display/plotly.ts";
+import { exhibits, type Page, pairs, type Section } from "../report_page.ts";
+import { formatPercent } from "../report_scores.ts";
+import { curvesOf, samplingCurves } from "./report_curves.ts";
+import { shownArms } from "./report_samples.ts";
+import { costTable, scoreTables, settingsTable } from "./report_tables.ts";
+import { type Study, variantName } from "./study.ts";
+import type { ArmScore, FinishedRun } from "./summary.ts";
+
+/** Gathers what a study's report shows; of an unfinished study, what there is. */
+export async function studyReport(
+  study: Study,
+  scores: readonly ArmScore[],
+  finished: readonly FinishedRun[],
+): Promise<Page> {
+  const curves = [...samplingCurves(study, scores), ...await curvesOf(study, finished)];
+  const samples = await shownArms(study, finished);
+  const parts: (Section | false)[] = [
+    scores.length > 0 && { id: "scores", title: "Scores", body: scoreTables(study, scores) },
+    samples.length > 0 && {
+      id: "samples",
+      title: "Samples from the same noise",
+      body: exhibits(samples, gridHtml),
+    },
+    curves.length > 0 && { id: "curves", title: "Curves", body: exhibits(curves, figureHtml) },
+    { id: "costs", title: "Costs", body: costTable(study, finished) },
+    { id: "settings", title: "What differs between the arms", body: settingsTable(study) },
+    { id: "machine", title: "Versions and machine", body: pairs(Object.entries(facts())) },
+  ];
+  return {
+    title: "Ablation study",
+    summary: summaryOf(study, scores, finished),
+    sections: parts.filter((part) => part !== false),
+    figures: curves.length > 0,
+  };
+}
+
+/** The headline score of each arm against the first reference. */
+function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): string {
+  const { length } = study.runs,
+    state = finished.length < length ? ` ${finished.length} of ${length} runs so far.` : "";
+  const changes = scores.filter(({ score, variant }) => score === "fid" && variant === study.variants[0])
+    .flatMap(({ arm, comparisons: [first] }) =>
+      first?.relative ? [`${arm}: ${formatPercent(first.relative.value)} against ${first.reference}`] : []
+    );
+  const found = changes.length > 0 ? ` FID: ${changes.join("; ")}.` : "";
+  const ways = study.variants[0] ? `, ${variantName(study.variants[0])}` : "";
+  return `${study.arms.length} arms, ${study.seeds.length} training seeds${ways}.${found}${state}`;
+}
+
+function facts(): Record<string, string> {
+  return {
+    Deno: Deno.version.deno,
+    "TensorFlow.js": tf.version_core,
+    engine: tf.getBackend(),
+    system: `${Deno.build.os} ${Deno.build.arch}, ${navigator.hardwareConcurrency} cores`,
+    memory: `${(Deno.systemMemoryInfo().total / 2 ** 30).toFixed(1)} GiB`,
+    date: new Date().toISOString().slice(0, 10),
+  };
+}

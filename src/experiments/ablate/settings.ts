@@ -1,0 +1,57 @@
+/**
+ * The settings of a study's arms: a base with changes, checked as a tune configuration is.
+ * @module
+ */
+import { parse } from "@std/yaml";
+import { UserError } from "../../runtime/errors.ts";
+import { loadConfig, parseConfig, stringifyConfig } from "../config.ts";
+import { type TuneConfig, tuneSchema } from "../tune_config.ts";
+import { overridden, type Settings } from "./overrides.ts";
+
+/**
+ * The settings of a base, as they were given, once they are known to be right.
+ *
+ * @param base path of a tune configuration, or its settings
+ * @param file of the study, for error messages about settings in it
+ */
+export async function loadSettings(base: string | Settings, file: string): Promise<Settings> {
+  if (typeof base === "string") {
+    await loadConfig(base, tuneSchema);
+    return parse(await Deno.readTextFile(base)) as Settings;
+  }
+  const settings = { output: "unused", ...base };
+  parseConfig(stringifyConfig(settings), `${file}: base`, tuneSchema);
+  return settings;
+}
+
+export interface ArmSettings {
+  name: string;
+  changes: Settings;
+  untuned: boolean;
+  base: Settings;
+  file: string;
+}
+
+/** What an untuned arm may change: the model and how it is sampled. */
+const OF_UNTUNED = ["model", "sampler"];
+
+/**
+ * The whole settings of an arm.
+ *
+ * @throws UserError that names the arm and the key
+ */
+export function parseArm({ name, changes, untuned, base, file }: ArmSettings): TuneConfig {
+  const refuse = (key: string, why: string): never => {
+    throw new UserError(`${file}: arms.${name}.${key}: ${why}`);
+  };
+  if ("output" in changes) {
+    refuse("output", "each run has a folder of its own in the study's output; remove it");
+  }
+  const { train } = changes as { train?: Settings };
+  if (train && "seed" in train) refuse("train.seed", "the study's `seeds` say it for all arms; remove it");
+  const idle = Object.keys(changes).find((key) => !OF_UNTUNED.includes(key));
+  if (untuned && idle) {
+    refuse(idle, `an untuned arm is not trained; allowed here: ${OF_UNTUNED.join(", ")}, base, untuned`);
+  }
+  return parseConfig(stringifyConfig(overridden(base, changes)), `${file}: arms.${name}`, tuneSchema);
+}

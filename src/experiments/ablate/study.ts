@@ -1,0 +1,149 @@
+import { closest } from "fastest-levenshtein";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../../runtime/errors.ts";
+import { loadConfig, parseConfig } from "../config.ts";
+import type { SamplerSettings } from "../load_generator.ts";
+import type { TuneConfig } from "../tune_config.ts";
+import { loadSettings, parseArm } from "./settings.ts";
+import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";
+
+/** One of the things that a study compares. */
+export interface Arm {
+  name: string;
+  /** Its name as a folder. */
+  slug: string;
+  /** The model as it is: no training, no seeds. */
+  untuned: boolean;
+  /** Whether the other arms are compared with it. */
+  reference: boolean;
+  /** Its settings; seed and output are those of a run. */
+  config: TuneConfig;
+}
+
+/** One training of an arm, or its untuned model. */
+export interface StudyRun {
+  arm: Arm;
+  /** Of the training; null where there is none. */
+  seed: number | null;
+  config: TuneConfig;
+  /** Folder of its evaluations. */
+  evaluations: string;
+}
+
+/** A way to sample. */
+export type Variant = SamplerSettings;
+
+/** A study with everything resolved. */
+export interface Study {
+  arms: Arm[];
+  seeds: number[];
+  /** In order of value: all arms with the first seed, then all with the second, … */
+  runs: StudyRun[];
+  /** Null when the arms are not scored. */
+  evaluate: { n: number; seed: number; classifier: string } | null;
+  /** Ways to sample, the headline first; none when the arms are not scored. */
+  variants: Variant[];
+  output: string;
+}
+
+const CLASSIFIER = fileURLToPath(new URL("../../../data/models/digits-classifier", import.meta.url));
+
+/**
+ * Reads a study and resolves its arms.
+ *
+ * ```ts
+ * import { loadStudy } from "./study.ts";
+ * const { arms, runs } = await loadStudy({
+ *   base: "data/configs/digits-adt.yaml",
+ *   arms: { untuned: { untuned: true }, ADT: {}, "no augmentation": { adt: { discriminator: { augment: false } } } },
+ *   seeds: [0, 1],
+ *   output: "runs/augmentation",
+ * });
+ * console.log(arms.length, runs.length); // 3 5
+ * ```
+ *
+ * @param source path of a YAML file, or the same as an object
+ * @throws UserError that names file and key, says what was given and what is allowed, and suggests the nearest key
+ */
+export async function loadStudy(source: string | StudyInput): Promise<Study> {
+  const file = typeof source === "string" ? source : "the study";
+  const config = typeof source === "string"
+    ? await loadConfig(source, studySchema)
+    : parseConfig(JSON.stringify(source), file, studySchema);
+  const arms = await resolveArms(config, file);
+  const { evaluate, output } = config, seeds = [...new Set(config.seeds)];
+  return {
+    arms,
+    seeds,
+    runs: runsOf(arms, seeds, output),
+    evaluate: evaluate
+      ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier ?? CLASSIFIER }
+      : null,
+    variants: evaluate ? variantsOf(evaluate, arms[0]!.config.sampler) : [],
+    output,
+  };
+}
+
+async function resolveArms(config: StudyConfig, file: string): Promise<Arm[]> {
+  const names = Object.keys(config.arms), references = config.references ?? names.slice(0, 1);
+  for (const name of references) {
+    if (names.includes(name)) continue;
+    throw new UserError(
+      `${file}: references: there is no arm "${name}", did you mean "${closest(name, names)}"?`,
+    );
+  }
+  const base = await loadSettings(config.base, file), arms: Arm[] = [];
+  for (const [name, { base: own, untuned, ...changes }] of Object.entries(config.arms)) {
+    const begin = own === undefined ? base : await loadSettings(own, file);
+    const slug = slugOf(name), same = arms.find((arm) => arm.slug === slug);
+    if (same) {
+      throw new UserError(
+        `${file}: arms: "${same.name}" and "${name}" would share the folder "${slug}"; rename one`,
+      );
+    }
+    const settings = parseArm({ name, changes, untuned, base: begin, file });
+    if (config.evaluate && settings.data.kind !== "digits") {
+      throw new UserError(
+        `${file}: arms.${name}.data.kind: got "${settings.data.kind}", expected "digits": models are scored against digits; ` +
+          "leave out `evaluate` to compare costs and curves only",
+      );
+    }
+    arms.push({ name, slug, untuned, reference: references.includes(name), config: settings });
+  }
+  return arms;
+}
+
+function slugOf(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9.+]+/g, "-").replace(/^-|-$/g, "") || "arm";
+}
+
+function runsOf(arms: Arm[], seeds: number[], output: string): StudyRun[] {
+  const run = (arm: Arm, seed: number | null): StudyRun => {
+    const folder = join(output, "arms", arm.slug, seed === null ? "untuned" : `seed-${seed}`);
+    const train = { ...arm.config.train, seed: seed ?? arm.config.train.seed };
+    const evaluations = join(folder, "evaluations");
+    return { arm, seed, config: { ...arm.config, train, output: join(folder, "run") }, evaluations };
+  };
+  const tuned = arms.filter(({ untuned }) => !untuned);
+  return [
+    ...arms.filter(({ untuned }) => untuned).map((arm) => run(arm, null)),
+    ...seeds.flatMap((seed) => tuned.map((arm) => run(arm, seed))),
+  ];
+}
+
+function variantsOf(
+  { samplers, steps, guidance_scales }: NonNullable<StudyConfig["evaluate"]>,
+  own: Variant,
+): Variant[] {
+  return (samplers ?? [own.name]).flatMap((name) =>
+    (steps ?? [own.steps]).flatMap((steps) =>
+      (guidance_scales ?? [own.guidance_scale]).map((guidance_scale) => ({ name, steps, guidance_scale }))
+    )
+  );
+}
+
+/** A way to sample in words that also name its folder: "ddim-10", "euler-5-guided-2". */
+export function variantName({ name, steps, guidance_scale }: Variant): string {
+  return `${name}-${steps}${guidance_scale === 1 ? "" : `-guided-${guidance_scale}`}`;
+}

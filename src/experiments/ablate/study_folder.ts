@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { UserError } from "../../runtime/errors.ts";
+import { lockFolder, makeFolder, namesIn } from "../../training/folder_lock.ts";
+import { checkSameConfig } from "../same_config.ts";
+import { readJsonIfThere, writeJson } from "../write_json.ts";
+import type { Study } from "./study.ts";
+
+const RECORD = "study.json";
+const LOCK = "study.lock";
+
+/** What must stay the same for as long as a study grows. */
+interface StudyRecord {
+  evaluate: Study["evaluate"];
+  arms: Record<string, unknown>;
+}
+
+/**
+ * Holds a study's folder until it is disposed. A study may grow: seeds, arms and ways to sample can be added to one that
+ * is there.
+ *
+ * @throws UserError when another process is using the folder; when it holds another study or other files; when it cannot
+ * be written
+ */
+export async function openStudyFolder(study: Study): Promise<Disposable> {
+  const { output } = study;
+  await checkStudyFolder(study);
+  await makeFolder(output);
+  const lock = await lockFolder(output, LOCK);
+  try {
+    await checkStudyFolder(study); // again, now that no other process can change it
+    await writeJson(join(output, RECORD), recordOf(study));
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return { [Symbol.dispose]: () => lock.close() };
+}
+
+/** Fails when the study's folder holds something else; see {@linkcode openStudyFolder}. */
+export async function checkStudyFolder(study: Study): Promise<void> {
+  const { output } = study, file = join(output, RECORD);
+  const began = await readJsonIfThere(file) as StudyRecord | undefined;
+  if (!began) {
+    const other = (await namesIn(output)).find((name) => name !== LOCK && !name.endsWith(".tmp"));
+    if (other === undefined) return;
+    throw new UserError(
+      `${output} is not empty (it holds "${other}") and holds no study; choose a new or empty folder`,
+    );
+  }
+  const given = recordOf(study), kept = Object.keys(began.arms).map((name) => [name, given.arms[name]]);
+  const now: StudyRecord = { ...given, arms: Object.fromEntries(kept) };
+  checkSameConfig(began, JSON.parse(JSON.stringify(now)), file, "study");
+}
+
+function recordOf({ evaluate, arms }: Study): StudyRecord {
+  const settings = arms.map(({ name, untuned, config }) => {
+    const train = { ...config.train, seed: undefined }; // a run has its own seed and output
+    return [name, untuned ? { untuned, model: config.model } : { ...config, output: undefined, train }];
+  });
+  return { evaluate, arms: Object.fromEntries(settings) };
+}

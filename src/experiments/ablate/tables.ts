@@ -1,0 +1,127 @@
+import { join } from "node:path";
+import type { Rows } from "../../display/text.ts";
+import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
+import { scoreCell } from "../../metrics/format.ts";
+import type { Interval } from "../../metrics/interval.ts";
+import { writeAtomically } from "../../weights/atomic_write.ts";
+import { formatPercent } from "../report_scores.ts";
+import { writeJson } from "../write_json.ts";
+import type { Study, Variant } from "./study.ts";
+import { variantName } from "./study.ts";
+import type { ArmScore, FinishedRun } from "./summary.ts";
+
+const sampling = ({ name, steps, guidance_scale }: Variant) => ({
+  sampler: name,
+  sampling_steps: steps,
+  guidance_scale,
+});
+
+/** One row for each score of each run: tidy, for other programs. */
+export function runRows(finished: readonly FinishedRun[]): Rows {
+  return finished.flatMap(({ run, evaluations }) =>
+    evaluations.flatMap(({ variant, scores }) =>
+      Object.entries(scores).map(([score, { value, ci, floor, n, nReference }]) => ({
+        arm: run.arm.name,
+        seed: run.seed,
+        ...sampling(variant),
+        score,
+        value,
+        ci_low: ci?.[0],
+        ci_high: ci?.[1],
+        floor,
+        n,
+        n_reference: nReference,
+      }))
+    )
+  );
+}
+
+/** One row for each score of each arm over its seeds, once for each reference that it is compared with. */
+export function armRows(scores: readonly ArmScore[]): Rows {
+  return scores.flatMap(({ arm, variant, score, seeds, value, ci, floor, n, nReference, comparisons }) => {
+    const own = { arm, seeds, ...sampling(variant), score, value, ci_low: ci[0], ci_high: ci[1], floor, n };
+    const row = { ...own, n_reference: nReference };
+    if (comparisons.length === 0) return [row];
+    return comparisons.map(({ reference, difference, relative }) => ({
+      ...row,
+      reference,
+      difference: difference.value,
+      difference_ci_low: difference.ci[0],
+      difference_ci_high: difference.ci[1],
+      relative_change: relative?.value,
+      relative_ci_low: relative?.ci[0],
+      relative_ci_high: relative?.ci[1],
+    }));
+  });
+}
+
+/** What the arms took: one row a run. */
+export function costRows(finished: readonly FinishedRun[]): Rows {
+  return finished.flatMap(({ run: { arm, seed, config }, cost }) =>
+    cost
+      ? [{
+        arm: arm.name,
+        seed,
+        steps: config.train.steps,
+        seconds: cost.seconds,
+        seconds_per_step: cost.secondsPerStep,
+        peak_mebibytes: Math.round(cost.peakBytes / 2 ** 20),
+      }]
+      : []
+  );
+}
+
+/** Scores that the short table shows. */
+const SHORT: ScoreName[] = ["fid", "kid", "accuracy", "recall", "coverage"];
+
+/** The study's headline in a table of one row per arm: for terminals and notebooks. */
+export function shortRows(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): Rows {
+  const headline = study.variants[0];
+  return study.arms.map((arm) => {
+    const done = finished.filter(({ run }) => run.arm === arm).length;
+    const all = study.runs.filter((run) => run.arm === arm).length;
+    const own = (name: ScoreName) =>
+      scores.find((one) =>
+        headline && one.arm === arm.name && one.score === name &&
+        variantName(one.variant) === variantName(headline)
+      );
+    const cells = SHORT.flatMap((name) => {
+      const found = own(name), { label, decimals } = SCORE_DEFINITIONS[name];
+      return headline ? [[label, found && scoreCell(found, decimals)] as const] : [];
+    });
+    const changes = study.arms.filter(({ reference }) => headline && reference).map((reference) => {
+      const found = own("fid")?.comparisons.find((one) => one.reference === reference.name)?.relative;
+      return [`FID against ${reference.name}`, found ? percentCell(found) : undefined] as const;
+    });
+    return { arm: arm.name, runs: `${done}/${all}`, ...Object.fromEntries([...cells, ...changes]) };
+  });
+}
+
+/** "−12.7 % [−15.0 %, −10.4 %]" */
+export function percentCell({ value, ci }: { value: number; ci: Interval }): string {
+  return `${formatPercent(value)} [${ci.map(formatPercent).join(", ")}]`;
+}
+
+/** Rows as CSV (RFC 4180); columns in the order in which the rows first name them. */
+export function toCsv(rows: Rows): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cell = (value: unknown) => {
+    const text = value === undefined || value === null ? "" : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const lines = rows.map((row) => columns.map((name) => cell(row[name])).join(","));
+  return [columns.map(cell).join(","), ...lines, ""].join("\r\n");
+}
+
+/** Writes runs.csv, arms.csv, costs.csv and results.json (all of them) into the study's folder. */
+export async function writeTables(
+  { output }: Study,
+  scores: readonly ArmScore[],
+  finished: readonly FinishedRun[],
+): Promise<void> {
+  const tables = { arms: armRows(scores), runs: runRows(finished), costs: costRows(finished) };
+  for (const [name, rows] of Object.entries(tables)) {
+    await writeAtomically(join(output, `${name}.csv`), [new TextEncoder().encode(toCsv(rows))]);
+  }
+  await writeJson(join(output, "results.json"), tables);
+}

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ablate } from "../../../src/experiments/ablate/ablate.ts";
+import { planStudy } from "../../../src/experiments/ablate/plan.ts";
+import { loadStudy } from "../../../src/experiments/ablate/study.ts";
+import { loadGenerator } from "../../../src/experiments/load_generator.ts";
+import { noLeak } from "../../support.ts";
+import { withStudy } from "./tiny_study.ts";
+
+/** Times of last change of all files of runs and evaluations. */
+async function changes(folder: string): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) { for (const entry of await changes(path)) found.set(...entry); }
+    else if (!name.endsWith(".lock")) found.set(path, (await Deno.stat(path)).mtime!.getTime());
+  }
+  return found;
+}
+
+Deno.test("ablate() tunes and scores all arms in order of value, and writes tables and a report", () =>
+  withStudy(async (input) => {
+    const seen: string[] = [];
+    await noLeak(async () => {
+      const { finished, scores, table, report } = await ablate(input, {
+        onResult: ({ run }, rows) => {
+          seen.push(`${run.arm.name} ${run.seed} ${rows[2]!.runs}`);
+        },
+      });
+      assert.deepEqual(seen, [
+        "untuned null 0/2",
+        "ADT 0 0/2",
+        "no augmentation 0 1/2",
+        "ADT 1 1/2",
+        "no augmentation 1 2/2",
+      ]);
+      assert.equal(finished.length, 5);
+      const fid = scores.find(({ arm, score }) => arm === "ADT" && score === "fid")!;
+      assert.equal(fid.seeds, 2);
+      assert.deepEqual(fid.comparisons.map(({ reference }) => reference), ["untuned"]);
+      const own = finished.filter(({ run }) => run.arm.name === "ADT");
+      const values = own.map(({ evaluations }) => evaluations[0]!.scores.fid.value);
+      assert.ok(Math.abs(fid.value - (values[0]! + values[1]!) / 2) < 1e-9);
+      assert.ok(own.every(({ cost }) => cost!.seconds > 0 && cost!.peakBytes > 2 ** 20));
+      assert.match(String(table[1]!["FID against untuned"]), /^[+−±][\d.]+ % \[/);
+      const page = await Deno.readTextFile(report);
+      for (const text of ["no augmentation", "adt.discriminator.augment", "Samples from the same noise"]) {
+        assert.ok(page.includes(text), text);
+      }
+      assert.doesNotMatch(page, /ema_decay/); // the same in all arms
+      const { weights, run } = own[0]!;
+      (await loadGenerator({ unet: weights, sampler: run.config.sampler })).dispose();
+    });
+    const lines = (await Deno.readTextFile(join(input.output, "runs.csv"))).trim().split("\r\n");
+    assert.equal(lines.length, 1 + 5 * 9);
+    assert.match(
+      lines[0]!,
+      /^arm,seed,sampler,sampling_steps,guidance_scale,score,value,ci_low,ci_high,floor,n,/,
+    );
+    const { arms, costs } = JSON.parse(await Deno.readTextFile(join(input.output, "results.json")));
+    assert.equal(costs.length, 4);
+    assert.ok(
+      arms.some((row: Record<string, unknown>) => row.reference === "ADT" && row.arm === "no augmentation"),
+    );
+  }));
+
+Deno.test("ablate() again repeats nothing, and a study that grows runs what is new only", () =>
+  withStudy(async (input) => {
+    const small = { ...input, seeds: [0], arms: { untuned: { untuned: true }, ADT: {} } };
+    const first = await ablate(small), folder = join(input.output, "arms"), before = await changes(folder);
+    const again = await ablate(small);
+    assert.deepEqual(await changes(folder), before);
+    assert.deepEqual(again.scores, first.scores);
+    const grown = await ablate({ ...input, seeds: [0] });
+    assert.equal(grown.finished.length, 3);
+    const after = await changes(folder);
+    for (const [path, time] of before) assert.equal(after.get(path), time, path);
+  }));
+
+Deno.test("ablate() stopped reports what there is, and the same call ends with what a run without a stop has", () =>
+  withStudy(async (input) => {
+    const stop = new AbortController(), study = { ...input, arms: { untuned: { untuned: true }, ADT: {} } };
+    const part = await ablate(study, {
+      signal: stop.signal,
+      onResult: ({ run }) => run.seed === 0 ? stop.abort() : undefined,
+    });
+    assert.equal(part.finished.length, 2);
+    assert.match(await Deno.readTextFile(part.report), /2 of 3 runs so far/);
+    const whole = await ablate(study), other = await ablate({ ...study, output: `${input.output}-other` });
+    assert.deepEqual(whole.scores, other.scores);
+  }));
+
+Deno.test("ablate() in several processes finds the same, up to rounding", () =>
+  withStudy(async (input) => {
+    const one = await ablate({ ...input, seeds: [0] }),
+      other = { ...input, output: `${input.output}-two`, seeds: [0] };
+    const two = await ablate(other, { processes: 2 });
+    assert.equal(two.finished.length, 3);
+    const fids = [one, two].map(({ scores }) =>
+      scores.filter(({ score }) => score === "fid").map(({ value }) => value)
+    );
+    fids[0]!.forEach((value, i) => assert.ok(Math.abs(value / fids[1]![i]! - 1) < 0.02, `${fids}`));
+  }));
+
+Deno.test("a folder that holds another study, or other files, is refused and left as it was", () =>
+  withStudy(async (input) => {
+    const small = { ...input, seeds: [0], arms: { ADT: {} }, references: ["ADT"], evaluate: undefined };
+    await ablate(small);
+    await assert.rejects(ablate({ ...small, arms: { ADT: { ema_decay: 0.5 } } }), {
+      name: "UserError",
+      message: /this study began with other settings:\n {2}arms\.ADT\.ema_decay: 0\.99 then, 0\.5 now\n/,
+    });
+    await assert.rejects(
+      ablate({ ...small, arms: { other: {} }, references: ["other"] }),
+      /arms\.ADT\S*: .* then, undefined now/,
+    );
+    const folder = await Deno.makeTempDir();
+    await Deno.writeTextFile(join(folder, "notes.txt"), "mine");
+    await assert.rejects(ablate({ ...small, output: folder }), /is not empty \(it holds "notes\.txt"\)/);
+    await Deno.remove(folder, { recursive: true });
+  }));
+
+Deno.test("the same study twice at once: the second one says who is at it", () =>
+  withStudy(async (input) => {
+    let second: Promise<unknown> | undefined;
+    await ablate({ ...input, seeds: [0] }, {
+      onResult: async () => await assert.rejects(second ??= ablate(input), /is in use by process \d+; wait/),
+    });
+    assert.ok(second);
+  }));
+
+Deno.test("planStudy() says unknown until a finished run tells, and counts what is done", () =>
+  withStudy(async (input) => {
+    const fresh = await planStudy(await loadStudy(input));
+    assert.equal(fresh.seconds, null);
+    assert.match(fresh.text, /unknown for 5 of 5 runs/);
+    await assert.rejects(Deno.stat(input.output), Deno.errors.NotFound);
+    const longer = { "ADT, 3x": { train: { steps: 12 } } };
+    await ablate({ ...input, seeds: [0] });
+    const plan = await planStudy(await loadStudy({ ...input, arms: { ...input.arms, ...longer } }));
+    assert.ok(plan.seconds! > 0);
+    assert.match(plan.text, /\nADT +0 +4\/4 +1\/1 +nothing\n/);
+    assert.match(plan.text, /\nADT, 3x +1 +0\/12 +0\/1 +[\d.]+ s\n/);
+  }));
