@@ -18,6 +18,7 @@ export { UserError } from "./src/runtime/errors.ts";
 export { type Backend, type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
 export { doctor, type DoctorReport, doctorText } from "./src/runtime/doctor.ts";
 export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/memory.ts";
+export { freeUnreachableTensors } from "./src/runtime/unreachable.ts";
 export {
   integer,
   normal,
@@ -225,10 +226,21 @@ export { relativeChange, type Score } from "./src/metrics/score.ts";
 
 // Display
 export { show } from "./src/display/show.ts";
-export { barFigure, type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
+export {
+  barFigure,
+  type Figure,
+  histogramFigure,
+  lineFigure,
+  type Sample,
+  scatterFigure,
+  type Series,
+} from "./src/display/figure.ts";
 export { smoothed } from "./src/display/series.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
+export { mapGrid, type MapOptions } from "./src/display/maps.ts";
 export { type Progress, progress } from "./src/display/progress.ts";
+export { type Live, live, type LiveOptions } from "./src/display/live.ts";
+export { stopSignal } from "./src/display/stop_signal.ts";
 
 // Whole runs
 export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";

@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { countBins } from "./bins.ts";
 import { color, DASHES, SYMBOLS, themedAxis, themedLayout, translucent } from "./theme.ts";
 
 /** Any value that JSON can hold. */
@@ -143,6 +144,51 @@ export function barFigure(categories: string[], series: BarSeries[], options: Fi
   });
   return { data, layout: { ...layout(options, series.length), barmode: "group" } };
 }
+
+/** Named numbers whose distribution is shown. */
+export interface Sample {
+  name: string;
+  values: ArrayLike<number>;
+}
+
+const BINS = 30;
+
+/**
+ * Histograms over one another: the share of each sample's values that falls into each of 30 equal parts of their common
+ * range. Values that are not finite are left out.
+ *
+ * @example
+ * ```ts
+ * import { histogramFigure } from "./figure.ts";
+ * const figure = histogramFigure([{ name: "real", values: [1, 2, 2] }, { name: "generated", values: [0, 1] }], {
+ *   title: "Scores",
+ *   x: { label: "score" },
+ *   y: { label: "share" },
+ * });
+ * console.assert(figure.data.length === 2);
+ * ```
+ * @throws UserError when a sample has no finite value.
+ */
+export function histogramFigure(samples: Sample[], options: FigureOptions): Figure {
+  const kept = samples.map(({ name, values }) => {
+    const finite = Array.from(values).filter(Number.isFinite);
+    if (finite.length > 0) return { name, values: finite };
+    throw new UserError(`histogramFigure(): "${name}" has no finite value; give at least one`);
+  });
+  const ends = kept.flatMap(({ values }) => [least(values), -least(values.map((value) => -value))]);
+  const low = Math.min(...ends), high = Math.max(...ends), width = (high - low || 1) / BINS;
+  const data = kept.map(({ name, values }, i) => ({
+    type: "bar",
+    name,
+    x: Array.from({ length: BINS }, (_, bin) => low + (bin + 0.5) * width),
+    y: countBins(values, low, low + BINS * width, BINS).map((count) => count / values.length),
+    width,
+    marker: { color: translucent(color(i), 0.5), line: { color: color(i), width: 1 } },
+  }));
+  return { data, layout: { ...layout(options, samples.length), barmode: "overlay", bargap: 0 } };
+}
+
+const least = (values: number[]) => values.reduce((a, b) => Math.min(a, b));
 
 /** Whether a value is a plotly figure. */
 export function isFigure(value: unknown): value is Figure {

@@ -45,15 +45,20 @@ export async function figurePage(figure: Figure): Promise<string> {
 `.markup;
 }
 
-let librarySent = false;
+let libraryClaimed = false;
+
+/** Whether the figure that asks is the kernel's first; it then carries the library for all. */
+export function claimLibrary(): boolean {
+  const first = !libraryClaimed;
+  libraryClaimed = true;
+  return first;
+}
 
 /** What a notebook gets. The first figure of a kernel carries the library; later ones find it in the page. */
-export async function figureBundle(figure: Figure): Promise<MimeBundle> {
-  const library = librarySent ? undefined : await plotlyScript();
-  librarySent = true;
+export async function figureBundle(figure: Figure, withLibrary: boolean): Promise<MimeBundle> {
   return {
     "application/vnd.plotly.v1+json": figure,
-    "text/html": markup`${library}${figureHtml(figure)}`.markup,
+    "text/html": markup`${withLibrary && await plotlyScript()}${figureHtml(figure)}`.markup,
     "text/plain": describeFigure(figure),
   };
 }
