@@ -245,7 +245,7 @@ export { stopSignal } from "./src/display/stop_signal.ts";
 // Whole runs
 export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";
 export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
-export { adtBatch, prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
+export { prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
 export { loadGenerator } from "./src/experiments/load_generator.ts";

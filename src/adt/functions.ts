@@ -36,10 +36,10 @@ export type AdtFunctions = ReturnType<typeof adtFunctions>;
  * `adtStep` drives them; a notebook may call them one by one.
  */
 export function adtFunctions(setup: AdtSetup) {
-  const { denoiser: tuned, layout, autoencoder, adversary, headLayout, settings } = setup;
-  const forward = guided(tuned, settings.guidanceScale, setup.nullCondition ?? {}).forward;
+  const { denoiser: tuned, autoencoder, adversary, headLayout, settings } = setup;
   const network = (weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) =>
-    forward(unflatten(weights, layout), x, t, condition);
+    guided(tuned, settings.guidanceScale, setup.nullCondition?.(condition) ?? {})
+      .forward(setup.params(weights), x, t, condition);
 
   /** The guided network of flat weights, `{ weights: [P] }`. */
   const predict = compile(function predict(params: Params, x: tf.Tensor, t: tf.Tensor, condition: Condition) {
@@ -94,7 +94,7 @@ export function adtFunctions(setup: AdtSetup) {
       decay: tf.Scalar,
     ) {
       const { value: loss, grads } = valueAndGrad(
-        (weights) => diffusionLoss(tuned, unflatten(weights, layout), batch),
+        (weights) => diffusionLoss(tuned, setup.params(weights), batch),
         [state.weights],
       );
       const ofDiffusion = grads[0]!.mul(settings.lambdaDiffusion);

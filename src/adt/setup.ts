@@ -3,7 +3,7 @@ import type { Autoencoder } from "../models/autoencoder.ts";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
 import type { NoiseSchedule } from "../sampling/noise_schedule.ts";
 import type { Sampler } from "../sampling/sampler.ts";
-import type { Layout } from "../tensor/params.ts";
+import type { Layout, Params } from "../tensor/params.ts";
 import type { AdamWOptions, Moments } from "../training/adamw.ts";
 import type { LearningRateSchedule } from "../training/schedules.ts";
 import type { TrainingState } from "../training/training_state.ts";
@@ -52,15 +52,18 @@ export interface AdtSettings {
 export interface AdtSetup {
   /** The tuned network; without guidance, which the settings add. */
   denoiser: Denoiser;
-  /** Layout of the tuned weights. */
-  layout: Layout;
+  /**
+   * All weights that the denoiser reads, of the tuned ones [P]: these themselves, or frozen ones with a LoRA's factors.
+   * Differentiable; called while compiled functions are recorded, so it takes frozen weights as constants.
+   */
+  params(weights: tf.Tensor): Params;
   autoencoder: Autoencoder;
   /** Of the diffusion loss. */
   schedule: NoiseSchedule;
   /** The inference path that is tuned. */
   sampler: Sampler;
-  /** Condition of the unguided half, batch 1; needed unless the guidance scale is 1. */
-  nullCondition?: Condition;
+  /** Condition of the unguided half, batch B or 1, for samples of a condition; needed unless the guidance scale is 1. */
+  nullCondition?(condition: Condition): Condition;
   /** Discriminator, its features, and its loss. */
   adversary: Adversary;
   /** Layout of the discriminator's trained weights. */
@@ -78,8 +81,10 @@ export type AdtState = {
 
 /** Real samples of one step. */
 export interface AdtBatch {
-  /** [B,H,W,3] in [−1,1]: the images that roll-outs start from. */
+  /** [B,H,W,3] in [−1,1]. */
   images: tf.Tensor;
+  /** The images' latents x0 [B,h,w,c], which roll-outs start from and the diffusion loss is on. */
+  latents: tf.Tensor;
   /** Of each image, batch B. */
   condition: Condition;
   /** Reference of each pair [B,H,W,3]: the images themselves, or others of the same condition. */

@@ -57,18 +57,18 @@ export async function rollOutGroups(
  * grid's first step without image-to-image starts.
  */
 function startGroupsOf(
-  { sampler, autoencoder, settings }: AdtSetup,
-  { images, condition }: AdtBatch,
+  { sampler, settings }: AdtSetup,
+  { latents: x0, condition }: AdtBatch,
   starts: number[],
   step: number,
 ): { start: tf.Tensor; condition: Condition }[] {
-  if (images.shape[0]! % starts.length !== 0) {
+  const [count, ...shape] = x0.shape as [number, ...number[]];
+  if (count % starts.length !== 0) {
     throw new RangeError(
-      `a batch of ${images.shape[0]} images does not split into ${starts.length} equal groups`,
+      `a batch of ${count} images does not split into ${starts.length} equal groups`,
     );
   }
   return tf.tidy(() => {
-    const x0 = autoencoder.encode(images), [count, ...shape] = x0.shape as [number, ...number[]];
     const key = { seed: settings.seed, purpose: "roll-out noise", step };
     const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
     const x0s = tf.split(x0, starts.length), noises = tf.split(noise, starts.length);

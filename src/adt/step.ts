@@ -42,7 +42,7 @@ export interface AdtStepResult {
  * import { initParams } from "../nn/declare.ts";
  * import { ddim } from "../sampling/ddim.ts";
  * import { noiseSchedule } from "../sampling/noise_schedule.ts";
- * import { flatten, layoutOf } from "../tensor/params.ts";
+ * import { flatten, layoutOf, unflatten } from "../tensor/params.ts";
  * import { zeroMoments } from "../training/adamw.ts";
  * import { initialState } from "../training/training_state.ts";
  * import { digitsAugmentation } from "./augmentation.ts";
@@ -58,10 +58,11 @@ export interface AdtStepResult {
  * const headLayout = layoutOf(Object.fromEntries(Object.entries(heads).map(([name, x]) => [name, x.shape])));
  * const adam = { betas: [0, 0.99] as [number, number], eps: 1e-8, weightDecay: 0, clipNorm: 1 };
  * const optimizer = { ...adam, lr: 1e-3, warmupSteps: 0, schedule: "constant" as const };
+ * const pixels = spaceToDepth(2);
  * const setup: AdtSetup = {
  *   denoiser: { predictionType: "epsilon", forward: ({ w }, x) => x.mul(w!) },
- *   layout,
- *   autoencoder: spaceToDepth(2),
+ *   params: (weights) => unflatten(weights, layout),
+ *   autoencoder: pixels,
  *   schedule: noiseSchedule({}),
  *   sampler: ddim({ clip_sample: false }, 4),
  *   adversary: {
@@ -92,7 +93,8 @@ export interface AdtStepResult {
  *   generator: initialState(tf.tensor1d([0.5])),
  *   discriminator: { weights: flatten(heads, headLayout), moments: zeroMoments(headLayout.length) },
  * };
- * const images = tf.randomUniform([2, 8, 8, 3], -1, 1), batch = { images, condition: {}, reference: images };
+ * const images = tf.randomUniform([2, 8, 8, 3], -1, 1), latents = pixels.encode(images);
+ * const batch = { images, latents, condition: {}, reference: images };
  * const { state, plans, metrics } = await adtStep(setup, adtFunctions(setup), start, batch, 1);
  * console.log(state.generator.weights.arraySync(), plans[0]!.trained, metrics.loss_adv);
  * ```
@@ -206,10 +208,8 @@ async function updateGenerator(
   batch: AdtBatch,
   step: number,
 ) {
-  const { autoencoder, schedule, settings } = setup, { optimizer, seed } = settings;
-  const diffusion = tf.tidy(() =>
-    drawDiffusionBatch(autoencoder.encode(batch.images), batch.condition, schedule, { seed, step })
-  );
+  const { schedule, settings } = setup, { optimizer, seed } = settings;
+  const diffusion = drawDiffusionBatch(batch.latents, batch.condition, schedule, { seed, step });
   const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);

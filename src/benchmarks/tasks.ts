@@ -4,11 +4,12 @@ import { twinDiscriminator } from "../adt/discriminator.ts";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
+import type { Autoencoder } from "../models/autoencoder.ts";
 import { dinov2 } from "../models/dinov2.ts";
 import { loadDinov2Features, loadUNet2DCondition } from "../models/load.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
-import { flatten, layoutOf, type Params } from "../tensor/params.ts";
+import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
 import { zeroMoments } from "../training/adamw.ts";
 import { initialState } from "../training/training_state.ts";
 import { loadParams } from "../weights/checkpoint.ts";
@@ -42,7 +43,7 @@ type NetworkJob = Exclude<Job, { task: "ops" }>;
 /** A network call, as in a roll-out: one compiled function without gradient. */
 async function openForward(job: NetworkJob): Promise<Repeat> {
   const { setup, weights } = await openSetup(job, unjudged());
-  const { denoiser } = adtFunctions(setup), { condition } = await readBatch(job.files);
+  const { denoiser } = adtFunctions(setup), { condition } = await readBatch(job.files, setup.autoencoder);
   const inputs = await readTensors(job.files.inputs);
   return async (repetition) => {
     const x = upload(inputs[`${repetition}.noisy`]!), t = upload(inputs[`${repetition}.timesteps`]!);
@@ -57,7 +58,7 @@ async function openForward(job: NetworkJob): Promise<Repeat> {
 async function openStep(job: NetworkJob): Promise<Repeat> {
   const judge = job.task === "adt-step" ? await openJudge(job.files) : unjudged();
   const { setup, weights } = await openSetup(job, judge);
-  const functions = adtFunctions(setup), batch = await readBatch(job.files);
+  const functions = adtFunctions(setup), batch = await readBatch(job.files, setup.autoencoder);
   let state: AdtState = {
     generator: initialState(weights),
     discriminator: { weights: judge.heads, moments: zeroMoments(judge.heads.size) },
@@ -71,7 +72,7 @@ async function openStep(job: NetworkJob): Promise<Repeat> {
 
 interface Judge {
   adversary: Adversary;
-  headLayout: AdtSetup["headLayout"];
+  headLayout: Layout;
   heads: tf.Tensor1D;
 }
 
@@ -85,7 +86,7 @@ async function openSetup(
   const { schedule, sampler } = benchmarkSampling(samplingSteps);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(model, schedule.predictionType),
-    layout,
+    params: (weights) => unflatten(weights, layout),
     autoencoder: latentsOf(in_channels, sample_size).autoencoder,
     schedule,
     sampler,
@@ -119,15 +120,17 @@ function unjudged(): Judge {
 }
 
 /** One vector of named weights, which are freed. */
-function joined(params: Params, layout: AdtSetup["layout"]): tf.Tensor1D {
+function joined(params: Params, layout: Layout): tf.Tensor1D {
   const weights = flatten(params, layout);
   tf.dispose(params);
   return weights;
 }
 
-async function readBatch(files: JobFiles): Promise<AdtBatch> {
+async function readBatch(files: JobFiles, autoencoder: Autoencoder): Promise<AdtBatch> {
   const { images, tokens } = await readTensors(files.inputs), real = upload(images!);
-  return { images: real, condition: { encoder_hidden_states: upload(tokens!) }, reference: real };
+  const latents = tf.tidy(() => autoencoder.encode(real)),
+    condition = { encoder_hidden_states: upload(tokens!) };
+  return { images: real, latents, condition, reference: real };
 }
 
 function upload({ data, shape }: { data: Float32Array | Int32Array; shape: readonly number[] }): tf.Tensor {

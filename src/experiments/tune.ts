@@ -1,17 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { join } from "node:path";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
-import { unflatten } from "../tensor/params.ts";
-import { saveParams } from "../weights/checkpoint.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
 import { adtState, adtTensors } from "./state_tensors.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
-import { adtBatch, prepareTuning, type Tuning } from "./tune_setup.ts";
-import { writeJson } from "./write_json.ts";
+import { prepareTuning, type Tuning } from "./tune_setup.ts";
 
 export interface TuneOptions {
   /** Go on with the run in the config's `output` folder. */
@@ -59,7 +55,7 @@ async function train(
   state: AdtState,
   { signal, label = "tuning", onStep }: TuneOptions,
 ): Promise<number> {
-  const { setup, loader, dataset } = tuning, { steps } = config.train;
+  const { setup } = tuning, { steps } = config.train;
   const functions = adtFunctions(setup);
   let plans: unknown;
   try {
@@ -69,13 +65,9 @@ async function train(
       steps,
       signal: recorder.signal,
       async update(step) {
-        const batch = adtBatch(
-          await loader.batch(step - 1),
-          dataset.classCount!,
-          config.adt.discriminator.pairing,
-        );
+        const batch = await tuning.batch(step);
         const result = await adtStep(setup, functions, state, batch, step);
-        tf.dispose([batch.images, batch.condition, batch.reference]);
+        tf.dispose({ ...batch });
         state = result.state, plans = result.plans;
         return result.metrics;
       },
@@ -88,7 +80,7 @@ async function train(
         });
       },
     });
-    if (done === steps) await saveResult(run.folder.weights, tuning, state);
+    if (done === steps) await tuning.save(run.folder.weights, state.generator.average);
     return done;
   } finally {
     functions.dispose();
@@ -101,18 +93,3 @@ const noteOf = ({ loss_diffusion, loss_discriminator }: StepMetrics) =>
   loss_diffusion === undefined
     ? `discriminator's head start, its loss ${loss_discriminator!.toFixed(3)}`
     : `loss ${loss_diffusion.toFixed(4)}`;
-
-async function saveResult(
-  folder: string,
-  { setup, unetConfig, schedulerConfig }: Tuning,
-  state: AdtState,
-): Promise<void> {
-  // JSON has no infinity; where diffusers writes one, it is the default of a key left out
-  const writable = Object.entries(schedulerConfig).filter(([, value]) =>
-    Math.abs(Number(value)) !== Infinity
-  );
-  await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
-  const params = tf.tidy(() => unflatten(state.generator.average, setup.layout));
-  await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
-  tf.dispose(params);
-}

@@ -2,36 +2,37 @@ import * as tf from "@tensorflow/tfjs";
 import { digitsAugmentation, noAugmentation } from "../adt/augmentation.ts";
 import { twinDiscriminator } from "../adt/discriminator.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "../adt/setup.ts";
-import type { Batch, Dataset } from "../data/dataset.ts";
-import { type Loader, makeLoader } from "../data/loader.ts";
-import { spaceToDepth } from "../models/autoencoder.ts";
+import { join } from "node:path";
+import type { Batch } from "../data/dataset.ts";
+import { makeLoader } from "../data/loader.ts";
+import { type Autoencoder, spaceToDepth } from "../models/autoencoder.ts";
 import { loadDinov2Features, loadUNet2DCondition } from "../models/load.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
-import { flatten, layoutOf } from "../tensor/params.ts";
+import { flatten, layoutOf, unflatten } from "../tensor/params.ts";
 import { zeroMoments } from "../training/adamw.ts";
 import { classTokens } from "../training/class_tokens.ts";
 import { initialState } from "../training/training_state.ts";
-import type { Config } from "../weights/config.ts";
+import { saveParams } from "../weights/checkpoint.ts";
 import { checkClassTokens, requireClasses } from "./class_conditional.ts";
 import { openDataset } from "./open_dataset.ts";
 import { optimizerOptions } from "./optimizer_options.ts";
 import { SAMPLER_CLASSES } from "./sampler_names.ts";
 import type { TuneConfig } from "./tune_config.ts";
+import { writeJson } from "./write_json.ts";
 
 /** A tuning that is ready to run. */
 export interface Tuning {
   setup: AdtSetup;
   /** State before the first step. */
   initial: AdtState;
-  loader: Loader;
-  dataset: Dataset;
-  /** `config.json` of the tuned network and the scheduler's, to be saved beside the result. */
-  unetConfig: Config;
-  schedulerConfig: Config;
+  /** Reads the batch of step 1, 2, …; the caller disposes its tensors. */
+  batch(step: number): Promise<AdtBatch>;
+  /** Writes the network of some tuned weights [P] to a folder. */
+  save(folder: string, weights: tf.Tensor): Promise<void>;
   /** Frees what the setup holds on to (not the state). */
   dispose(): void;
 }
@@ -53,17 +54,17 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
   const layout = layoutOf(shapesOf(model.declarations)), headLayout = layoutOf(shapesOf(twin.declarations));
   const optimizer = optimizerOptions(config.optimizer);
   const augmentation = discriminator.augment ? digitsAugmentation : noAugmentation;
-  const nullCondition = classTokens([-1], classes);
+  const nullTokens = classTokens([-1], classes), autoencoder = spaceToDepth(2);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(model, schedule.predictionType),
-    layout,
-    autoencoder: spaceToDepth(2),
+    params: (weights) => unflatten(weights, layout),
+    autoencoder,
     schedule,
     sampler: samplerFromConfig(
       { ...schedulerConfig, _class_name: SAMPLER_CLASSES[config.sampler.name] },
       config.sampler.steps,
     ),
-    nullCondition,
+    nullCondition: () => nullTokens,
     adversary: { discriminator: twin, extractor, loss: discriminator.loss, fill: augmentation.fill },
     headLayout,
     settings: {
@@ -99,24 +100,44 @@ export async function prepareTuning(config: TuneConfig): Promise<Tuning> {
   }));
   tf.dispose(params);
   const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
-  const dispose = () => tf.dispose([backbone, nullCondition]);
-  return { setup, initial, loader, dataset, unetConfig, schedulerConfig, dispose };
+  return {
+    setup,
+    initial,
+    batch: async (step) =>
+      classBatch(await loader.batch(step - 1), autoencoder, classes, discriminator.pairing),
+    async save(folder, weights) {
+      // JSON has no infinity; where diffusers writes one, it is the default of a key left out
+      const writable = Object.entries(schedulerConfig).filter(([, value]) =>
+        Math.abs(Number(value)) !== Infinity
+      );
+      await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
+      const params = tf.tidy(() => unflatten(weights, layout));
+      await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
+      tf.dispose(params);
+    },
+    dispose: () => tf.dispose([backbone, nullTokens]),
+  };
 }
 
-/** Images, class tokens and each image's partner, from a batch of the data set. */
-export function adtBatch(
+/** Images, latents, class tokens and each image's partner, from a batch of the data set. */
+function classBatch(
   { images, labels }: Batch,
+  autoencoder: Autoencoder,
   classes: number,
   pairing: "image" | "condition",
 ): AdtBatch {
-  const reference = pairing === "image"
-    ? images.clone()
-    : tf.gather(images, tf.tensor1d(partners(labels!), "int32"));
-  return { images, condition: classTokens(labels!, classes), reference };
+  return tf.tidy(() => ({
+    images,
+    latents: autoencoder.encode(images),
+    condition: classTokens(labels!, classes),
+    reference: pairing === "image"
+      ? images.clone()
+      : tf.gather(images, tf.tensor1d(partners(labels!), "int32")),
+  }));
 }
 
 /** For each sample the next one of the batch with the same label; itself where there is no other. */
-export function partners(labels: ArrayLike<number>): Int32Array {
+function partners(labels: ArrayLike<number>): Int32Array {
   return Int32Array.from(labels, (label, i) => {
     for (let k = 1; k < labels.length; k++) {
       const j = (i + k) % labels.length;

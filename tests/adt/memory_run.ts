@@ -4,7 +4,6 @@ import * as tf from "@tensorflow/tfjs";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import { adtStep } from "../../src/adt/step.ts";
 import { memoryUse } from "../../src/runtime/memory.ts";
-import { unflatten } from "../../src/tensor/params.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { startTestEngine } from "../support.ts";
 import { tinyTuning } from "./tiny_setup.ts";
@@ -30,11 +29,8 @@ function activations(): number {
   const { setup, batch, start, dispose } = tinyTuning({}, size), state = start();
   let bytes = 0;
   tf.tidy(() => {
-    const x = setup.autoencoder.encode(batch.images),
-      t = tf.fill([size.batch], 500),
-      before = tf.memory().numBytes;
-    const call = (weights: tf.Tensor) =>
-      setup.denoiser.forward(unflatten(weights, setup.layout), x, t, batch.condition);
+    const x = batch.latents, t = tf.fill([size.batch], 500), before = tf.memory().numBytes;
+    const call = (weights: tf.Tensor) => setup.denoiser.forward(setup.params(weights), x, t, batch.condition);
     vjp(call, [state.generator.weights], (y) => {
       bytes = tf.memory().numBytes - before;
       return tf.onesLike(y);

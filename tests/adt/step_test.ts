@@ -4,7 +4,6 @@ import { drawPlan } from "../../src/adt/backward_plan.ts";
 import { type AdtFunctions, adtFunctions } from "../../src/adt/functions.ts";
 import type { AdtSettings, AdtState } from "../../src/adt/setup.ts";
 import { adtStep, adversarialGradient } from "../../src/adt/step.ts";
-import { unflatten } from "../../src/tensor/params.ts";
 import { valueAndGrad } from "../../src/tensor/vjp.ts";
 import { adamw, stepScalars } from "../../src/training/adamw.ts";
 import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
@@ -115,15 +114,10 @@ function diffusionStep(
   state: AdtState["generator"],
   step: number,
 ): AdtState["generator"] {
-  const { autoencoder, schedule, denoiser, layout, settings } = setup, { optimizer, seed } = settings;
+  const { schedule, denoiser, params, settings } = setup, { optimizer, seed } = settings;
   return tf.tidy(() => {
-    const drawn = drawDiffusionBatch(autoencoder.encode(batch.images), batch.condition, schedule, {
-      seed,
-      step,
-    });
-    const { grads } = valueAndGrad((w) => diffusionLoss(denoiser, unflatten(w, layout), drawn), [
-      state.weights,
-    ]);
+    const drawn = drawDiffusionBatch(batch.latents, batch.condition, schedule, { seed, step });
+    const { grads } = valueAndGrad((w) => diffusionLoss(denoiser, params(w), drawn), [state.weights]);
     const scalars = stepScalars(step, optimizer.lr, optimizer.betas);
     const { weights, moments } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
     const average = emaUpdate(state.average, weights, tf.scalar(settings.emaDecay));

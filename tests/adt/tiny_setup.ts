@@ -9,7 +9,7 @@ import { unetDenoiser } from "../../src/models/unet_denoiser.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { ddim } from "../../src/sampling/ddim.ts";
 import { noiseSchedule } from "../../src/sampling/noise_schedule.ts";
-import { flatten, layoutOf } from "../../src/tensor/params.ts";
+import { flatten, layoutOf, unflatten } from "../../src/tensor/params.ts";
 import { zeroMoments } from "../../src/training/adamw.ts";
 import { classTokens } from "../../src/training/class_tokens.ts";
 import { initialState } from "../../src/training/training_state.ts";
@@ -53,13 +53,14 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
   const optimizer = { betas: [0.5, 0.9] as [number, number], eps: 1e-3, weightDecay: 0, clipNorm: 1 };
   const rate = { lr: 1e-3, warmupSteps: 0, schedule: "constant" } as const;
   const extractor = convolutions();
+  const autoencoder = spaceToDepth(2), nullTokens = classTokens([-1], CLASSES);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(unet, "epsilon"),
-    layout,
-    autoencoder: spaceToDepth(2),
+    params: (weights) => unflatten(weights, layout),
+    autoencoder,
     schedule: noiseSchedule(scheduler),
     sampler: ddim(scheduler, steps),
-    nullCondition: classTokens([-1], CLASSES),
+    nullCondition: () => nullTokens,
     adversary: { discriminator, extractor: extractor.extractor, loss: "softplus", fill: -1 },
     headLayout,
     settings: {
@@ -82,7 +83,12 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
   };
   const labels = Array.from({ length: batch }, (_, i) => i % CLASSES);
   const images = tf.tidy(() => random([batch, side, side, 1], 7).tanh().tile([1, 1, 1, 3]));
-  const data: AdtBatch = { images, condition: classTokens(labels, CLASSES), reference: images.clone() };
+  const data: AdtBatch = {
+    images,
+    latents: tf.tidy(() => autoencoder.encode(images)),
+    condition: classTokens(labels, CLASSES),
+    reference: images.clone(),
+  };
   return {
     setup,
     batch: data,
@@ -95,8 +101,7 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
           moments: zeroMoments(headLayout.length),
         },
       })),
-    dispose: () =>
-      tf.dispose([setup.nullCondition, data.images, data.condition, data.reference, ...extractor.weights]),
+    dispose: () => tf.dispose([nullTokens, { ...data }, ...extractor.weights]),
   };
 }
 
