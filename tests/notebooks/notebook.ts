@@ -24,6 +24,15 @@ export interface Notebook {
   cells: NotebookCell[];
 }
 
+/** The project's notebooks. */
+export const FOLDER = fileURLToPath(new URL("../../notebooks", import.meta.url));
+
+/** Names of the project's notebooks, in the order of the course. */
+export function notebookNames(): string[] {
+  const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name);
+  return names.filter((name) => /^[^.].*\.ipynb$/.test(name)).sort();
+}
+
 export async function readNotebook(path: string): Promise<Notebook> {
   return JSON.parse(await Deno.readTextFile(path));
 }
@@ -67,23 +76,4 @@ export async function execute(path: string): Promise<{ problem: string; notebook
   } finally {
     await Deno.remove(executed);
   }
-}
-
-/** Cells whose outputs are not all there: fewer than the calls of `show`, or no figure where one is made. */
-export function missingOutputs({ cells }: Notebook): string[] {
-  return cells.flatMap((cell, i) => {
-    if (cell.cell_type !== "code") return [];
-    const code = join(cell.source), calls = code.match(/\bshow\(/g)?.length ?? 0;
-    const shown = (cell.outputs ?? []).flatMap(({ data }) => data === undefined ? [] : [data]);
-    const kinds: [RegExp, (data: Record<string, unknown>) => boolean, string][] = [
-      [/Figure\(/, (data) => "application/vnd.plotly.v1+json" in data && "text/html" in data, "figure"],
-      [/[gG]rid\(/, (data) => join(data["text/html"]).includes("data:image/png;base64,"), "image grid"],
-    ];
-    const missing = kinds.filter(([made, is]) => calls > 0 && made.test(code) && !shown.some(is));
-    const problems = missing.map(([, , kind]) => `cell ${i + 1} shows no ${kind}`);
-    if (shown.length < calls) {
-      problems.push(`cell ${i + 1} has ${shown.length} outputs for ${calls} calls of show()`);
-    }
-    return problems;
-  });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asModule, execute, join, missingOutputs, type Notebook, typeErrors } from "./notebook.ts";
+import { asModule, execute, join, type Notebook, typeErrors } from "./notebook.ts";
 
 /** Calls `f` with the path of a notebook that has these code cells. */
 async function withNotebook<T>(sources: string[], f: (path: string) => Promise<T>): Promise<T> {
@@ -52,20 +52,6 @@ Deno.test("execute() keeps every output of a run, late ones too", async () => {
 Deno.test("typeErrors() sees across cells and cites the line", async () => {
   const found = await withNotebook(["const width: number = 3;", "width.toUpperCase();"], typeErrors);
   assert.match(found, /toUpperCase/);
-});
-
-Deno.test("missingOutputs() finds cells that lost a figure", () => {
-  const cell = { cell_type: "code" as const, source: "await show(lineFigure([], options));" };
-  const figure = { "application/vnd.plotly.v1+json": {}, "text/html": "<div></div>" };
-  const withOutput = (outputs: Notebook["cells"][0]["outputs"]): Notebook => ({
-    cells: [{ ...cell, outputs }],
-  });
-  assert.deepEqual(missingOutputs(withOutput([{ output_type: "display_data", data: figure }])), []);
-  assert.equal(missingOutputs(withOutput([])).length, 2);
-  assert.equal(
-    missingOutputs(withOutput([{ output_type: "display_data", data: { "text/plain": "" } }])).length,
-    1,
-  );
 });
 
 Deno.test("asModule() leaves prose out", () => {
