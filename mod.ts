@@ -222,6 +222,7 @@ export { fid, frechetDistance } from "./src/metrics/fid.ts";
 export { kid } from "./src/metrics/kid.ts";
 export { manifoldScores } from "./src/metrics/manifold.ts";
 export { formatScores } from "./src/metrics/format.ts";
+export { type RocCurve, rocCurve } from "./src/metrics/roc.ts";
 export { relativeChange, type Score } from "./src/metrics/score.ts";
 
 // Display

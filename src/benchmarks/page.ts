@@ -106,7 +106,7 @@ export async function benchmarkPage(results: BenchmarkResults): Promise<string> 
 ${results.repeats} repetitions of each side, in turns.${
     results.quick && " Tiny networks: the times mean nothing."
   }</p>
-${benchmarkFigures(results.cases).map(figureHtml)}
+${benchmarkFigures(results.cases).map((figure) => figureHtml(figure))}
 <h2>Measurements</h2>
 <p>Times in milliseconds; ratios are to PyTorch.</p>
 ${table(tableRows(results.cases))}

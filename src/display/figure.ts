@@ -48,8 +48,27 @@ function checkLengths(series: Series): void {
   }
 }
 
-function layout({ title, x, y }: FigureOptions, series: number): { [key: string]: Json } {
-  return { ...themedLayout(title, series > 1), xaxis: themedAxis(x), yaxis: themedAxis(y) };
+/** What is drawn along an axis. */
+type Extent = { x?: ArrayLike<number>; y: ArrayLike<number> }[];
+
+function layout({ title, x, y }: FigureOptions, drawn: Extent): { [key: string]: Json } {
+  const axis = (options: Axis, values: (ArrayLike<number> | undefined)[]) => ({
+    ...themedAxis(options),
+    ...(options.log && { dtick: logTicks(values.flatMap((some) => Array.from(some ?? []))) }),
+  });
+  return {
+    ...themedLayout(title, drawn.length > 1),
+    xaxis: axis(x, drawn.map(({ x }) => x)),
+    yaxis: axis(y, drawn.map(({ y }) => y)),
+  };
+}
+
+/** Plotly's names for ticks of a logarithmic axis: at 1, 2, 5, 10, 20 … over a short range, at powers of ten over a long one. */
+function logTicks(values: number[]): Json {
+  const logs = values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log10);
+  const decades = logs.reduce((a, b) => Math.max(a, b), -Infinity) -
+    logs.reduce((a, b) => Math.min(a, b), Infinity);
+  return decades > 3 ? 1 : "D2";
 }
 
 /** The two hidden borders of a band, filled between. */
@@ -101,7 +120,7 @@ export function lineFigure(series: Series[], options: FigureOptions): Figure {
       marker: { symbol: SYMBOLS[i % SYMBOLS.length]!, size: 6 },
     },
   ]);
-  return { data, layout: layout(options, series.length) };
+  return { data, layout: layout(options, series) };
 }
 
 /** Clouds of points. Throws UserError when a series' lists differ in length. */
@@ -115,7 +134,7 @@ export function scatterFigure(series: Series[], options: FigureOptions): Figure 
     y: finite(one.y),
     marker: { color: color(i), symbol: SYMBOLS[i % SYMBOLS.length]!, size: 7, opacity: 0.75 },
   }));
-  return { data, layout: layout(options, series.length) };
+  return { data, layout: layout(options, series) };
 }
 
 /** Named values, one per category; `error` is the half-width of an interval. */
@@ -142,7 +161,10 @@ export function barFigure(categories: string[], series: BarSeries[], options: Fi
       ...(one.error && { error_y: { type: "data", array: finite(one.error), color: "#767676" } }),
     };
   });
-  return { data, layout: { ...layout(options, series.length), barmode: "group" } };
+  return {
+    data,
+    layout: { ...layout(options, series.map(({ values }) => ({ y: values }))), barmode: "group" },
+  };
 }
 
 /** Named numbers whose distribution is shown. */
@@ -185,7 +207,7 @@ export function histogramFigure(samples: Sample[], options: FigureOptions): Figu
     width,
     marker: { color: translucent(color(i), 0.5), line: { color: color(i), width: 1 } },
   }));
-  return { data, layout: { ...layout(options, samples.length), barmode: "overlay", bargap: 0 } };
+  return { data, layout: { ...layout(options, data), barmode: "overlay", bargap: 0 } };
 }
 
 const least = (values: number[]) => values.reduce((a, b) => Math.min(a, b));

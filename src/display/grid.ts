@@ -42,6 +42,8 @@ export interface ColorScale {
 const GAP = 4;
 const CAPTION_HEIGHT = 18;
 const COMFORTABLE_WIDTH = 56;
+/** Least width of row labels, so that grids below one another are in line. */
+const SIDE_WIDTH = 76;
 
 interface Plan {
   count: number;
@@ -168,7 +170,8 @@ export function gridHtml(grid: ImageGrid): Markup {
     markup`<img style="grid-area:2/2;width:100%;height:auto" width="${width}" height="${height}" alt="${
       describeGrid(grid)
     }" src="${pngUri(grid.png)}">`;
-  return markup`<div style="display:inline-grid;grid-template-columns:auto minmax(0,${width}px);max-width:100%">${
+  const side = rowLabels.length > 0 ? `minmax(${SIDE_WIDTH}px,auto)` : "auto";
+  return markup`<div style="display:inline-grid;grid-template-columns:${side} minmax(0,${width}px);max-width:100%">${
     !below && heads
   }${sides}${image}${below && feet}</div>${grid.scale && scaleHtml(grid.scale)}`;
 }

@@ -26,6 +26,7 @@ type Draw = (value: unknown, last: boolean) => Promise<void>;
 /** The library for figures goes out with the first drawing, and with the last: that is the one a file keeps. */
 function notebookDraw(): Draw {
   const replace = replaceableOutput();
+  void replace({ "text/plain": "" }); // keeps the place: the first drawing may take longer than what is shown next
   let carriesLibrary = false, shown = false;
   const figure = (value: Figure, last: boolean): Promise<MimeBundle> => {
     carriesLibrary ||= claimLibrary();

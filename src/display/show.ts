@@ -47,6 +47,9 @@ export async function describe(value: unknown): Promise<string> {
     : Deno.inspect(value, { depth: 4, breakLength: 100, colors: false });
 }
 
+/** Long lines break between words. */
+const PREFORMATTED = "font-family:monospace;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere";
+
 /** What a notebook is given of a value. */
 export async function bundle(value: unknown): Promise<MimeBundle> {
   if (isFigure(value)) return await figureBundle(value, claimLibrary());
@@ -54,7 +57,7 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
   if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };
   if (isRows(value)) return { "text/html": tableHtml(value).markup, "text/plain": text };
   return {
-    "text/html": `<pre style="font-family:monospace">${escapeHtml(text)}</pre>`,
+    "text/html": `<pre style="${PREFORMATTED}">${escapeHtml(text)}</pre>`,
     "text/plain": text,
   };
 }

@@ -19,6 +19,16 @@ Deno.test("lineFigure() is plain JSON with titles, units and scale of its axes",
   assert.equal((figure.layout.yaxis as Record<string, unknown>).type, "log");
 });
 
+Deno.test("lineFigure() has round ticks on a logarithmic axis", () => {
+  const ticks = (y: number[]) => {
+    const { yaxis } = lineFigure([{ name: "a", x: y.map((_, i) => i), y }], options).layout;
+    return (yaxis as Record<string, unknown>).dtick;
+  };
+  assert.equal(ticks([0.3, 0, NaN, 2]), "D2");
+  assert.equal(ticks([1e-5, 1]), 1);
+  assert.equal(ticks([]), "D2");
+});
+
 Deno.test("lineFigure() shows what is not finite as a gap", () => {
   const figure = lineFigure([{ name: "a", x: [0, 1, 2], y: [1, NaN, Infinity] }], options);
   assert.deepEqual(figure.data[0]!.y, [1, null, null]);
