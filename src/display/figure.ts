@@ -1,5 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { countBins } from "./bins.ts";
+import { formatNumber } from "./text.ts";
 import { color, DASHES, SYMBOLS, themedAxis, themedLayout, translucent } from "./theme.ts";
 
 /** Any value that JSON can hold. */
@@ -54,7 +55,7 @@ type Extent = { x?: ArrayLike<number>; y: ArrayLike<number> }[];
 function layout({ title, x, y }: FigureOptions, drawn: Extent): { [key: string]: Json } {
   const axis = (options: Axis, values: (ArrayLike<number> | undefined)[]) => ({
     ...themedAxis(options),
-    ...(options.log && { dtick: logTicks(values.flatMap((some) => Array.from(some ?? []))) }),
+    ...(options.log && logTicks(values.flatMap((some) => Array.from(some ?? [])))),
   });
   return {
     ...themedLayout(title, drawn.length > 1),
@@ -63,12 +64,15 @@ function layout({ title, x, y }: FigureOptions, drawn: Extent): { [key: string]:
   };
 }
 
-/** Plotly's names for ticks of a logarithmic axis: at 1, 2, 5, 10, 20 … over a short range, at powers of ten over a long one. */
-function logTicks(values: number[]): Json {
+/** Ticks of a logarithmic axis: at 1, 2, 5, 10, 20 … over a short range, at powers of ten over a long one. */
+function logTicks(values: number[]): { [key: string]: Json } {
   const logs = values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log10);
-  const decades = logs.reduce((a, b) => Math.max(a, b), -Infinity) -
-    logs.reduce((a, b) => Math.min(a, b), Infinity);
-  return decades > 3 ? 1 : "D2";
+  const low = Math.floor(logs.reduce((a, b) => Math.min(a, b), Infinity));
+  const high = Math.ceil(logs.reduce((a, b) => Math.max(a, b), -Infinity));
+  if (!(high - low <= 4)) return { dtick: 1 };
+  const decades = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const tickvals = decades.flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
+  return { tickvals, ticktext: tickvals.map(formatNumber) };
 }
 
 /** The two hidden borders of a band, filled between. */

@@ -19,14 +19,15 @@ Deno.test("lineFigure() is plain JSON with titles, units and scale of its axes",
   assert.equal((figure.layout.yaxis as Record<string, unknown>).type, "log");
 });
 
-Deno.test("lineFigure() has round ticks on a logarithmic axis", () => {
+Deno.test("lineFigure() has round ticks on a logarithmic axis, with whole numbers beside them", () => {
   const ticks = (y: number[]) => {
     const { yaxis } = lineFigure([{ name: "a", x: y.map((_, i) => i), y }], options).layout;
-    return (yaxis as Record<string, unknown>).dtick;
+    return yaxis as Record<string, unknown>;
   };
-  assert.equal(ticks([0.3, 0, NaN, 2]), "D2");
-  assert.equal(ticks([1e-5, 1]), 1);
-  assert.equal(ticks([]), "D2");
+  const { tickvals, ticktext } = ticks([0.3, 0, NaN, 8]);
+  assert.deepEqual(tickvals, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]);
+  assert.deepEqual(ticktext, ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]);
+  assert.deepEqual([ticks([1e-5, 1]).dtick, ticks([]).dtick], [1, 1]);
 });
 
 Deno.test("lineFigure() shows what is not finite as a gap", () => {
