@@ -20,6 +20,7 @@ async function open(name: string, browser: Browser, lab: JupyterLab, f: (opened:
   const code = cells.filter((cell) => cell.cell_type === "code").map(({ source }) => join(source));
   await withNotebook(code, async (path) => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(0); // slow is no fault
     const outside: string[] = [];
     page.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());
@@ -101,14 +102,11 @@ Deno.test({
                 const bar = [...document.querySelectorAll("progress")].find(({ max }) => max > 20);
                 return bar !== undefined && bar.value >= 3 && bar.value < bar.max;
               },
-              undefined,
-              { timeout: 0 },
             );
             const at = await page.evaluate(() => [...document.querySelectorAll("progress")].at(-1)!.value);
             await page.waitForFunction(
               (at) => [...document.querySelectorAll("progress")].at(-1)!.value > at,
               at,
-              { timeout: 0 },
             );
             await page.click('.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]');
             await allCellsDone(page);

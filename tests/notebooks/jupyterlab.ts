@@ -113,7 +113,5 @@ export async function allCellsDone(page: Page): Promise<void> {
       const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")];
       return prompts.length > 0 && prompts.every(({ textContent }) => /^\[\d+\]:$/.test(textContent ?? ""));
     },
-    undefined,
-    { timeout: 0 },
   );
 }
