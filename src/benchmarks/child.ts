@@ -1,6 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import type { Repetition } from "./job.ts";
-import { linesOf } from "./lines.ts";
+import { linesOf } from "../runtime/lines.ts";
 import type { Outputs } from "./statistics.ts";
 
 /** A long-lived process that computes when asked, and otherwise waits: warm, but not busy. */

@@ -14,7 +14,7 @@ import { startEngine } from "../runtime/engine.ts";
 import { UserError } from "../runtime/errors.ts";
 import { memoryUse } from "../runtime/memory.ts";
 import { CHECKED, OPS, type OurJob, type Repetition } from "./job.ts";
-import { linesOf } from "./lines.ts";
+import { linesOf } from "../runtime/lines.ts";
 import type { Outputs } from "./statistics.ts";
 import { openTask, type Repeat } from "./tasks.ts";
 

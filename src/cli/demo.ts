@@ -8,6 +8,7 @@ interface DemoCommandOptions extends GlobalOptions {
   n: number;
   seeds: number;
   longer: number;
+  jobs: number;
 }
 
 /** Adds `adt demo`. */
@@ -28,13 +29,19 @@ export function addDemo(program: Command, context: CommandContext): void {
       wholeNumber(1),
       1,
     )
+    .option(
+      "--jobs <number>",
+      "trainings at a time, each in a process of its own",
+      wholeNumber(1),
+      defaultJobs(),
+    )
     .addHelpText("after", "\nExample:\n  deno task demo --seeds 3 --output runs/three-seeds")
     .action(async (_: unknown, command: Command) => {
-      const { output, n, seeds, longer, ...options } = command.optsWithGlobals<DemoCommandOptions>();
+      const { output, n, seeds, longer, jobs, ...options } = command.optsWithGlobals<DemoCommandOptions>();
       await startChosenEngine(options);
       const { demo } = await import("../experiments/demo.ts");
       using interrupt = stopOnInterrupt();
-      const result = await demo({ output, n, seeds, longer, signal: interrupt.signal });
+      const result = await demo({ output, n, seeds, longer, processes: jobs, signal: interrupt.signal });
       if (!result) {
         console.error(`stopped; all is kept in ${output}. Go on with:\n  ${commandLine(context.args)}`);
         context.exitCode = INTERRUPTED;
@@ -43,3 +50,6 @@ export function addDemo(program: Command, context: CommandContext): void {
       console.log(`${result.table}\n\n${result.summary}\nreport: ${result.report}`);
     });
 }
+
+/** Both methods side by side where there are two cores for them. */
+const defaultJobs = () => Math.min(2, navigator.hardwareConcurrency);

@@ -46,11 +46,26 @@ const LIVE_INTERVAL = 0.1;
 const LOG_INTERVAL = 5;
 const LOG_SHARE = 0.1;
 
-function standardError(): ProgressOutput {
-  const encoder = new TextEncoder();
-  const live = Deno.stderr.isTerminal();
-  const columns = live ? Deno.consoleSize().columns : 100;
-  return { live, columns, write: (text) => void Deno.stderr.writeSync(encoder.encode(text)) };
+const standardError: ProgressOutput = {
+  live: Deno.stderr.isTerminal(),
+  get columns() {
+    return this.live ? Deno.consoleSize().columns : 100;
+  },
+  write: (text) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
+};
+
+/** The bars under way on each terminal, one line each; the cursor stands at the end of the last one. */
+const underWay = new WeakMap<ProgressOutput, Map<State, string>>();
+
+/** Overwrites the lines of a terminal's bars, of which one has changed. A finished bar's line stays above the others. */
+function redraw(output: ProgressOutput, bar: State, line: string, last: boolean): void {
+  const lines = underWay.get(output) ?? new Map<State, string>();
+  underWay.set(output, lines);
+  const up = lines.size > 1 ? `\x1b[${lines.size - 1}A` : "";
+  if (last) lines.delete(bar);
+  else lines.set(bar, line);
+  const shown = [...(last ? [line] : []), ...lines.values()];
+  output.write(`${up}\r${shown.map((text) => `\x1b[K${text}`).join("\n")}${lines.size ? "" : "\n"}`);
 }
 
 function figures({ total, unit, done, rate, elapsed, note }: State): string {
@@ -70,7 +85,7 @@ function barText(state: State, columns: number): string {
   return line.length < columns ? line : line.slice(0, columns - 2) + "…";
 }
 
-/** Overwrites one line of a terminal, or prints a line now and then where lines cannot be overwritten. */
+/** Overwrites the bar's line of a terminal, or prints a line now and then where lines cannot be overwritten. */
 function terminalView(output: ProgressOutput) {
   let logged = 0, loggedAt = 0;
   const due = ({ done, total, elapsed }: State) =>
@@ -78,7 +93,7 @@ function terminalView(output: ProgressOutput) {
   return {
     interval: output.live ? LIVE_INTERVAL : 0,
     draw(state: State, last: boolean): Promise<void> {
-      if (output.live) output.write(`\r\x1b[K${barText(state, output.columns)}${last ? "\n" : ""}`);
+      if (output.live) redraw(output, state, barText(state, output.columns), last);
       else if (last || due(state)) {
         logged = state.done, loggedAt = state.elapsed;
         output.write(`${state.label} ${figures(state)}\n`);
@@ -110,7 +125,7 @@ function notebookView() {
 
 /**
  * A progress bar with rate and forecast: a line on standard error in a terminal, a bar in a notebook, a line every
- * 10 % or 5 s where output is a file.
+ * 10 % or 5 s where output is a file. Several may be under way at once, each on a line of its own.
  *
  * @example
  * ```ts
@@ -122,7 +137,7 @@ function notebookView() {
  */
 export function progress(total: number, label: string, options: ProgressOptions = {}): Progress {
   const { unit = "steps", start = 0, clock = () => performance.now() / 1000 } = options;
-  const view = inNotebook() ? notebookView() : terminalView(options.output ?? standardError());
+  const view = inNotebook() ? notebookView() : terminalView(options.output ?? standardError);
   const begun = clock();
   const state: State = { label, total, unit, done: start, elapsed: 0, note: "" };
   const marks = [{ at: 0, done: start }];
@@ -138,12 +153,12 @@ export function progress(total: number, label: string, options: ProgressOptions 
       }
       marks.push({ at: state.elapsed, done });
       if (marks.length > WINDOW) marks.shift();
-      void view.draw({ ...state }, false);
+      void view.draw(state, false);
     },
     async done() {
       state.elapsed = clock() - begun;
       if (state.elapsed > 0) state.rate = (state.done - start) / state.elapsed;
-      await view.draw({ ...state }, true);
+      await view.draw(state, true);
     },
   };
 }

@@ -16,7 +16,7 @@ import { loadGenerator } from "./load_generator.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
-import { tuneOrResume } from "./tune_or_resume.ts";
+import { tuneAll } from "./processes/tune_all.ts";
 
 export interface DemoOptions {
   /** Folder of the runs and the report. */
@@ -27,6 +27,8 @@ export interface DemoOptions {
   seeds: number;
   /** How many times as long as the configurations say the trainings run. Default 1. */
   longer?: number;
+  /** Trainings at a time; see `tuneAll`. Default 1. */
+  processes?: number;
   signal?: AbortSignal;
 }
 
@@ -127,23 +129,18 @@ async function scoreAndReport(
   return { report: path, table: formatScores(rows), summary };
 }
 
-async function trainAll({ output, seeds, longer = 1, signal }: DemoOptions): Promise<Trained[] | null> {
-  const trained: Trained[] = [];
-  for (let seed = 0; seed < seeds; seed++) {
-    for (const { name, slug, config: file } of METHODS) {
-      const run = join(output, `${slug}-seed${seed}`), base = await loadConfig(file, tuneSchema);
-      const train = { ...base.train, seed, steps: base.train.steps * longer };
-      const config = { ...withBundledPaths(base), train, output: run };
-      const began = performance.now();
-      const weights = await tuneOrResume(config, {
-        signal,
-        label: seeds > 1 ? `tuning: ${name}, seed ${seed}` : `tuning: ${name}`,
-      });
-      if (!weights) return null;
-      trained.push({ method: name, seed, config, run, weights, seconds: (performance.now() - began) / 1000 });
-    }
-  }
-  return trained;
+async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
+  const { output, seeds, longer = 1, processes, signal } = options;
+  const bases = await Promise.all(METHODS.map(({ config }) => loadConfig(config, tuneSchema)));
+  const trainings = Array.from({ length: seeds }, (_, seed) =>
+    METHODS.map(({ name, slug }, i) => {
+      const base = bases[i]!, train = { ...base.train, seed, steps: base.train.steps * longer };
+      const run = join(output, `${slug}-seed${seed}`);
+      const label = seeds > 1 ? `tuning: ${name}, seed ${seed}` : `tuning: ${name}`;
+      return { method: name, seed, run, label, config: { ...withBundledPaths(base), train, output: run } };
+    })).flat();
+  const finished = await tuneAll(trainings, { processes, signal });
+  return finished && trainings.map((training, i) => ({ ...training, ...finished[i]! }));
 }
 
 /** Paths in the bundled configurations begin at this project's folder, wherever the demo is started. */

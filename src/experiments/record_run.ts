@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { progress } from "../display/progress.ts";
+import { progress as drawnProgress } from "../display/progress.ts";
 import { saveCheckpoint } from "../training/checkpoint.ts";
 import { openMetricsLog } from "../training/metrics_log.ts";
 import type { OpenRun, RunConfig } from "./open_run.ts";
@@ -30,6 +30,14 @@ interface RunState {
   seconds: number;
 }
 
+export interface RecordOptions {
+  /** What the progress bar says before its numbers. */
+  label: string;
+  signal?: AbortSignal;
+  /** Makes the progress bar; `progress` when left out. */
+  progress?: typeof drawnProgress;
+}
+
 /**
  * Starts to record a run.
  *
@@ -38,7 +46,7 @@ interface RunState {
 export async function recordRun(
   { folder, saved, from }: OpenRun,
   config: RunConfig,
-  { label, signal }: { label: string; signal?: AbortSignal },
+  { label, signal, progress = drawnProgress }: RecordOptions,
 ): Promise<RunRecorder> {
   const { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);

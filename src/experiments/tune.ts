@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
+import type { progress } from "../display/progress.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
@@ -16,6 +17,8 @@ export interface TuneOptions {
   signal?: AbortSignal;
   /** What the progress bar says before its numbers. */
   label?: string;
+  /** Makes the progress bar; `progress` when left out. */
+  progress?: typeof progress;
   onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
 }
 
@@ -53,13 +56,13 @@ async function train(
   run: OpenRun,
   tuning: Tuning,
   state: AdtState,
-  { signal, label = "tuning", onStep }: TuneOptions,
+  { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
   const { setup } = tuning, { steps } = config.train;
   const functions = adtFunctions(setup);
   let plans: unknown;
   try {
-    await using recorder = await recordRun(run, config, { label, signal });
+    await using recorder = await recordRun(run, config, { label, signal, progress });
     const done = await trainingLoop({
       from: run.from,
       steps,

@@ -1,6 +1,6 @@
 // Stands in for a worker in measure_test.ts: writes its name into a file at every repetition, and answers with numbers
 // given as arguments. `fail` among them: ends at the first repetition.
-import { linesOf } from "../../src/benchmarks/lines.ts";
+import { linesOf } from "../../src/runtime/lines.ts";
 
 const [name, log, output, ...flags] = Deno.args;
 const reply = (message: unknown) => console.log(JSON.stringify(message));

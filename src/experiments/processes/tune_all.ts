@@ -1,0 +1,116 @@
+import * as tf from "@tensorflow/tfjs";
+import { type Progress, progress } from "../../display/progress.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { linesOf } from "../../runtime/lines.ts";
+import type { TuneConfig } from "../tune_config.ts";
+import { tuneOrResume } from "../tune_or_resume.ts";
+import type { Message } from "./messages.ts";
+
+/** One of several tunings; each has an `output` folder of its own. */
+export interface TuningJob {
+  config: TuneConfig;
+  /** What its progress bar says. */
+  label: string;
+}
+
+/** A tuning that has come to its end. */
+export interface FinishedTuning {
+  /** Folder of the tuned network. */
+  weights: string;
+  /** Wall time of the training just now; about 0 when it was found finished. */
+  seconds: number;
+}
+
+export interface TuneAllOptions {
+  /** Most tunings at a time. 1 (default) runs them in this process, more each in a process of its own. */
+  processes?: number;
+  /** Stops all tunings; each writes a checkpoint first. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Brings tunings to their ends from wherever they stand, as `tuneOrResume` does, in order. Side by side each computes on
+ * its share of the cores: small networks gain nothing from more than one.
+ *
+ * @returns the tunings in order; null when the signal stopped them
+ * @throws UserError as `tune` does, once the others have written their checkpoints and stopped
+ */
+export async function tuneAll(
+  jobs: readonly TuningJob[],
+  { processes = 1, signal }: TuneAllOptions = {},
+): Promise<FinishedTuning[] | null> {
+  const count = Math.min(processes, jobs.length), failed = new AbortController();
+  const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
+  const run = count > 1 ? (job: TuningJob) => tuneInChild(job, threadsEach(count), stop) : tuneHere(stop);
+  const finished: (FinishedTuning | null)[] = jobs.map(() => null), queue = jobs.entries();
+  const lane = async () => {
+    for (const [i, job] of queue) {
+      if (stop.aborted) return;
+      finished[i] = await run(job);
+    }
+  };
+  const lanes = Array.from({ length: count }, () =>
+    lane().catch((error) => {
+      failed.abort();
+      throw error;
+    }));
+  for (const result of await Promise.allSettled(lanes)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+  return finished.every((job) => job !== null) ? finished : null;
+}
+
+const threadsEach = (processes: number) => Math.max(1, Math.floor(navigator.hardwareConcurrency / processes));
+
+const tuneHere =
+  (signal: AbortSignal) => async ({ config, label }: TuningJob): Promise<FinishedTuning | null> => {
+    const began = performance.now(), weights = await tuneOrResume(config, { signal, label });
+    return weights === null ? null : { weights, seconds: (performance.now() - began) / 1000 };
+  };
+
+async function tuneInChild(
+  { config, label }: TuningJob,
+  threads: number,
+  signal: AbortSignal,
+): Promise<FinishedTuning | null> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL("./tune_child.ts", import.meta.url).href],
+    env: { ADT_BACKEND: tf.getBackend(), TF_NUM_INTRAOP_THREADS: String(threads) },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode(JSON.stringify(config) + "\n"));
+  const close = () => void input.close().catch(() => {}); // it may have ended already
+  signal.addEventListener("abort", close);
+  let bar: Progress | undefined;
+  try {
+    for await (const line of linesOf(child.stdout)) {
+      const message = JSON.parse(line) as Message;
+      switch (message.kind) {
+        case "start":
+          bar = progress(message.total, label, { start: message.start });
+          break;
+        case "progress":
+          bar?.update(message.done, message.note);
+          break;
+        case "end":
+          return message.weights === null ? null : { weights: message.weights, seconds: message.seconds };
+        case "error":
+          throw message.user ? new UserError(message.message) : new Error(message.message);
+      }
+    }
+    const { code, signal: killedBy } = await child.status;
+    throw new UserError(
+      `${label}: its process ended by ${
+        killedBy ?? `exit code ${code}`
+      } before the tuning did; all until its last ` +
+        "checkpoint is kept, and the same command goes on from there",
+    );
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+    await bar?.done();
+    await child.status;
+  }
+}
