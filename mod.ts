@@ -227,15 +227,8 @@ export { relativeChange, type Score } from "./src/metrics/score.ts";
 
 // Display
 export { show } from "./src/display/show.ts";
-export {
-  barFigure,
-  type Figure,
-  histogramFigure,
-  lineFigure,
-  type Sample,
-  scatterFigure,
-  type Series,
-} from "./src/display/figure.ts";
+export { type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
+export { barFigure, histogramFigure, type Sample } from "./src/display/bar_figure.ts";
 export { smoothed } from "./src/display/series.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
 export { mapGrid, type MapOptions } from "./src/display/maps.ts";

@@ -1,4 +1,5 @@
-import { barFigure, type Figure, lineFigure, type Series } from "../display/figure.ts";
+import { barFigure } from "../display/bar_figure.ts";
+import { type Figure, lineFigure, type Series } from "../display/figure.ts";
 import { type Markup, markup } from "../display/html.ts";
 import { figureHtml, plotlyScript } from "../display/plotly.ts";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";

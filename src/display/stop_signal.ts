@@ -13,8 +13,8 @@ function stop(): void {
 
 /**
  * A signal that the notebook's Stop button aborts, for `sample`, `tune` and loops of your own. It is good for one Stop:
- * take a new one in each cell that can be stopped. From the first call on, Stop no longer ends the kernel, which Deno's
- * does by itself; variables keep what they hold.
+ * take a new one in each cell that can be stopped. From the first call on, Stop no longer ends Deno's kernel, and variables
+ * keep what they hold.
  *
  * Code is stopped where it looks at the signal, between two steps. In a script Ctrl-C aborts the signal, and the next
  * Ctrl-C has its usual effect.

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  barFigure,
-  describeFigure,
-  histogramFigure,
-  isFigure,
-  lineFigure,
-  scatterFigure,
-} from "../../src/display/figure.ts";
+import { barFigure, histogramFigure } from "../../src/display/bar_figure.ts";
+import { describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
 import { smoothed } from "../../src/display/series.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 
