@@ -15,6 +15,17 @@ interface Opened {
   outside: string[];
 }
 
+/** Starts all cells of a notebook in a JupyterLab and a browser of its own. */
+async function running(name: string, f: (opened: Opened) => Promise<void>) {
+  await using lab = await startJupyterLab();
+  const browser = await startBrowser(chromium!);
+  try {
+    await open(name, browser, lab, f);
+  } finally {
+    await browser.close();
+  }
+}
+
 async function open(name: string, browser: Browser, lab: JupyterLab, f: (opened: Opened) => Promise<void>) {
   const { cells } = await readNotebook(`${FOLDER}/${name}`);
   const code = cells.filter((cell) => cell.cell_type === "code").map(({ source }) => join(source));
@@ -67,64 +78,47 @@ const errors = (page: Page) =>
   page.locator(".jp-RenderedText[data-mime-type*=stderr], .jp-OutputArea-output.jp-mod-error")
     .allTextContents();
 
-Deno.test({
-  name:
-    "in JupyterLab the notebooks draw figures and pictures, bars move, Stop works, and no request leaves the machine",
-  ignore: chromium === undefined,
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn(t) {
-    await using lab = await startJupyterLab();
-    const browser = await startBrowser(chromium!), [first, , , tuning] = notebookNames();
-    try {
-      await t.step(
-        `${first} shows all it has`,
-        () =>
-          open(first!, browser, lab, async ({ page, outside }) => {
-            await allCellsDone(page);
-            await page.waitForFunction(() => document.querySelectorAll("svg.main-svg").length > 0);
-            const { all, drawn } = await figures(page), grids = await pictures(page);
-            assert.ok(all >= 5 && drawn === all, `${drawn} of ${all} figures are drawn`);
-            assert.ok(
-              grids.all >= 6 && grids.visible === grids.all,
-              `${grids.visible} of ${grids.all} pictures`,
-            );
-            assert.deepEqual([await errors(page), outside], [[], []]);
-          }),
-      );
+const [trajectories, , , tuning] = notebookNames();
+const browserTest = (name: string, notebook: string, f: (opened: Opened) => Promise<void>) =>
+  Deno.test({
+    name,
+    ignore: chromium === undefined,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () => running(notebook, f),
+  });
 
-      await t.step(
-        `${tuning} moves its bars and curves, stops, and goes on`,
-        () =>
-          open(tuning!, browser, lab, async ({ page, outside }) => {
-            await page.waitForFunction(
-              () => {
-                const bar = [...document.querySelectorAll("progress")].find(({ max }) => max > 20);
-                return bar !== undefined && bar.value >= 3 && bar.value < bar.max;
-              },
-            );
-            const at = await page.evaluate(() => [...document.querySelectorAll("progress")].at(-1)!.value);
-            await page.waitForFunction(
-              (at) => [...document.querySelectorAll("progress")].at(-1)!.value > at,
-              at,
-            );
-            await page.click('.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]');
-            await allCellsDone(page);
-            const text = await page.locator(".jp-OutputArea").allTextContents();
-            const [, done, steps] = /(\d+) of (\d+) steps done/.exec(text.join("\n"))!;
-            assert.ok(Number(done) > 0 && Number(done) < Number(steps), `${done} of ${steps} steps`);
-            const { all, drawn } = await figures(page), grids = await pictures(page);
-            assert.ok(all >= 2 && drawn >= 1, `${drawn} of ${all} figures are drawn`);
-            assert.ok(
-              grids.all >= 2 && grids.visible === grids.all,
-              `${grids.visible} of ${grids.all} pictures`,
-            );
-            assert.match(text.join("\n"), /class accuracy/); // the last cell's scores
-            assert.deepEqual([await errors(page), outside], [[], []]);
-          }),
-      );
-    } finally {
-      await browser.close();
-    }
+browserTest(
+  `${trajectories} in JupyterLab draws all figures and pictures, and no request leaves the machine`,
+  trajectories!,
+  async ({ page, outside }) => {
+    await allCellsDone(page);
+    await page.waitForFunction(() => document.querySelectorAll("svg.main-svg").length > 0);
+    const { all, drawn } = await figures(page), grids = await pictures(page);
+    assert.ok(all >= 5 && drawn === all, `${drawn} of ${all} figures are drawn`);
+    assert.ok(grids.all >= 6 && grids.visible === grids.all, `${grids.visible} of ${grids.all} pictures`);
+    assert.deepEqual([await errors(page), outside], [[], []]);
   },
-});
+);
+
+browserTest(
+  `${tuning} in JupyterLab moves its bars and curves, stops by the Stop button, and goes on`,
+  tuning!,
+  async ({ page, outside }) => {
+    const moved = () => {
+      const bar = [...document.querySelectorAll("progress")].find(({ max }) => max > 20);
+      return bar !== undefined && bar.value > Number(document.body.dataset.seen ??= `${bar.value}`);
+    };
+    await page.waitForFunction(moved);
+    await page.click('.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]');
+    await allCellsDone(page);
+    const text = (await page.locator(".jp-OutputArea").allTextContents()).join("\n");
+    const [, done, steps] = /(\d+) of (\d+) steps done/.exec(text)!;
+    assert.ok(Number(done) > 0 && Number(done) < Number(steps), `${done} of ${steps} steps`);
+    const { all, drawn } = await figures(page), grids = await pictures(page);
+    assert.ok(all >= 2 && drawn >= 1, `${drawn} of ${all} figures are drawn`);
+    assert.ok(grids.all >= 2 && grids.visible === grids.all, `${grids.visible} of ${grids.all} pictures`);
+    assert.match(text, /class accuracy/); // the last cell's scores
+    assert.deepEqual([await errors(page), outside], [[], []]);
+  },
+);

@@ -8,8 +8,9 @@ export interface JupyterLab extends AsyncDisposable {
   address(path: string): string;
 }
 
-/** Draws all cells, also those out of sight, and asks nobody for news. */
+/** Draws all cells, also those out of sight, saves nothing, and asks nobody for news. */
 const SETTINGS = {
+  "docmanager-extension/plugin": { autosave: false },
   "notebook-extension/tracker": { windowingMode: "none" },
   "apputils-extension/notification": { fetchNews: "false", checkForUpdates: false },
 };
