@@ -6,7 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
-import { type StepKey, uniform } from "../runtime/random.ts";
+import { normalBatch, type StepKey, uniform } from "../runtime/random.ts";
 import { resample } from "../tensor/resize.ts";
 
 export interface AugmentationSettings {
@@ -20,6 +20,11 @@ export interface AugmentationSettings {
   contrast: readonly [number, number];
   /** A square of `size` pixels is blanked out with this probability; its centre is anywhere in the image. */
   cutout: { size: number; probability: number };
+  /**
+   * Largest standard deviation of Gaussian noise, each image's is uniform between 0 and it: both sides are blurred alike,
+   * so that the discriminator looks at more than the faintest detail (instance noise, Sønderby et al. 2017).
+   */
+  noise: number;
   /** What a shift or zoom brings into view: the nearest border pixel, or a value. Cutout blanks with the value, or 0. */
   fill: "border" | number;
 }
@@ -35,6 +40,7 @@ export const digitsAugmentation: AugmentationSettings = {
   brightness: 0,
   contrast: [1, 1],
   cutout: { size: 8, probability: 0.5 },
+  noise: 0.3,
   fill: -1,
 };
 
@@ -45,12 +51,14 @@ export const noAugmentation: AugmentationSettings = {
   brightness: 0,
   contrast: [1, 1],
   cutout: { size: 0, probability: 0 },
+  noise: 0,
   fill: "border",
 };
 
 /**
  * One number per image and transform; transforms that are switched off are absent. Shifts in pixels (down, right),
- * `cutoutRow` and `cutoutColumn` as a share of the image's side, `cutoutSize` in pixels (0: none on this image).
+ * `cutoutRow` and `cutoutColumn` as a share of the image's side, `cutoutSize` in pixels (0: none on this image). `noise`
+ * has one number per pixel and channel, [B·H·W·C].
  */
 export type AugmentationParameters<T> = Partial<Record<ParameterName, T>>;
 
@@ -62,23 +70,26 @@ type ParameterName =
   | "contrast"
   | "cutoutRow"
   | "cutoutColumn"
-  | "cutoutSize";
+  | "cutoutSize"
+  | "noise";
 
 /**
- * Draws the augmentation of each image, [B] numbers per transform.
+ * Draws the augmentation of each image, [B] numbers per transform, [B·H·W·C] for noise.
  *
  * @param key purpose tells independent draws apart, e.g. "augmentation of real" and "augmentation of generated"
  * @param samples the samples' own numbers: an image's augmentation does not depend on the batch it is in
+ * @param imageShape height, width and channels
  * @throws UserError if a setting is out of range
  */
 export function drawAugmentation(
   key: StepKey,
   samples: ArrayLike<number>,
+  imageShape: readonly [number, number, number],
   settings: AugmentationSettings,
 ): AugmentationParameters<Float32Array> {
   checkSettings(settings);
-  const { shift, scale, brightness, contrast, cutout } = settings;
-  const draws = Array.from(samples, (sample) => uniform({ ...key, sample }, 8));
+  const { shift, scale, brightness, contrast, cutout, noise } = settings;
+  const draws = Array.from(samples, (sample) => uniform({ ...key, sample }, 9));
   const each = (index: number, f: (u: number) => number) => Float32Array.from(draws, (u) => f(u[index]!));
   const between = ([from, to]: readonly [number, number]) => (u: number) => from + u * (to - from);
   const wholeShift = (u: number) => Math.floor(u * (2 * shift + 1)) - shift;
@@ -92,10 +103,22 @@ export function drawAugmentation(
       cutoutRow: each(6, (u) => u),
       cutoutColumn: each(7, (u) => u),
     }),
+    ...(noise > 0 && { noise: drawNoise(key, samples, imageShape, each(8, (u) => u * noise)) }),
   };
 }
 
-function checkSettings({ shift, scale, brightness, contrast, cutout }: AugmentationSettings): void {
+function drawNoise(
+  key: StepKey,
+  samples: ArrayLike<number>,
+  imageShape: readonly number[],
+  deviations: Float32Array,
+): Float32Array {
+  const values = normalBatch({ ...key, purpose: `${key.purpose}: noise` }, samples, imageShape);
+  const pixels = values.length / deviations.length;
+  return values.map((value, i) => value * deviations[Math.floor(i / pixels)]!);
+}
+
+function checkSettings({ shift, scale, brightness, contrast, cutout, noise }: AugmentationSettings): void {
   const check = (ok: boolean, name: string, given: unknown, allowed: string) => {
     if (!ok) throw new UserError(`augmentation.${name} is ${JSON.stringify(given)}; allowed: ${allowed}`);
   };
@@ -107,6 +130,7 @@ function checkSettings({ shift, scale, brightness, contrast, cutout }: Augmentat
   check(ordered(contrast, 0, Infinity), "contrast", contrast, "[from, to] with 0 <= from <= to");
   check(Number.isInteger(cutout.size) && cutout.size >= 0, "cutout.size", cutout.size, "whole pixels from 0");
   const { probability } = cutout;
+  check(noise >= 0, "noise", noise, "a number from 0");
   check(probability >= 0 && probability <= 1, "cutout.probability", probability, "a number in [0, 1]");
 }
 
@@ -118,11 +142,11 @@ export function augmentationTensors(
 }
 
 /**
- * Applies brightness, contrast, shift with zoom (bilinear), and cutout, each image with its own parameters. Linear in the
+ * Applies brightness, contrast, shift with zoom (bilinear), cutout and noise, each image with its own parameters. Linear in the
  * pixels, and the gradient is exact; a pixel gets none only where it was moved out of the image or blanked.
  *
  * @param images [B,H,W,C]
- * @param parameters [B] each; without any, the images come back as they are
+ * @param parameters as drawn; without any, the images come back as they are
  * @param fill as in the settings
  * @returns [B,H,W,C]
  *
@@ -130,7 +154,7 @@ export function augmentationTensors(
  * import * as tf from "@tensorflow/tfjs";
  * import { augment, augmentationTensors, digitsAugmentation, drawAugmentation } from "./augmentation.ts";
  * const key = { seed: 0, purpose: "augmentation of real", step: 12 };
- * const drawn = drawAugmentation(key, [7, 8], digitsAugmentation);
+ * const drawn = drawAugmentation(key, [7, 8], [28, 28, 3], digitsAugmentation);
  * const images = augment(tf.zeros([2, 28, 28, 3]), augmentationTensors(drawn), digitsAugmentation.fill);
  * console.log(images.shape); // [2, 28, 28, 3]
  * ```
@@ -143,7 +167,8 @@ export function augment(
   return tf.tidy(() => {
     const coloured = changeColour(images as tf.Tensor4D, parameters);
     const moved = move(coloured, parameters, fill);
-    return cutOut(moved, parameters, fill === "border" ? 0 : fill).clone();
+    const cut = cutOut(moved, parameters, fill === "border" ? 0 : fill);
+    return parameters.noise ? cut.add(parameters.noise.reshape(cut.shape)) : cut.clone();
   });
 }
 

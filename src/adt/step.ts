@@ -267,10 +267,11 @@ function augmentationsOf<K extends string>(
   step: number,
   side: string,
 ) {
-  const samples = Array.from({ length: images.shape[0]! }, (_, i) => i);
+  const [count, ...shape] = images.shape as [number, number, number, number];
+  const samples = Array.from({ length: count }, (_, i) => i);
   const entries = kinds.map((kind) => {
     const key = { seed: settings.seed, purpose: `augmentation of ${kind} for the ${side}`, step };
-    return [kind, augmentationTensors(drawAugmentation(key, samples, settings.augmentation))];
+    return [kind, augmentationTensors(drawAugmentation(key, samples, shape, settings.augmentation))];
   });
   return Object.fromEntries(entries) as Record<K, ReturnType<typeof augmentationTensors>>;
 }

@@ -108,9 +108,10 @@ type HostTensors = Parameters<typeof writeTensors>[1];
 async function drawInputs({ batch, side, channels, tokens, repetitions }: InputShape): Promise<HostTensors> {
   const { autoencoder, imageSide } = latentsOf(channels, side), { schedule } = benchmarkSampling(1);
   const samples = Array.from({ length: batch }, (_, i) => i);
-  const draw = (purpose: string, step: number, shape: number[]) =>
+  const imageShape = [imageSide, imageSide, 3] as const;
+  const draw = (purpose: string, step: number, shape: readonly number[]) =>
     tf.tensor(normalBatch({ seed: SEED, purpose, step }, samples, shape), [batch, ...shape]);
-  const images = tf.tidy(() => draw("benchmark images", 0, [imageSide, imageSide, 3]).tanh());
+  const images = tf.tidy(() => draw("benchmark images", 0, imageShape).tanh());
   const condition = draw("benchmark tokens", 0, tokens);
   const tensors: Record<string, tf.Tensor> = { images, tokens: condition };
   for (let n = 1; n <= repetitions; n++) {
@@ -122,7 +123,9 @@ async function drawInputs({ batch, side, channels, tokens, repetitions }: InputS
     for (const [user, kinds] of Object.entries(AUGMENTED)) {
       for (const kind of kinds) {
         const key = { seed: SEED, purpose: `augmentation of ${kind} for the ${user}`, step: n };
-        const drawn = augmentationTensors(drawAugmentation(key, samples, benchmarkSettings(1).augmentation));
+        const drawn = augmentationTensors(
+          drawAugmentation(key, samples, imageShape, benchmarkSettings(1).augmentation),
+        );
         Object.assign(tensors, prefixed(`${n}.${user}.${kind}.`, drawn));
       }
     }

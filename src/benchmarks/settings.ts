@@ -44,7 +44,7 @@ export function benchmarkSettings(gradSteps: number, lambdaAdv = 0.1): AdtSettin
     lambdaDiffusion: 1,
     advNormCap: null,
     guidanceScale: 1,
-    augmentation: digitsAugmentation,
+    augmentation: { ...digitsAugmentation, noise: 0 }, // the PyTorch side has none
     optimizer,
     discriminatorOptimizer: { ...optimizer, betas: [0, 0.99], weightDecay: 0 },
     emaDecay: 0.99,

@@ -45,7 +45,7 @@ const classificationSchema = z.strictObject({
   views: viewsSchema,
 });
 
-/** Masked-image modelling of a Dinov2Model, without labels. */
+/** Masked-image modelling of a Dinov2Model. */
 const maskedImageSchema = z.strictObject({
   kind: z.literal("masked_image"),
   /** Share of the patches that are hidden. */
@@ -53,6 +53,8 @@ const maskedImageSchema = z.strictObject({
   /** Damage to the seen patches that is to be undone: noise's largest standard deviation, blur's largest share. */
   damage: z.strictObject({ noise: z.number().min(0).default(0), blur: z.number().min(0).max(1).default(0) })
     .prefault({}),
+  /** Weight of a classification loss on the mean of the patch tokens; 0 trains without labels. */
+  class_weight: z.number().min(0).default(0),
 });
 
 /** What is learnt, and what only that needs. */

@@ -98,7 +98,9 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
     );
   }
   const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data);
-  const training = { ...common(config), maskRatio: objective.mask_ratio, damage: objective.damage };
+  const { mask_ratio: maskRatio, damage, class_weight: classWeight } = objective;
+  if (classWeight > 0) requireClasses(dataset);
+  const training = { ...common(config), maskRatio, damage, classWeight };
   return {
     train: (run) => pretrainBackbone({ model, normalise, dataset }, training, run),
     async save(folder, params) {

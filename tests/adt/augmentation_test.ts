@@ -24,25 +24,32 @@ const everyTransform: AugmentationSettings = {
   brightness: 0.2,
   contrast: [0.8, 1.2],
   cutout: { size: 8, probability: 0.5 },
+  noise: 0.4,
   fill: -1,
 };
+const shape = [14, 12, 3] as const;
 
 Deno.test("drawAugmentation() draws the same for a sample in any batch, other numbers for another purpose", () => {
-  const whole = drawAugmentation(key, [4, 5, 6, 7], everyTransform);
-  const part = drawAugmentation(key, [6], everyTransform);
-  assert.equal(Object.keys(whole).length, 8);
+  const whole = drawAugmentation(key, [4, 5, 6, 7], shape, everyTransform);
+  const part = drawAugmentation(key, [6], shape, everyTransform);
+  assert.equal(Object.keys(whole).length, 9);
   for (const [name, values] of Object.entries(part)) {
-    assert.equal(values[0], whole[name as keyof typeof whole]![2], name);
+    assert.deepEqual(
+      values,
+      whole[name as keyof typeof whole]!.slice(2 * values.length, 3 * values.length),
+      name,
+    );
   }
-  const other = drawAugmentation({ ...key, purpose: "other" }, [4, 5, 6, 7], everyTransform);
+  const other = drawAugmentation({ ...key, purpose: "other" }, [4, 5, 6, 7], shape, everyTransform);
   assert.notDeepEqual(other.scale, whole.scale);
 });
 
 Deno.test("drawAugmentation() keeps to the settings", () => {
   const samples = Array.from({ length: 2000 }, (_, i) => i);
-  const { shiftRow, scale, brightness, contrast, cutoutSize } = drawAugmentation(
+  const { shiftRow, scale, brightness, contrast, cutoutSize, noise } = drawAugmentation(
     key,
     samples,
+    [4, 4, 1],
     everyTransform,
   );
   assert.deepEqual([...new Set(shiftRow)].sort((a, b) => a - b), [-3, -2, -1, 0, 1, 2, 3]);
@@ -55,18 +62,22 @@ Deno.test("drawAugmentation() keeps to the settings", () => {
   spans(contrast!, 0.8, 1.2);
   const share = cutoutSize!.filter((size) => size === 8).length / 2000;
   assert.ok(Math.abs(share - 0.5) < 0.05 && new Set(cutoutSize).size === 2);
+  // deviations uniform over [0, 0.4]: the mean square is 0.4²/3
+  const power = noise!.reduce((sum, value) => sum + value ** 2, 0) / noise!.length;
+  assert.ok(Math.abs(power / (0.4 ** 2 / 3) - 1) < 0.05, `mean square ${power}`);
 });
 
 Deno.test("drawAugmentation() names a setting out of range", () => {
-  const draw = (change: object) => () => drawAugmentation(key, [0], { ...everyTransform, ...change });
+  const draw = (change: object) => () => drawAugmentation(key, [0], shape, { ...everyTransform, ...change });
   assert.throws(draw({ shift: 1.5 }), /augmentation.shift is 1.5; allowed: a whole number/);
   assert.throws(draw({ scale: [1.1, 0.9] }), /augmentation.scale is \[1.1,0.9\]/);
   assert.throws(draw({ cutout: { size: 4, probability: 2 } }), /cutout.probability is 2/);
+  assert.throws(draw({ noise: -1 }), /augmentation.noise is -1; allowed: a number from 0/);
 });
 
 Deno.test("augment() is the identity when everything is off", () => {
   tf.tidy(() => {
-    const drawn = drawAugmentation(key, [0, 1], noAugmentation);
+    const drawn = drawAugmentation(key, [0, 1], [5, 6, 3], noAugmentation);
     assert.deepEqual(drawn, {});
     const x = noise([2, 5, 6, 3]);
     assert.deepEqual(augment(x, augmentationTensors(drawn)).dataSync(), x.dataSync());
@@ -124,11 +135,18 @@ Deno.test("augment() cuts a square out of some images, also across the border", 
   });
 });
 
+Deno.test("augment() adds noise to every image its own", () => {
+  tf.tidy(() => {
+    const x = noise([2, 3, 4, 3]), added = noise([2, 3, 4, 3], 1);
+    assertClose(augment(x, { noise: added.flatten() as tf.Tensor1D }), x.add(added), { absolute: 1e-6 });
+  });
+});
+
 Deno.test("augment() has the exact gradient: its inner products agree both ways", async () => {
   await noLeak(() =>
     tf.tidy(() => {
       for (const fill of [-1, "border"] as const) {
-        const drawn = augmentationTensors(drawAugmentation(key, [0, 1, 2], everyTransform));
+        const drawn = augmentationTensors(drawAugmentation(key, [0, 1, 2], shape, everyTransform));
         const x = noise([3, 14, 12, 3]), d = noise([3, 14, 12, 3], 1), v = noise([3, 14, 12, 3], 2);
         const { value, grads } = vjp((x) => augment(x, drawn, fill), [x], v);
         // augmentation is affine in the pixels: <v, f(x+d) − f(x)> = <∇, d> at any length of d

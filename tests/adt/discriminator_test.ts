@@ -43,8 +43,9 @@ function setUp(score: ScoreKind, loss: AdversarialLoss) {
 
 /** Images under an augmentation of their own. */
 function augmented(images: tf.Tensor, purpose: string): AugmentedImages {
-  const samples = Array.from({ length: images.shape[0]! }, (_, i) => i);
-  const drawn = drawAugmentation({ seed: 2, purpose, step: 0 }, samples, digitsAugmentation);
+  const [count, ...shape] = images.shape as [number, number, number, number];
+  const samples = Array.from({ length: count }, (_, i) => i);
+  const drawn = drawAugmentation({ seed: 2, purpose, step: 0 }, samples, shape, digitsAugmentation);
   return { images, augmentation: augmentationTensors(drawn) };
 }
 

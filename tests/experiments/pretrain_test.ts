@@ -24,7 +24,7 @@ model: { _class_name: DigitClassifier, image_size: 28, in_channels: 3, channels:
 objective: { kind: classification, views: { rotation: 0.2, translation: 0.1 } }
 `;
 
-const SELF_DISTILLATION = `
+const MASKED_IMAGE = `
 model: { architectures: [Dinov2Model], model_type: dinov2, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2,
   image_size: 28, patch_size: 7, num_channels: 3 }
 preprocessor: { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] }
@@ -89,14 +89,18 @@ Deno.test("pretrain() stopped and resumed gives bitwise the weights of a run tha
     await loadDigitClassifier(second.weights);
   }));
 
-Deno.test("pretrain() of a backbone leaves a Dinov2Model without the heads it was trained with", () =>
-  withFolder(async (folder) => {
-    const { weights } = await pretrain(configOf(SELF_DISTILLATION, join(folder, "run")));
-    const { channels } = await loadDinov2Features(weights, [0]);
-    assert.deepEqual(channels, [8]);
-    const preprocessor = JSON.parse(await Deno.readTextFile(join(weights, "preprocessor_config.json")));
-    assert.deepEqual(preprocessor, { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] });
-  }));
+for (
+  const text of [MASKED_IMAGE, MASKED_IMAGE.replace("mask_ratio: 0.5", "mask_ratio: 0.5, class_weight: 0.1")]
+) {
+  Deno.test(`pretrain() of a backbone leaves a Dinov2Model without the heads it was trained with: ${text.split("\n").at(-2)}`, () =>
+    withFolder(async (folder) => {
+      const { weights } = await pretrain(configOf(text, join(folder, "run")));
+      const { channels } = await loadDinov2Features(weights, [0]);
+      assert.deepEqual(channels, [8]);
+      const preprocessor = JSON.parse(await Deno.readTextFile(join(weights, "preprocessor_config.json")));
+      assert.deepEqual(preprocessor, { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] });
+    }));
+}
 
 Deno.test("pretrain() refuses a model that its objective or the images do not fit", () =>
   withFolder(async (folder) => {
@@ -118,7 +122,7 @@ Deno.test("pretrain() refuses a model that its objective or the images do not fi
         /num_classes is 9, the images have 10 classes/,
       ],
       [
-        SELF_DISTILLATION.replace("patch_size: 7", "patch_size: 5"),
+        MASKED_IMAGE.replace("patch_size: 7", "patch_size: 5"),
         /model\.patch_size is 5, which does not divide/,
       ],
     ];
