@@ -18,6 +18,7 @@ export { UserError } from "./src/runtime/errors.ts";
 export { type Backend, type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
 export { doctor, type DoctorReport, doctorText } from "./src/runtime/doctor.ts";
 export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/memory.ts";
+export { freeUnreachableTensors } from "./src/runtime/unreachable.ts";
 export {
   integer,
   normal,
@@ -231,15 +232,19 @@ export { fid, frechetDistance } from "./src/metrics/fid.ts";
 export { kid } from "./src/metrics/kid.ts";
 export { manifoldScores } from "./src/metrics/manifold.ts";
 export { formatScores } from "./src/metrics/format.ts";
+export { type RocCurve, rocCurve } from "./src/metrics/roc.ts";
 export { relativeChange, type Score } from "./src/metrics/score.ts";
 
 // Display
-export { type LiveOutput, liveOutput } from "./src/display/live.ts";
 export { show } from "./src/display/show.ts";
-export { barFigure, type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
+export { type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
+export { barFigure, histogramFigure, type Sample } from "./src/display/bar_figure.ts";
 export { smoothed } from "./src/display/series.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
+export { mapGrid, type MapOptions } from "./src/display/maps.ts";
 export { type Progress, progress } from "./src/display/progress.ts";
+export { type Live, live, type LiveOptions } from "./src/display/live.ts";
+export { stopSignal } from "./src/display/stop_signal.ts";
 
 // Whole runs
 export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";

@@ -1,4 +1,5 @@
-import { barFigure, type Figure, lineFigure, type Series } from "../display/figure.ts";
+import { barFigure } from "../display/bar_figure.ts";
+import { type Figure, lineFigure, type Series } from "../display/figure.ts";
 import { type Markup, markup } from "../display/html.ts";
 import { figureHtml, plotlyScript } from "../display/plotly.ts";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";
@@ -106,7 +107,7 @@ export async function benchmarkPage(results: BenchmarkResults): Promise<string> 
 ${results.repeats} repetitions of each side, in turns.${
     results.quick && " Tiny networks: the times mean nothing."
   }</p>
-${benchmarkFigures(results.cases).map(figureHtml)}
+${benchmarkFigures(results.cases).map((figure) => figureHtml(figure))}
 <h2>Measurements</h2>
 <p>Times in milliseconds; ratios are to PyTorch.</p>
 ${table(tableRows(results.cases))}

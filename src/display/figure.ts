@@ -1,5 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
-import { color, DASHES, SYMBOLS, themedAxis, themedLayout, translucent } from "./theme.ts";
+import { type FigureOptions, finite, layout } from "./layout.ts";
+import { color, DASHES, SYMBOLS, translucent } from "./theme.ts";
 
 /** Any value that JSON can hold. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -8,19 +9,6 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export interface Figure {
   data: { [key: string]: Json }[];
   layout: { [key: string]: Json };
-}
-
-/** One axis: what it measures, in which unit, on which scale. */
-export interface Axis {
-  label: string;
-  unit?: string;
-  log?: boolean;
-}
-
-export interface FigureOptions {
-  title: string;
-  x: Axis;
-  y: Axis;
 }
 
 /** A named series of points; `low` and `high` bound a band around it (a confidence interval, say). */
@@ -32,11 +20,6 @@ export interface Series {
   high?: ArrayLike<number>;
 }
 
-/** JSON has no NaN and no infinity; plotly shows null as a gap. */
-function finite(values: ArrayLike<number>): (number | null)[] {
-  return Array.from(values, (value) => Number.isFinite(value) ? value : null);
-}
-
 function checkLengths(series: Series): void {
   for (const [key, values] of Object.entries({ y: series.y, low: series.low, high: series.high })) {
     if (values !== undefined && values.length !== series.x.length) {
@@ -45,10 +28,6 @@ function checkLengths(series: Series): void {
       );
     }
   }
-}
-
-function layout({ title, x, y }: FigureOptions, series: number): { [key: string]: Json } {
-  return { ...themedLayout(title, series > 1), xaxis: themedAxis(x), yaxis: themedAxis(y) };
 }
 
 /** The two hidden borders of a band, filled between. */
@@ -100,7 +79,7 @@ export function lineFigure(series: Series[], options: FigureOptions): Figure {
       marker: { symbol: SYMBOLS[i % SYMBOLS.length]!, size: 6 },
     },
   ]);
-  return { data, layout: layout(options, series.length) };
+  return { data, layout: layout(options, series) };
 }
 
 /** Clouds of points. Throws UserError when a series' lists differ in length. */
@@ -114,34 +93,7 @@ export function scatterFigure(series: Series[], options: FigureOptions): Figure 
     y: finite(one.y),
     marker: { color: color(i), symbol: SYMBOLS[i % SYMBOLS.length]!, size: 7, opacity: 0.75 },
   }));
-  return { data, layout: layout(options, series.length) };
-}
-
-/** Named values, one per category; `error` is the half-width of an interval. */
-export interface BarSeries {
-  name: string;
-  values: ArrayLike<number>;
-  error?: ArrayLike<number>;
-}
-
-/** Bars side by side over categories. Throws UserError when a series has not one value per category. */
-export function barFigure(categories: string[], series: BarSeries[], options: FigureOptions): Figure {
-  const data = series.map((one, i) => {
-    if (one.values.length !== categories.length) {
-      throw new UserError(
-        `series "${one.name}" has ${one.values.length} values for ${categories.length} categories; give one each`,
-      );
-    }
-    return {
-      type: "bar",
-      name: one.name,
-      x: categories,
-      y: finite(one.values),
-      marker: { color: color(i) },
-      ...(one.error && { error_y: { type: "data", array: finite(one.error), color: "#767676" } }),
-    };
-  });
-  return { data, layout: { ...layout(options, series.length), barmode: "group" } };
+  return { data, layout: layout(options, series) };
 }
 
 /** Whether a value is a plotly figure. */

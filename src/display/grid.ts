@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { encode } from "fast-png";
 import { UserError } from "../runtime/errors.ts";
 import { type Markup, markup, pngUri } from "./html.ts";
+import { formatNumber } from "./text.ts";
 
 /** Images as a tensor [B,H,W,3] or as its numbers, in [-1,1]. */
 export type Images = tf.Tensor4D | { data: Float32Array; shape: [number, number, number, number] };
@@ -26,11 +27,23 @@ export interface ImageGrid {
   columns: number;
   captions: string[];
   rowLabels: string[];
+  /** What the colours of maps stand for; from the first colour to the last. */
+  scale?: ColorScale;
+}
+
+export interface ColorScale {
+  label: string;
+  low: number;
+  high: number;
+  /** A strip of the colours. */
+  png: Uint8Array;
 }
 
 const GAP = 4;
 const CAPTION_HEIGHT = 18;
 const COMFORTABLE_WIDTH = 56;
+/** Least width of row labels, so that grids below one another are in line. */
+const SIDE_WIDTH = 76;
 
 interface Plan {
   count: number;
@@ -129,9 +142,12 @@ export function isGrid(value: unknown): value is ImageGrid {
 }
 
 /** A grid in one line of words. */
-export function describeGrid({ rows, columns, width, height, rowLabels }: ImageGrid): string {
+export function describeGrid({ rows, columns, width, height, rowLabels, scale }: ImageGrid): string {
   const labels = rowLabels.length > 0 ? ` [${rowLabels.join(", ")}]` : "";
-  return `image grid: ${rows} × ${columns} images, ${width} × ${height} pixels${labels}`;
+  const colors = scale
+    ? `; ${scale.label} from ${formatNumber(scale.low)} to ${formatNumber(scale.high)}`
+    : "";
+  return `image grid: ${rows} × ${columns} images, ${width} × ${height} pixels${labels}${colors}`;
 }
 
 /** A grid as HTML: one picture, its labels in a lattice that scales with it. */
@@ -154,7 +170,17 @@ export function gridHtml(grid: ImageGrid): Markup {
     markup`<img style="grid-area:2/2;width:100%;height:auto" width="${width}" height="${height}" alt="${
       describeGrid(grid)
     }" src="${pngUri(grid.png)}">`;
-  return markup`<div style="display:inline-grid;grid-template-columns:auto minmax(0,${width}px);max-width:100%">${
+  const side = rowLabels.length > 0 ? `minmax(${SIDE_WIDTH}px,auto)` : "auto";
+  return markup`<div style="display:inline-grid;grid-template-columns:${side} minmax(0,${width}px);max-width:100%">${
     !below && heads
-  }${sides}${image}${below && feet}</div>`;
+  }${sides}${image}${below && feet}</div>${grid.scale && scaleHtml(grid.scale)}`;
+}
+
+function scaleHtml({ label, low, high, png }: ColorScale): Markup {
+  const strip = markup`<img alt="to" src="${
+    pngUri(png)
+  }" style="display:inline;vertical-align:middle;margin:0 6px">`;
+  return markup`<div style="font:12px system-ui,sans-serif">${label}: ${formatNumber(low)}${strip}${
+    formatNumber(high)
+  }</div>`;
 }

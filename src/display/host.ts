@@ -1,7 +1,7 @@
 /** What a notebook front end is given: the same content under several MIME types; it shows the richest it knows. */
 export type MimeBundle = Record<string, unknown>;
 
-export interface DisplayOptions {
+interface DisplayOptions {
   /** Name of an output, so that it can be replaced later. */
   display_id?: string;
   /** Replaces the output of that name instead of adding one. */
@@ -28,4 +28,15 @@ export async function emit(bundle: MimeBundle, options: DisplayOptions = {}): Pr
   ) => Promise<void>;
   await display(bundle, { raw: true, ...options });
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}
+
+/** One output of the notebook; each call of the returned function replaces what it shows. */
+export function replaceableOutput(): (bundle: MimeBundle) => Promise<void> {
+  const display_id = crypto.randomUUID();
+  let shown = false;
+  return (bundle) => {
+    const update = shown;
+    shown = true;
+    return emit(bundle, { display_id, update });
+  };
 }

@@ -1,5 +1,5 @@
 import { describeFigure, type Figure } from "./figure.ts";
-import { type Markup, markup, raw, scriptJson } from "./html.ts";
+import { type Markup, markup, pngUri, raw, scriptJson } from "./html.ts";
 import type { MimeBundle } from "./host.ts";
 
 /** The source of plotly.js (lines, points, bars: 1.2 MB), for pages that must show figures with no network. */
@@ -8,7 +8,7 @@ export async function plotlySource(): Promise<string> {
   return module.default as unknown as string;
 }
 
-/** Waits for the library, takes the page's own text colour, and draws over the words that stood in for the figure. */
+/** Waits for the library, takes the page's own text colour, and draws over what stood in for the figure. */
 const MOUNT = raw(`function(id, figure) {
   (function draw() {
     var element = document.getElementById(id);
@@ -20,12 +20,18 @@ const MOUNT = raw(`function(id, figure) {
   })();
 }`);
 
-/** A figure as HTML that draws itself once `window.Plotly` is there, and reads as one line of words until then. */
-export function figureHtml(figure: Figure): Markup {
+/**
+ * A figure as HTML that draws itself once `window.Plotly` is there. Until then, and where no script runs, it is one line
+ * of words, or the picture.
+ */
+export function figureHtml(figure: Figure, picture?: Uint8Array): Markup {
   const id = `figure-${crypto.randomUUID()}`;
   const height = typeof figure.layout.height === "number" ? figure.layout.height : 360;
   const words = describeFigure(figure);
-  return markup`<div id="${id}" role="img" aria-label="${words}" style="min-height:${height}px">${words}</div>
+  const still = picture
+    ? markup`<img alt="${words}" src="${pngUri(picture)}" style="max-width:100%">`
+    : words;
+  return markup`<div id="${id}" role="img" aria-label="${words}" style="min-height:${height}px">${still}</div>
 <script>(${MOUNT})(${scriptJson(id)}, ${scriptJson(figure)})</script>`;
 }
 
@@ -45,15 +51,24 @@ export async function figurePage(figure: Figure): Promise<string> {
 `.markup;
 }
 
-let librarySent = false;
+let libraryClaimed = false;
+
+/** Whether the figure that asks is the kernel's first; it then carries the library for all. */
+export function claimLibrary(): boolean {
+  const first = !libraryClaimed;
+  libraryClaimed = true;
+  return first;
+}
 
 /** What a notebook gets. The first figure of a kernel carries the library; later ones find it in the page. */
-export async function figureBundle(figure: Figure): Promise<MimeBundle> {
-  const library = librarySent ? undefined : await plotlyScript();
-  librarySent = true;
+export async function figureBundle(
+  figure: Figure,
+  withLibrary: boolean,
+  picture?: Uint8Array,
+): Promise<MimeBundle> {
   return {
     "application/vnd.plotly.v1+json": figure,
-    "text/html": markup`${library}${figureHtml(figure)}`.markup,
+    "text/html": markup`${withLibrary && await plotlyScript()}${figureHtml(figure, picture)}`.markup,
     "text/plain": describeFigure(figure),
   };
 }

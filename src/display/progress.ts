@@ -1,4 +1,4 @@
-import { emit, inNotebook } from "./host.ts";
+import { inNotebook, replaceableOutput } from "./host.ts";
 import { markup } from "./html.ts";
 import { formatDuration, formatNumber } from "./text.ts";
 
@@ -105,14 +105,12 @@ function terminalView(output: ProgressOutput) {
 
 /** One notebook output, replaced in place. A drawing that is still on its way makes the next one wait its turn. */
 function notebookView() {
-  const id = `progress-${crypto.randomUUID()}`;
-  let shown = false, pending: Promise<void> | undefined;
+  const replace = replaceableOutput();
+  let pending: Promise<void> | undefined;
   const send = (state: State) => {
     const bar = markup`<progress max="${state.total}" value="${state.done}"></progress>`;
     const drawn = markup`<div>${state.label} ${bar} ${figures(state)}</div>`.markup;
-    const options = { display_id: id, update: shown };
-    shown = true;
-    return emit({ "text/html": drawn, "text/plain": `${state.label} ${figures(state)}` }, options);
+    return replace({ "text/html": drawn, "text/plain": `${state.label} ${figures(state)}` });
   };
   return {
     interval: LIVE_INTERVAL,

@@ -3,8 +3,18 @@ import { describeFigure, type Figure, isFigure } from "./figure.ts";
 import { describeGrid, gridHtml, type ImageGrid, isGrid } from "./grid.ts";
 import { emit, inNotebook, type MimeBundle } from "./host.ts";
 import { escapeHtml, type Markup, markup } from "./html.ts";
-import { figureBundle, figurePage } from "./plotly.ts";
-import { columnsOf, describeTensor, formatCell, formatTable, isNumeric, isRows, type Rows } from "./text.ts";
+import { claimLibrary, figureBundle, figurePage } from "./plotly.ts";
+import {
+  columnsOf,
+  describeTensor,
+  formatCell,
+  formatConfig,
+  formatTable,
+  isConfig,
+  isNumeric,
+  isRows,
+  type Rows,
+} from "./text.ts";
 
 export interface ShowOptions {
   /** Also writes a figure as an HTML page, or a grid as a PNG. */
@@ -31,23 +41,30 @@ export async function describe(value: unknown): Promise<string> {
   if (isGrid(value)) return describeGrid(value);
   if (value instanceof tf.Tensor) return await describeTensor(value);
   if (isRows(value)) return formatTable(value);
+  if (isConfig(value)) return formatConfig(value);
   return typeof value === "string"
     ? value
     : Deno.inspect(value, { depth: 4, breakLength: 100, colors: false });
 }
 
-/** What a notebook is given to show a value. */
+/** Long lines break between words. */
+const PREFORMATTED = "font-family:monospace;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere";
+
+/** What a notebook is given of a value. */
 export async function bundle(value: unknown): Promise<MimeBundle> {
-  if (isFigure(value)) return await figureBundle(value);
+  if (isFigure(value)) return await figureBundle(value, claimLibrary());
   const text = await describe(value);
   if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };
   if (isRows(value)) return { "text/html": tableHtml(value).markup, "text/plain": text };
-  return { "text/html": `<pre>${escapeHtml(text)}</pre>`, "text/plain": text };
+  return {
+    "text/html": `<pre style="${PREFORMATTED}">${escapeHtml(text)}</pre>`,
+    "text/plain": text,
+  };
 }
 
 /**
- * Shows a figure, an image grid, a tensor (shape and range), a table (a list of plain objects) or any other value.
- * In a notebook it is drawn; in a terminal it is told in words.
+ * Shows a figure, an image grid, a tensor (shape, range and histogram), a table (a list of plain objects), a configuration
+ * (plain objects in one another) or any other value. In a notebook it is drawn; in a terminal it is told in words.
  *
  * @example
  * ```ts

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { barLine, countBins } from "./bins.ts";
 
 /** What one cell of a table may hold. */
 export type Cell = string | number | boolean | null | undefined;
@@ -73,7 +74,12 @@ export function formatTable(rows: Rows): string {
   return [line(0), rule, ...rows.map((_, at) => line(at + 1))].join("\n");
 }
 
-/** A tensor in one line: shape, type, range, mean, and how many values are not finite. Reads the tensor. */
+const HISTOGRAM_BINS = 24;
+
+/**
+ * A tensor in one line: shape, type, range, mean, a histogram from the lowest to the highest value, and how many values
+ * are not finite. Reads the tensor.
+ */
 export async function describeTensor(x: tf.Tensor): Promise<string> {
   const head = `tensor [${x.shape.join(", ")}] ${x.dtype}`;
   if (x.dtype === "string" || x.dtype === "complex64" || x.size === 0) return head;
@@ -87,5 +93,37 @@ export async function describeTensor(x: tf.Tensor): Promise<string> {
   const bad = x.size - count;
   const warning = bad === 0 ? "" : `; ${bad} of ${x.size} not finite`;
   if (count === 0) return head + warning;
-  return `${head}: ${formatNumber(low)} … ${formatNumber(high)}, mean ${formatNumber(sum / count)}${warning}`;
+  const bars = low === high ? "" : ` ${barLine(countBins(values, low, high, HISTOGRAM_BINS))}`;
+  return `${head}: ${formatNumber(low)}${bars} ${formatNumber(high)}, mean ${
+    formatNumber(sum / count)
+  }${warning}`;
+}
+
+/** Whether a value is a configuration: nested plain objects and lists of text, numbers, booleans and null. */
+export function isConfig(value: unknown): value is { [key: string]: unknown } {
+  return isPlain(value) && Object.values(value).every(isSetting);
+}
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+const isSetting = (value: unknown): boolean =>
+  value === null || value === undefined || ["string", "number", "boolean"].includes(typeof value) ||
+  (Array.isArray(value) ? value.every(isSetting) : isConfig(value));
+
+/** A configuration, one key a line, nested ones indented. */
+export function formatConfig(config: { [key: string]: unknown }, indent = ""): string {
+  return Object.entries(config).filter(([, value]) => value !== undefined).map(([key, value]) =>
+    isConfig(value) && Object.keys(value).length > 0
+      ? `${indent}${key}:\n${formatConfig(value, indent + "  ")}`
+      : `${indent}${key}: ${formatSetting(value)}`
+  ).join("\n");
+}
+
+function formatSetting(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(formatSetting).join(", ")}]`;
+  if (isConfig(value)) {
+    return `{${Object.entries(value).map(([key, inner]) => ` ${key}: ${formatSetting(inner)}`).join(",")} }`;
+  }
+  return typeof value === "number" ? formatNumber(value) : String(value);
 }

@@ -149,14 +149,18 @@ export function compile<A extends unknown[], R>(
     return await turn;
   }
 
-  return Object.assign(call, {
-    async: callAsync,
-    dispose() {
-      for (const compiled of recordings.values()) compiled.free();
-      recordings.clear();
-    },
-  });
+  const compiled = Object.assign(call, { async: callAsync, dispose: () => freeAll(recordings) });
+  unreachable.register(compiled, recordings);
+  return compiled;
 }
+
+function freeAll(recordings: Map<string, CompiledFunction>): void {
+  for (const compiled of recordings.values()) compiled.free();
+  recordings.clear();
+}
+
+/** Frees what was recorded by compiled functions that are gone without `dispose`, as in a notebook's cell run again. */
+const unreachable = new FinalizationRegistry(freeAll);
 
 /** A recording and the tensors to call it with. */
 interface Call {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { barFigure, describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
+import { barFigure, histogramFigure } from "../../src/display/bar_figure.ts";
+import { describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
 import { smoothed } from "../../src/display/series.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 
@@ -10,6 +11,17 @@ Deno.test("lineFigure() is plain JSON with titles, units and scale of its axes",
   assert.deepEqual(JSON.parse(JSON.stringify(figure)), figure);
   assert.deepEqual((figure.layout.yaxis as Record<string, unknown>).title, { text: "error (px²)" });
   assert.equal((figure.layout.yaxis as Record<string, unknown>).type, "log");
+});
+
+Deno.test("lineFigure() has round ticks on a logarithmic axis, with whole numbers beside them", () => {
+  const ticks = (y: number[]) => {
+    const { yaxis } = lineFigure([{ name: "a", x: y.map((_, i) => i), y }], options).layout;
+    return yaxis as Record<string, unknown>;
+  };
+  const { tickvals, ticktext } = ticks([0.3, 0, NaN, 8]);
+  assert.deepEqual(tickvals, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]);
+  assert.deepEqual(ticktext, ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]);
+  assert.deepEqual([ticks([1e-5, 1]).dtick, ticks([]).dtick], [1, 1]);
 });
 
 Deno.test("lineFigure() shows what is not finite as a gap", () => {
@@ -47,6 +59,24 @@ Deno.test("barFigure() has one bar a category, with errors", () => {
   const { data } = barFigure(["x", "y"], [{ name: "a", values: [1, 2], error: [0.1, 0.2] }], options);
   assert.deepEqual(data[0]!.y, [1, 2]);
   assert.deepEqual((data[0]!.error_y as Record<string, unknown>).array, [0.1, 0.2]);
+});
+
+Deno.test("histogramFigure() gives shares over one common range, of finite values", () => {
+  const samples = [{ name: "a", values: Float32Array.from([0, 0, 3, NaN]) }, { name: "b", values: [1.5, 6] }];
+  const { data } = histogramFigure(samples, options);
+  const [a, b] = data.map(({ y }) => y as number[]), [x, ofB] = data.map(({ x }) => x as number[]);
+  assert.deepEqual(x, ofB);
+  const sum = (shares: number[]) => shares.reduce((total, share) => total + share, 0);
+  assert.deepEqual([a!, b!].map((shares) => Math.abs(sum(shares) - 1) < 1e-12), [true, true]);
+  assert.equal(a![0], 2 / 3);
+  assert.equal(b!.at(-1), 1 / 2);
+  assert.equal(x!.findIndex((middle) => middle > 3), a!.findLastIndex((share) => share > 0));
+});
+
+Deno.test("histogramFigure() of equal values has one bar, of none is refused", () => {
+  const { data } = histogramFigure([{ name: "a", values: [2, 2] }], options);
+  assert.equal((data[0]!.y as number[]).filter((share) => share > 0).length, 1);
+  assert.throws(() => histogramFigure([{ name: "a", values: [NaN] }], options), /"a" has no finite value/);
 });
 
 Deno.test("isFigure() knows figures from other values", () => {

@@ -55,12 +55,13 @@ Deno.test("progress() of resumed work counts its rate from where it resumed", ()
 Deno.test("progress() bars under way at once have a line each, and a finished one moves above the others", async () => {
   const written: string[] = [],
     output: ProgressOutput = { live: true, columns: 120, write: (t) => void written.push(t) };
+  const last = () => written.at(-1)!.replaceAll("\x1b[", "␛");
   const [a, b] = ["first", "second"].map((label) => progress(2, label, { clock: () => 0, output }));
   a!.update(1);
   b!.update(1);
-  assert.match(written.at(-1)!, /^\r\x1b\[Kfirst [^\n]*\n\x1b\[Ksecond [^\n]*$/);
+  assert.match(last(), /^\r␛Kfirst [^\n]*\n␛Ksecond [^\n]*$/);
   await b!.done();
-  assert.match(written.at(-1)!, /^\x1b\[1A\r\x1b\[Ksecond [^\n]*\n\x1b\[Kfirst [^\n]*$/);
+  assert.match(last(), /^␛1A\r␛Ksecond [^\n]*\n␛Kfirst [^\n]*$/);
   await a!.done();
-  assert.match(written.at(-1)!, /^\r\x1b\[Kfirst [^\n]*\n$/);
+  assert.match(last(), /^\r␛Kfirst [^\n]*\n$/);
 });

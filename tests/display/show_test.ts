@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { lineFigure } from "../../src/display/figure.ts";
 import { imageGrid } from "../../src/display/grid.ts";
 import { escapeHtml, markup, pngUri, scriptJson } from "../../src/display/html.ts";
-import { figureBundle } from "../../src/display/plotly.ts";
-import { describe, show } from "../../src/display/show.ts";
+import { bundle, describe, show } from "../../src/display/show.ts";
 import { formatDuration, formatNumber, formatTable } from "../../src/display/text.ts";
 import { startTestEngine } from "../support.ts";
 
@@ -14,11 +13,19 @@ const figure = lineFigure([{ name: "a", x: [0, 1], y: [1, 2] }], {
   y: { label: "loss" },
 });
 
-Deno.test("describe() tells a tensor's shape, range, mean, and what is not finite", async () => {
+Deno.test("describe() tells a tensor's shape, range, histogram, mean, and what is not finite", async () => {
   await startTestEngine();
   const told = (x: tf.Tensor) => describe(x).finally(() => x.dispose());
-  assert.equal(await told(tf.tensor2d([[-1, 0], [1, 2]])), "tensor [2, 2] float32: -1 … 2, mean 0.5");
-  assert.equal(await told(tf.tensor1d([1, NaN, 3])), "tensor [3] float32: 1 … 3, mean 2; 1 of 3 not finite");
+  const gaps = " ".repeat(22), half = " ".repeat(11);
+  assert.equal(
+    await told(tf.tensor2d([[-1, 0.5], [0.5, 2]])),
+    `tensor [2, 2] float32: -1 ▄${half}█${half.slice(1)}▄ 2, mean 0.5`,
+  );
+  assert.equal(
+    await told(tf.tensor1d([1, NaN, 3])),
+    `tensor [3] float32: 1 █${gaps}█ 3, mean 2; 1 of 3 not finite`,
+  );
+  assert.equal(await told(tf.ones([3])), "tensor [3] float32: 1 1, mean 1");
   assert.equal(await told(tf.scalar(0.25)), "tensor [] float32: 0.25");
 });
 
@@ -28,9 +35,22 @@ Deno.test("describe() writes tables aligned, numbers to the right", async () => 
   assert.match(formatTable([{ a: 1, b: "x" }, { a: null }]), /–\s+–$/);
 });
 
+Deno.test("describe() writes configurations a key a line, lists in theirs", async () => {
+  const config = {
+    lr: 1e-5,
+    betas: [0, 0.99],
+    train: { steps: 200, adt: { plan: null, note: "" } },
+    data: {},
+  };
+  const expected =
+    "lr: 1.00e-5\nbetas: [0, 0.99]\ntrain:\n  steps: 200\n  adt:\n    plan: null\n    note: \ndata: { }";
+  assert.equal(await describe(config), expected);
+});
+
 Deno.test("describe() prints any other value", async () => {
   assert.equal(await describe("plain"), "plain");
-  assert.match(await describe({ steps: [1, 2] }), /steps: \[ 1, 2 \]/);
+  assert.match(await describe(new Map([["steps", 1]])), /"steps" => 1/);
+  assert.match(await describe({ f: Math.abs }), /\[Function: abs\]/);
 });
 
 Deno.test("formatNumber() keeps four digits, formatDuration() reads naturally", () => {
@@ -60,13 +80,13 @@ Deno.test("show() saves a figure as a page that needs no network, and a grid as 
   }
 });
 
-Deno.test("figureBundle() carries plotly.js once, in the kernel's first figure", async () => {
-  const [first, second] = [await figureBundle(figure), await figureBundle(figure)];
+Deno.test("a bundle carries plotly.js once, in the kernel's first figure", async () => {
+  const [first, second] = [await bundle(figure), await bundle(figure)];
   assert.ok(String(first["text/html"]).length > 1e6);
   assert.ok(String(second["text/html"]).length < 1e4);
-  for (const bundle of [first, second]) {
-    assert.deepEqual(bundle["application/vnd.plotly.v1+json"], figure);
-    assert.match(String(bundle["text/plain"]), /figure/);
+  for (const given of [first, second]) {
+    assert.deepEqual(given["application/vnd.plotly.v1+json"], figure);
+    assert.match(String(given["text/plain"]), /figure/);
   }
 });
 

@@ -24,6 +24,15 @@ export interface Notebook {
   cells: NotebookCell[];
 }
 
+/** The project's notebooks. */
+export const FOLDER = fileURLToPath(new URL("../../notebooks", import.meta.url));
+
+/** Names of the project's notebooks, in the order of the course. */
+export function notebookNames(): string[] {
+  const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name);
+  return names.filter((name) => /^[^.].*\.ipynb$/.test(name)).sort();
+}
+
 export async function readNotebook(path: string): Promise<Notebook> {
   return JSON.parse(await Deno.readTextFile(path));
 }
@@ -56,34 +65,55 @@ export async function typeErrors(path: string): Promise<string> {
   }
 }
 
-/** Runs a notebook with the Deno kernel. `problem` tells the cell that failed and why. */
-export async function execute(path: string): Promise<{ problem: string; notebook: Notebook }> {
+/** How a run went: `problem` tells the cell that failed and why, or is empty. */
+export interface Run {
+  problem: string;
+  notebook: Notebook;
+}
+
+/** Runs a notebook with the Deno kernel. With `stopAt`, Stop is pressed once, when that text is shown. */
+export async function execute(path: string, { stopAt }: { stopAt?: string } = {}): Promise<Run> {
   const lab = await prepareLab();
   const runner = fileURLToPath(new URL("run_notebook.py", import.meta.url));
   const executed = await Deno.makeTempFile({ suffix: ".ipynb" });
   try {
-    const { success, text } = await output(lab.python, [runner, path, "--output", executed], LAB_ENVIRONMENT);
+    const args = [runner, path, "--output", executed, ...stopAt === undefined ? [] : ["--stop-at", stopAt]];
+    const { success, text } = await output(lab.python, args, LAB_ENVIRONMENT);
     return { problem: success ? "" : text, notebook: await readNotebook(executed) };
   } finally {
     await Deno.remove(executed);
   }
 }
 
-/** Cells whose outputs are not all there: fewer than the calls of `show`, or no figure where one is made. */
-export function missingOutputs({ cells }: Notebook): string[] {
-  return cells.flatMap((cell, i) => {
-    if (cell.cell_type !== "code") return [];
-    const code = join(cell.source), calls = code.match(/\bshow\(/g)?.length ?? 0;
-    const shown = (cell.outputs ?? []).flatMap(({ data }) => data === undefined ? [] : [data]);
-    const kinds: [RegExp, (data: Record<string, unknown>) => boolean, string][] = [
-      [/Figure\(/, (data) => "application/vnd.plotly.v1+json" in data && "text/html" in data, "figure"],
-      [/[gG]rid\(/, (data) => join(data["text/html"]).includes("data:image/png;base64,"), "image grid"],
-    ];
-    const missing = kinds.filter(([made, is]) => calls > 0 && made.test(code) && !shown.some(is));
-    const problems = missing.map(([, , kind]) => `cell ${i + 1} shows no ${kind}`);
-    if (shown.length < calls) {
-      problems.push(`cell ${i + 1} has ${shown.length} outputs for ${calls} calls of show()`);
-    }
-    return problems;
-  });
+/** Runs code cells as a notebook of the project's folder, so that they may import "../mod.ts". */
+export async function executeCells(sources: string[], options: { stopAt?: string } = {}): Promise<Run> {
+  return await withNotebook(sources, (path) => execute(path, options));
+}
+
+/** Calls `f` with the path of a notebook that has these code cells. */
+export async function withNotebook<T>(sources: string[], f: (path: string) => Promise<T>): Promise<T> {
+  const cells = sources.map((source, i) => ({
+    cell_type: "code",
+    id: `cell-${i}`,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
+  const kernelspec = { name: "deno", display_name: "Deno", language: "typescript" };
+  const path = await Deno.makeTempFile({ dir: FOLDER, prefix: ".made_", suffix: ".ipynb" });
+  try {
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }),
+    );
+    return await f(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+/** What the cells have shown, in words. */
+export function shownTexts({ cells }: Notebook): string[] {
+  return cells.flatMap(({ outputs = [] }) => outputs.map(({ data }) => join(data?.["text/plain"])));
 }

@@ -1,23 +1,25 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { execute, missingOutputs, typeErrors } from "./notebook.ts";
+import { execute, FOLDER, notebookNames, readNotebook, typeErrors } from "./notebook.ts";
+import { missingOutputs, outputShapes, recordingFaults } from "./outputs.ts";
 
-const folder = fileURLToPath(new URL("../../notebooks", import.meta.url));
-const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
-  /^[^.].*\.ipynb$/.test(name)
-);
-names.sort();
+for (const name of notebookNames()) {
+  const path = `${FOLDER}/${name}`;
 
-for (const name of names) {
   Deno.test(`${name} has no type errors`, async () => {
-    assert.equal(await typeErrors(`${folder}/${name}`), "");
+    assert.equal(await typeErrors(path), "");
   });
 
-  Deno.test(`${name} runs top to bottom and shows all its outputs`, async () => {
-    const { problem, notebook } = await execute(`${folder}/${name}`);
+  Deno.test(`${name} is recorded with outputs that any viewer shows`, async () => {
+    assert.deepEqual(recordingFaults(await Deno.readTextFile(path)), []);
+  });
+
+  Deno.test(`${name} runs top to bottom and shows what is recorded`, async () => {
+    const { problem, notebook } = await execute(path);
     assert.equal(problem, "");
     assert.deepEqual(missingOutputs(notebook), []);
+    const advice = "deno task notebooks:record keeps what a fresh run shows";
+    assert.deepEqual(outputShapes(await readNotebook(path)), outputShapes(notebook), advice);
   });
 }
 
-Deno.test("there are notebooks to run", () => assert.notEqual(names.length, 0));
+Deno.test("there are notebooks to run", () => assert.notEqual(notebookNames().length, 0));

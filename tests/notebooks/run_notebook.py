@@ -1,4 +1,4 @@
-"""run_notebook.py NOTEBOOK --output FILE: runs a notebook top to bottom with the Deno kernel.
+"""run_notebook.py NOTEBOOK --output FILE [--stop-at TEXT]: runs a notebook top to bottom with the Deno kernel.
 
 The executed notebook is written to FILE, also when a cell fails; then that cell and its error are printed and the
 status is 1. Deno's kernel may send outputs a few milliseconds after it says "idle", and nbclient as it stands drops
@@ -12,6 +12,7 @@ import time
 from queue import Empty
 
 import nbformat
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.client import CellExecutionComplete
 from nbclient.exceptions import CellExecutionError
@@ -20,7 +21,15 @@ DRAIN_SECONDS = 0.05
 
 
 class DrainingClient(NotebookClient):
-    """Takes the outputs that arrive just after the kernel became idle."""
+    """Takes the outputs that arrive just after the kernel became idle. Presses Stop once when `stop_at` is shown."""
+
+    stop_at = None
+
+    async def _stop_when_due(self, message):
+        text = message["content"].get("data", {}).get("text/plain", "")
+        if self.stop_at is not None and self.stop_at in text:
+            self.stop_at = None
+            await ensure_async(self.km.interrupt_kernel())
 
     async def _async_poll_output_msg(self, parent_msg_id, cell, cell_index):
         deadline = None
@@ -32,6 +41,7 @@ class DrainingClient(NotebookClient):
                 return
             if message["parent_header"].get("msg_id") != parent_msg_id:
                 continue
+            await self._stop_when_due(message)
             try:
                 self.process_message(message, cell, cell_index)
             except CellExecutionComplete:
@@ -58,6 +68,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("--stop-at", metavar="TEXT", help="press Stop when this is shown")
     parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take")
     arguments = parser.parse_args()
     notebook = nbformat.read(arguments.notebook, as_version=4)
@@ -70,6 +81,7 @@ def main():
         coalesce_streams=True,
         resources={"metadata": {"path": folder}},
     )
+    client.stop_at = arguments.stop_at
     try:
         client.execute()
     except CellExecutionError as error:

@@ -1,38 +1,14 @@
 import assert from "node:assert/strict";
-import { asModule, execute, join, missingOutputs, type Notebook, typeErrors } from "./notebook.ts";
-
-/** Calls `f` with the path of a notebook that has these code cells. */
-async function withNotebook<T>(sources: string[], f: (path: string) => Promise<T>): Promise<T> {
-  const folder = await Deno.makeTempDir();
-  const cells = sources.map((source, i) => ({
-    cell_type: "code",
-    id: `cell-${i}`,
-    metadata: {},
-    source,
-    outputs: [],
-    execution_count: null,
-  }));
-  const kernelspec = { name: "deno", display_name: "Deno", language: "typescript" };
-  const path = `${folder}/made.ipynb`;
-  try {
-    await Deno.writeTextFile(
-      path,
-      JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }),
-    );
-    return await f(path);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { asModule, executeCells, type Notebook, shownTexts, typeErrors, withNotebook } from "./notebook.ts";
 
 Deno.test("execute() names the cell that throws and its error", async () => {
-  const { problem } = await withNotebook(["const one = 1;", 'throw new Error("no such luck");'], execute);
+  const { problem } = await executeCells(["const one = 1;", 'throw new Error("no such luck");']);
   assert.match(problem, /cell 2 failed.*no such luck/);
   assert.match(problem, /throw new Error/);
 });
 
 Deno.test("execute() names the cell that cannot be parsed, of which the kernel says nothing", async () => {
-  const { problem } = await withNotebook(["const a = ;"], execute);
+  const { problem } = await executeCells(["const a = ;"]);
   assert.match(problem, /cell 1 failed.*syntax error/);
 });
 
@@ -41,31 +17,14 @@ Deno.test("execute() keeps every output of a run, late ones too", async () => {
     { length: 20 },
     (_, i) => `await Deno.jupyter.display({ "text/plain": "${i}" }, { raw: true });`,
   );
-  const { problem, notebook } = await withNotebook(cells, execute);
+  const { problem, notebook } = await executeCells(cells);
   assert.equal(problem, "");
-  assert.deepEqual(
-    notebook.cells.map((cell) => join(cell.outputs?.[0]?.data?.["text/plain"])),
-    cells.map((_, i) => `${i}`),
-  );
+  assert.deepEqual(shownTexts(notebook), cells.map((_, i) => `${i}`));
 });
 
 Deno.test("typeErrors() sees across cells and cites the line", async () => {
   const found = await withNotebook(["const width: number = 3;", "width.toUpperCase();"], typeErrors);
   assert.match(found, /toUpperCase/);
-});
-
-Deno.test("missingOutputs() finds cells that lost a figure", () => {
-  const cell = { cell_type: "code" as const, source: "await show(lineFigure([], options));" };
-  const figure = { "application/vnd.plotly.v1+json": {}, "text/html": "<div></div>" };
-  const withOutput = (outputs: Notebook["cells"][0]["outputs"]): Notebook => ({
-    cells: [{ ...cell, outputs }],
-  });
-  assert.deepEqual(missingOutputs(withOutput([{ output_type: "display_data", data: figure }])), []);
-  assert.equal(missingOutputs(withOutput([])).length, 2);
-  assert.equal(
-    missingOutputs(withOutput([{ output_type: "display_data", data: { "text/plain": "" } }])).length,
-    1,
-  );
 });
 
 Deno.test("asModule() leaves prose out", () => {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { UserError } from "../../src/runtime/errors.ts";
 import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
+import { collectGarbage } from "../../src/runtime/unreachable.ts";
 import { rawOp } from "../../src/runtime/tensorflow/raw_op.ts";
 import { compile } from "../../src/tensor/compile.ts";
 import { type CompileEvent, onCompile } from "../../src/tensor/compile_events.ts";
@@ -273,3 +274,15 @@ tensorflowTest("the event loop turns while a compiled function runs in the backg
   tf.dispose([x, y]);
   f.dispose();
 });
+
+tensorflowTest(
+  "what a compiled function captured is freed when the function is gone without dispose()",
+  async () => {
+    const large = tf.tidy(() => tf.zeros([5000]).add(1)), before = handles();
+    (() => compile((x: tf.Tensor) => x.add(large))(large).dispose())();
+    assert.equal(handles(), before + 1);
+    await collectGarbage();
+    assert.equal(handles(), before);
+    large.dispose();
+  },
+);

@@ -48,9 +48,10 @@ export interface AblateResult {
  * `tune` does
  *
  * ```ts ignore
- * import { ablate, liveOutput, loadGenerator } from "../../../mod.ts";
- * const table = liveOutput();
- * const { finished, report } = await ablate("data/studies/headline.yaml", { onResult: (_, rows) => table.update(rows) });
+ * import { ablate, live, loadGenerator } from "../../../mod.ts";
+ * const table = live();
+ * const { finished, report } = await ablate("data/studies/headline.yaml", { onResult: (_, rows) => table.update(() => rows) });
+ * await table.done();
  * const { run, weights } = finished.at(-1)!;
  * const generator = await loadGenerator({ unet: weights, sampler: run.config.sampler });
  * console.log(report, generator.sampler.timesteps);
