@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { progress as drawnProgress } from "../display/progress.ts";
+import { onCompile } from "../tensor/compile_events.ts";
 import { saveCheckpoint } from "../training/checkpoint.ts";
 import { openMetricsLog } from "../training/metrics_log.ts";
 import type { OpenRun, RunConfig } from "./open_run.ts";
@@ -51,6 +52,8 @@ export async function recordRun(
   const { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);
   const bar = progress(steps, label, { start: from });
+  let last = from;
+  const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));
   const begun = performance.now(), before = (saved?.state as RunState | undefined)?.seconds ?? 0;
   const seconds = () => before + (performance.now() - begun) / 1000;
   const stop = new AbortController();
@@ -59,7 +62,7 @@ export async function recordRun(
     signal: stop.signal,
     seconds,
     async record(step, { metrics, note, tensors }) {
-      bar.update(step, note);
+      bar.update(last = step, note);
       if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });
       const stopping = signal?.aborted ?? false;
       if (stopping || step % checkpoint_every === 0 || step === steps) {
@@ -69,6 +72,7 @@ export async function recordRun(
       if (stopping) stop.abort();
     },
     async [Symbol.asyncDispose]() {
+      endCompileNotes();
       log[Symbol.dispose]();
       await bar.done();
     },

@@ -200,7 +200,7 @@ for (
         tf.dispose([moved, gradient]);
         return loss;
       };
-      const h = 1e-3, slope = (await along(h) - await along(-h)) / (2 * h);
+      const h = 1e-4, slope = (await along(h) - await along(-h)) / (2 * h);
       const [expected] = await take(tf.tidy(() => gradient.mul(direction).sum()));
       assertClose([slope], [expected![0]!], { relative: 5e-3 });
       tf.dispose([state, gradient, direction]);
