@@ -33,7 +33,12 @@ export function addAblate(program: Command, context: CommandContext): void {
     )
     .action(async (file: string, _: unknown, command: Command) => {
       const { dryRun, jobs, ...options } = command.optsWithGlobals<AblateCommandOptions>();
-      if (dryRun) return console.log(await planText(file));
+      const { loadStudy } = await import("../experiments/ablate/study.ts");
+      const planned = await loadStudy(file); // what is wrong in it is said before an engine starts
+      if (dryRun) {
+        const { planStudy } = await import("../experiments/ablate/plan.ts");
+        return console.log((await planStudy(planned)).text);
+      }
       await startChosenEngine(options);
       const { ablate } = await import("../experiments/ablate/ablate.ts");
       const { formatTable } = await import("../display/text.ts");
@@ -50,10 +55,4 @@ export function addAblate(program: Command, context: CommandContext): void {
       );
       context.exitCode = INTERRUPTED;
     });
-}
-
-async function planText(file: string): Promise<string> {
-  const { loadStudy } = await import("../experiments/ablate/study.ts");
-  const { planStudy } = await import("../experiments/ablate/plan.ts");
-  return (await planStudy(await loadStudy(file))).text;
 }

@@ -25,12 +25,25 @@ export async function adt(...args: string[]): Promise<Outcome> {
 }
 
 /** Calls the command line, waits until `ready`, sends Ctrl-C, and waits for the end. */
-export async function adtInterrupted(ready: () => Promise<boolean>, ...args: string[]): Promise<Outcome> {
+export function adtInterrupted(ready: () => Promise<boolean>, ...args: string[]): Promise<Outcome> {
+  return adtEnded("SIGINT", ready, args);
+}
+
+/** The same with `kill -9`. */
+export function adtKilled(ready: () => Promise<boolean>, ...args: string[]): Promise<Outcome> {
+  return adtEnded("SIGKILL", ready, args);
+}
+
+async function adtEnded(
+  signal: Deno.Signal,
+  ready: () => Promise<boolean>,
+  args: string[],
+): Promise<Outcome> {
   const child = command(args).spawn();
   let ended = false;
   const output = child.output().finally(() => ended = true);
   while (!ended && !await ready()) await new Promise((resolve) => setTimeout(resolve, 20));
-  if (!ended) child.kill("SIGINT");
+  if (!ended) child.kill(signal);
   return outcome(await output);
 }
 

@@ -5,7 +5,7 @@ import { adt } from "./support.ts";
 Deno.test("adt --help lists the commands and the options that all of them have", async () => {
   const { code, stdout, stderr } = await adt("--help");
   assert.equal(code, 0, stderr);
-  for (const command of ["tune", "sample", "evaluate", "pretrain", "doctor"]) {
+  for (const command of ["tune", "sample", "evaluate", "ablate", "pretrain", "doctor"]) {
     assert.match(stdout, new RegExp(`^ {2}${command}\\b`, "m"));
   }
   for (const option of ["--backend <name>", "--verbose", "--version"]) {
@@ -16,7 +16,7 @@ Deno.test("adt --help lists the commands and the options that all of them have",
 
 Deno.test("adt <command> --help describes a command with its defaults and an example", async () => {
   const helps = await Promise.all(
-    ["tune", "sample", "evaluate", "pretrain", "doctor"].map((command) => adt(command, "--help")),
+    ["tune", "sample", "evaluate", "ablate", "pretrain", "doctor"].map((command) => adt(command, "--help")),
   );
   for (const { code, stdout, stderr } of helps) {
     assert.equal(code, 0, stderr);
