@@ -37,7 +37,7 @@ Deno.test("wrong usage ends with code 2 and says what was meant or is allowed", 
     [["tune", "run.yaml", "--stesp", "3"], /unknown option '--stesp'\n\(Did you mean --steps\?\)/],
     [["tune", "run.yaml", "--steps", "1.5"], /'1\.5' is invalid\. It must be a whole number of at least 1/],
     [["tune"], /missing required argument 'config'/],
-    [["sample"], /required option '--model <folder>' not specified/],
+    [["sample"], /give either --model or --pipeline/],
     [["sample", "--model", "x", "--classes", "one"], /It must be class numbers with commas in between/],
     [["doctor", "--backend", "wsm"], /'wsm' is invalid\. Allowed choices are auto, tensorflow, webgpu, wasm/],
   ];
