@@ -6,6 +6,7 @@ import { formatDuration } from "../display/text.ts";
 import { type MetricsRecord, readMetrics } from "../training/metrics_log.ts";
 import type { TrainedModel } from "./demo.ts";
 import { balancedLabels, generate, type Generator } from "./generate.ts";
+import { machineFacts } from "./machine_facts.ts";
 import type { ReportData } from "./report.ts";
 import type { Exhibit } from "./report_page.ts";
 import { comparisonGrid, type ImageBatch, trajectoryGrid } from "./report_grids.ts";
@@ -138,11 +139,6 @@ function facts(models: TrainedModel[]): Record<string, string> {
   ) => [`${method}, seed ${seed}`, `${config.train.steps} steps in ${formatDuration(seconds)}`]);
   return {
     ...Object.fromEntries(times),
-    Deno: Deno.version.deno,
-    "TensorFlow.js": tf.version_core,
-    engine: tf.getBackend(),
-    system: `${Deno.build.os} ${Deno.build.arch}, ${navigator.hardwareConcurrency} cores`,
-    memory: `${(Deno.systemMemoryInfo().total / 2 ** 30).toFixed(1)} GiB`,
-    date: new Date().toISOString().slice(0, 10),
+    ...machineFacts(),
   };
 }

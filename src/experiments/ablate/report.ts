@@ -3,9 +3,9 @@
  * settings in which the arms differ.
  * @module
  */
-import * as tf from "@tensorflow/tfjs";
 import { gridHtml } from "../../display/grid.ts";
 import { figureHtml } from "../../display/plotly.ts";
+import { machineFacts } from "../machine_facts.ts";
 import { exhibits, type Page, pairs, type Section } from "../report_page.ts";
 import { formatPercent } from "../report_scores.ts";
 import { curvesOf, samplingCurves } from "./report_curves.ts";
@@ -32,7 +32,7 @@ export async function studyReport(
     curves.length > 0 && { id: "curves", title: "Curves", body: exhibits(curves, figureHtml) },
     { id: "costs", title: "Costs", body: costTable(study, finished) },
     { id: "settings", title: "What differs between the arms", body: settingsTable(study) },
-    { id: "machine", title: "Versions and machine", body: pairs(Object.entries(facts())) },
+    { id: "machine", title: "Versions and machine", body: pairs(Object.entries(machineFacts())) },
   ];
   return {
     title: "Ablation study",
@@ -53,15 +53,4 @@ function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly
   const found = changes.length > 0 ? ` FID: ${changes.join("; ")}.` : "";
   const ways = study.variants[0] ? `, ${variantName(study.variants[0])}` : "";
   return `${study.arms.length} arms, ${study.seeds.length} training seeds${ways}.${found}${state}`;
-}
-
-function facts(): Record<string, string> {
-  return {
-    Deno: Deno.version.deno,
-    "TensorFlow.js": tf.version_core,
-    engine: tf.getBackend(),
-    system: `${Deno.build.os} ${Deno.build.arch}, ${navigator.hardwareConcurrency} cores`,
-    memory: `${(Deno.systemMemoryInfo().total / 2 ** 30).toFixed(1)} GiB`,
-    date: new Date().toISOString().slice(0, 10),
-  };
 }
