@@ -27,6 +27,7 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
     case "invalid_union": {
       const { options } = issue as { options?: unknown[] };
       if (options) return [`${at}: ${choice(valueAt(given, issue.path), options)}`];
+      if (issue.message !== UNSAID) return [`${at}: ${issue.message}`];
       return nearest(issue.errors).flatMap((inMember) =>
         explainIssue({ ...inMember, path: [...issue.path, ...inMember.path] }, root, given)
       );
@@ -43,6 +44,9 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
       return [`${at}: ${issue.message}`];
   }
 }
+
+/** What zod says of a union that has no words of its own. */
+const UNSAID = "Invalid input";
 
 /** Of the faults that a value has as each member of a union, those as the member it is nearest to. */
 function nearest(faults: readonly Issue[][]): Issue[] {

@@ -6,8 +6,12 @@ import { prepareTuning } from "../../src/experiments/tune_setup.ts";
 import { random } from "../tensor/parity.ts";
 import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";
 
-/** Length of the step of finite differences in the space of all tuned weights. */
-const STEP = 0.05;
+/**
+ * Length of the step of finite differences in the space of all tuned weights: short, as the kinks of the heads' leaky ReLUs
+ * lie close together. Along SDXL's gradient they are off by 1.2 % at 1e-2, 0.45 % at 2e-4, 0.15 % at 1e-4, where rounding
+ * begins to tell.
+ */
+const STEP = 2e-4;
 
 for (const name of Object.keys(PIPELINES) as PipelineName[]) {
   Deno.test(`${name}: the gradient of the adversarial loss through the whole path is that of finite differences`, () =>
@@ -37,7 +41,6 @@ for (const name of Object.keys(PIPELINES) as PipelineName[]) {
         const slope = gradient.mul(unit).sum().dataSync()[0]!,
           expected = (losses[0]! - losses[1]!) / (2 * STEP);
         const scale = gradient.norm().dataSync()[0]!;
-        console.log(slope, expected, scale, losses);
         assert.ok(
           Math.abs(slope - expected) < 0.01 * scale,
           `slope ${slope}, finite differences ${expected}`,
