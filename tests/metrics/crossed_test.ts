@@ -101,8 +101,9 @@ Deno.test("terms tell how scores scatter between samples of one generator", asyn
   // of images of the reference, which are the same here, the mean runs over in recall and coverage
   for (const name of ["fid", "kid", "precision", "density", "accuracy", "nearestTrain"] as const) {
     const spread = deviation(all.map(({ scores }) => scores[name]!.value));
-    const told = mean(all.map(({ terms }) => deviation([...terms[name]!]) / Math.sqrt(20)));
-    assertClose([told / spread], [1], { absolute: 0.3 }); // of 60 samples: a tenth is one standard error
+    // the variances' mean: a mean of deviations falls short where a sample has a few misses or none, as of precision here
+    const told = Math.sqrt(mean(all.map(({ terms }) => deviation([...terms[name]!]) ** 2 / 20)));
+    assertClose([told / spread], [1], { absolute: 0.25 }); // of 60 samples: a tenth is one standard error
   }
 });
 
