@@ -112,7 +112,7 @@ browserTest(
     await page.waitForFunction(moved);
     await page.click('.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]');
     await allCellsDone(page);
-    const text = (await page.locator(".jp-OutputArea").allTextContents()).join("\n");
+    const text = (await page.locator(".jp-OutputArea-output").allTextContents()).join("\n");
     const [, done, steps] = /(\d+) of (\d+) steps done/.exec(text)!;
     assert.ok(Number(done) > 0 && Number(done) < Number(steps), `${done} of ${steps} steps`);
     const { all, drawn } = await figures(page), grids = await pictures(page);
