@@ -12,6 +12,8 @@ export interface Outcome {
   success: boolean;
   stdout: string;
   stderr: string;
+  /** What ended it, if it did not end by itself. */
+  signal: Deno.Signal | null;
 }
 
 /** Runs a command to its end; one that cannot be started counts as failed, with the reason in `stderr`. */
@@ -22,10 +24,11 @@ export async function runCommand(
 ): Promise<Outcome> {
   try {
     const out = await new Deno.Command(command, { args: [...args], env, stdin: "null" }).output();
-    const text = new TextDecoder();
-    return { success: out.success, stdout: text.decode(out.stdout), stderr: text.decode(out.stderr) };
+    const [stdout, stderr] = [out.stdout, out.stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { success: out.success, stdout: stdout!, stderr: stderr!, signal: out.signal };
   } catch (error) {
-    return { success: false, stdout: "", stderr: error instanceof Error ? error.message : String(error) };
+    const stderr = error instanceof Error ? error.message : String(error);
+    return { success: false, stdout: "", stderr, signal: null };
   }
 }
 
