@@ -19,6 +19,8 @@ const discriminatorSchema = z.strictObject({
   backbone: path,
   /** Transformer blocks whose patch grids the heads judge, counted from 0. */
   blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
+  /** Whether the backbone is trained with the heads; the method's is frozen. */
+  train_backbone: z.boolean().default(false),
   /** How generated and real image are compared; `single` judges the generated image alone. */
   score: z.enum(["cosine", "difference", "relativistic", "single"]).default("cosine"),
   loss: z.enum(["hinge", "softplus", "least_squares"]).default("hinge"),

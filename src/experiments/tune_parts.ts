@@ -8,18 +8,18 @@ import { twinDiscriminator } from "../adt/discriminator.ts";
 import type { Adversary } from "../adt/discriminator_gradients.ts";
 import type { AdtSettings, AdtState } from "../adt/setup.ts";
 import type { Autoencoder } from "../models/autoencoder.ts";
-import type { FeatureExtractor } from "../models/feature_extractor.ts";
 import { loadDinov2Features } from "../models/load.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { flatten, type Layout, layoutOf } from "../tensor/params.ts";
 import { resize } from "../tensor/resize.ts";
 import { zeroMoments } from "../training/adamw.ts";
 import { optimizerOptions } from "./optimizer_options.ts";
+import { trainedBackbone } from "./trained_backbone.ts";
 import type { TuneConfig } from "./tune_config.ts";
 
 /** A discriminator that is ready to be trained. */
 export interface Judge {
-  adversary: Adversary & { extractor: FeatureExtractor };
+  adversary: Adversary;
   headLayout: Layout;
   /** State before the first step. */
   initial: AdtState["discriminator"];
@@ -33,19 +33,24 @@ export async function openJudge(
   { adt: { discriminator }, train }: TuneConfig,
   augmentation: AugmentationSettings,
 ): Promise<Judge> {
-  const { score, loss, augment, backbone, blocks } = discriminator;
-  const { extractor, channels, params } = await loadDinov2Features(backbone, blocks);
-  const twin = twinDiscriminator({ score, channels, width: 64, embedding: 64 });
-  const headLayout = layoutOf(shapesOf(twin.declarations)), used = augment ? augmentation : noAugmentation;
+  const { score, loss, augment, backbone, blocks, train_backbone } = discriminator;
+  const loaded = await loadDinov2Features(backbone, blocks);
+  const twin = twinDiscriminator({ score, channels: loaded.channels, width: 64, embedding: 64 });
+  const { weights, extractor } = train_backbone
+    ? trainedBackbone(loaded)
+    : { weights: {}, extractor: loaded.extractor };
+  const shapes = Object.entries<tf.Tensor>(weights).map(([name, { shape }]) => [name, shape]);
+  const headLayout = layoutOf({ ...shapesOf(twin.declarations), ...Object.fromEntries(shapes) });
+  const used = augment ? augmentation : noAugmentation;
   return {
     adversary: { discriminator: twin, extractor, loss, fill: used.fill },
     headLayout,
     initial: tf.tidy(() => ({
-      weights: flatten(initParams(twin.declarations, train.seed), headLayout),
+      weights: flatten({ ...initParams(twin.declarations, train.seed), ...weights }, headLayout),
       moments: zeroMoments(headLayout.length),
     })),
     augmentation: used,
-    dispose: () => tf.dispose(params),
+    dispose: () => tf.dispose(loaded.params),
   };
 }
 

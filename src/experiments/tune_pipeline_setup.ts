@@ -6,6 +6,7 @@ import { type LoraAdapter, loraAdapter } from "../lora/adapter.ts";
 import type { LoraComponent } from "../lora/components.ts";
 import { LORA_FILE_NAME, writeLora } from "../lora/write.ts";
 import type { Autoencoder } from "../models/autoencoder.ts";
+import type { FeatureExtractor } from "../models/feature_extractor.ts";
 import { checkpointingBlocks } from "../nn/checkpointing.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { loadPipeline } from "../pipelines/load_pipeline.ts";
@@ -92,6 +93,10 @@ async function frozenWith(
   return (weights) => adapter.apply(base, unflatten(weights, layout));
 }
 
+const withCheckpoints = ({ patchGrids }: FeatureExtractor): FeatureExtractor => ({
+  patchGrids: (images) => checkpointingBlocks(() => patchGrids(images)),
+});
+
 /** The networks that the gradient goes through, their blocks checkpointed if so. */
 function networks(
   { denoiser }: Pipeline,
@@ -110,7 +115,9 @@ function networks(
     },
     adversary: {
       ...adversary,
-      extractor: { patchGrids: (images) => checkpointingBlocks(() => extractor.patchGrids(images)) },
+      extractor: typeof extractor === "function"
+        ? (weights) => withCheckpoints(extractor(weights))
+        : withCheckpoints(extractor),
     },
   };
 }

@@ -63,23 +63,34 @@ export function loadDigitClassifier(folder: string): Promise<Loaded<ReturnType<t
   return loadNetwork(folder, "DigitClassifier", digitClassifier);
 }
 
+/** A backbone in memory. */
+export interface Dinov2Extractor {
+  extractor: FeatureExtractor;
+  /** The same with other weights of the same names, e.g. to train them. */
+  extractorOf(weights: Params): FeatureExtractor;
+  /** Of each of its grids. */
+  channels: number[];
+  /** The weights that the extractor holds on to; the caller disposes them. */
+  params: Params;
+}
+
 /**
  * Loads a Dinov2Model in transformers' layout as a feature extractor on the given blocks, with the normalisation of the
  * folder's `preprocessor_config.json` (ImageNet's without one).
  *
  * @param blocks counted from 0; one grid for each, in this order
- * @returns the extractor, the channels of each of its grids, and the weights it holds on to, which the caller disposes
  * @throws UserError as `loadUNet2DCondition`, and for blocks that the network does not have
  */
 export async function loadDinov2Features(
   folder: string,
   blocks: readonly number[],
-): Promise<{ extractor: FeatureExtractor; channels: number[]; params: Params }> {
+): Promise<Dinov2Extractor> {
   const normalise = parseNormalisation(await preprocessorConfig(folder));
   const { model, params, config } = await loadNetwork(folder, ["Dinov2Model", "dinov2"], dinov2);
   try {
-    const extractor = dinov2Features(config, params, { blocks, normalise });
-    return { extractor, channels: blocks.map(() => model.config.hidden_size), params };
+    const extractorOf = (weights: Params) => dinov2Features(config, weights, { blocks, normalise });
+    const extractor = extractorOf(params);
+    return { extractor, extractorOf, channels: blocks.map(() => model.config.hidden_size), params };
   } catch (error) {
     disposeParams(params);
     throw error;

@@ -2,7 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { tune } from "../../src/experiments/tune.ts";
+import { prepareTuning, type Tuning } from "../../src/experiments/tune_setup.ts";
 import type { TuneConfig } from "../../src/experiments/tune_config.ts";
+import { unflatten } from "../../src/tensor/params.ts";
 import { loadCheckpoint } from "../../src/training/checkpoint.ts";
 import { withTuning } from "./tiny_tuning.ts";
 
@@ -40,6 +42,32 @@ Deno.test("tune() stopped and resumed gives bitwise the state and log of a run t
     assert.equal(second.steps, 4);
 
     await assertSameRun(halves, config);
+  }));
+
+Deno.test("tune() with train_backbone changes the backbone in the discriminator's weights, without it there is none", () =>
+  withTuning(async (config) => {
+    const { discriminator } = config.adt;
+    const trainable = {
+      ...config,
+      adt: { ...config.adt, discriminator: { ...discriminator, train_backbone: true } },
+      output: `${config.output}-trainable`,
+    };
+    const [frozen, tuned] = await Promise.all([config, trainable].map((one) => prepareTuning(one))) as [
+      Tuning,
+      Tuning,
+    ];
+    const names = tuned.setup.headLayout.names.filter((name) => name.startsWith("backbone."));
+    assert.ok(names.includes("backbone.embeddings.patch_embeddings.projection.weight"));
+    assert.ok(frozen.setup.headLayout.names.every((name) => !name.startsWith("backbone.")));
+    await tune(trainable);
+    const saved = (await loadCheckpoint(join(trainable.output, "checkpoints")))!;
+    const patches = (weights: tf.Tensor) =>
+      unflatten(weights, tuned.setup.headLayout)["backbone.embeddings.patch_embeddings.projection.weight"]!;
+    const moved = tf.tidy(() =>
+      patches(tuned.initial.discriminator.weights).sub(patches(saved.tensors["discriminator.weights"]!))
+        .norm().dataSync()[0]!
+    );
+    assert.ok(moved > 0, `moved by ${moved}`);
   }));
 
 Deno.test("tune() refuses to resume with other settings and leaves the run as it was", () =>
