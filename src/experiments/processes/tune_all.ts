@@ -82,12 +82,13 @@ async function tuneInChild(
     stdin: "piped",
     stdout: "piped",
   }).spawn();
-  const input = child.stdin.getWriter();
-  await input.write(new TextEncoder().encode(JSON.stringify(config) + "\n"));
-  const close = () => void input.close().catch(() => {}); // it may have ended already
-  signal.addEventListener("abort", close);
+  const input = child.stdin.getWriter(), ended = () => {}; // its last words, or their absence, say why
+  const close = () => void input.close().catch(ended);
   let bar: Progress | undefined;
   try {
+    await input.write(new TextEncoder().encode(JSON.stringify(config) + "\n")).catch(ended);
+    signal.addEventListener("abort", close);
+    if (signal.aborted) close(); // meanwhile
     for await (const line of linesOf(child.stdout)) {
       const message = JSON.parse(line) as Message;
       switch (message.kind) {

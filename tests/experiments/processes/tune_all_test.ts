@@ -47,6 +47,14 @@ Deno.test("tuneAll() stopped leaves a checkpoint of each tuning", () =>
     }
   }));
 
+Deno.test("tuneAll() stopped while its processes start runs none of them on", () =>
+  withTuning(async (config) => {
+    const jobs = ["a", "b"].map((name) => job(config, name, 10_000)), stop = new AbortController();
+    const tunings = tuneAll(jobs, { processes: 2, signal: stop.signal });
+    stop.abort(); // the processes are there, their configurations are on their way
+    assert.equal(await tunings, null);
+  }));
+
 Deno.test("tuneAll() passes on what is wrong with one tuning, and stops the others", () =>
   withTuning(async (config) => {
     const wrong = job(config, "wrong"), missing = join(config.output, "missing");
