@@ -147,8 +147,8 @@ function checkSettings({ shift, scale, brightness, contrast, cutout, noise }: Au
   check(brightness >= 0, "brightness", brightness, "a number from 0");
   check(ordered(contrast, 0, Infinity), "contrast", contrast, "[from, to] with 0 <= from <= to");
   check(Number.isInteger(cutout.size) && cutout.size >= 0, "cutout.size", cutout.size, "whole pixels from 0");
-  const { probability } = cutout;
   check(noise >= 0, "noise", noise, "a number from 0");
+  const { probability } = cutout;
   check(probability >= 0 && probability <= 1, "cutout.probability", probability, "a number in [0, 1]");
 }
 
@@ -160,8 +160,8 @@ export function augmentationTensors(
 }
 
 /**
- * Applies brightness, contrast, shift with zoom (bilinear), cutout and noise, each image with its own parameters. Linear in the
- * pixels, and the gradient is exact; a pixel gets none only where it was moved out of the image or blanked.
+ * Applies brightness, contrast, shift with zoom (bilinear), cutout and noise, each image with its own parameters. Affine in
+ * the pixels, and the gradient is exact; a pixel gets none only where it was moved out of the image or blanked.
  *
  * @param images [B,H,W,C]
  * @param parameters as drawn; without any, the images come back as they are

@@ -4,13 +4,13 @@ import type { AdtBatch } from "../adt/setup.ts";
 import type { ImageFacts } from "../data/image_folder.ts";
 import { makeLoader } from "../data/loader.ts";
 import { openTensorCache } from "../data/tensor_cache.ts";
-import { progress } from "../display/progress.ts";
 import { cacheLatents } from "../pipelines/encoded_images.ts";
 import { cacheTexts } from "../pipelines/encoded_texts.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import { cacheFolder } from "../runtime/cache_folder.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Condition } from "../sampling/denoiser.ts";
+import { measured } from "./measured.ts";
 import { openImageFolder } from "./open_dataset.ts";
 import type { PipelineTuneConfig } from "./tune_config.ts";
 import { atResolution, referenceOf } from "./tune_parts.ts";
@@ -42,11 +42,11 @@ export async function captionedImages(
   if (captions.includes(undefined)) throw noCaptions(data.path);
   const cache = await openTensorCache(model.cache ?? join(cacheFolder(), "encoded")),
     options = { cache, signal };
-  const texts = await showing(
+  const texts = await measured(
     "encoding captions",
     (onProgress) => cacheTexts(pipeline, captions as string[], { ...options, onProgress }),
   );
-  const readLatents = await showing(
+  const readLatents = await measured(
     "encoding images",
     (onProgress) => cacheLatents(pipeline, folder, data.resolution, { ...options, onProgress }),
   );
@@ -78,19 +78,6 @@ function sizesOf(pipeline: Pipeline, images: readonly ImageFacts[], indices: Arr
   return Object.fromEntries(
     Object.keys(rows[0]!).map((name) => [name, tf.tensor2d(rows.map((row) => row[name]!))]),
   );
-}
-
-/** Runs f with a progress bar, which appears when there is something to do. */
-async function showing<T>(
-  label: string,
-  f: (onProgress: (done: number, total: number) => void) => Promise<T>,
-): Promise<T> {
-  let bar: ReturnType<typeof progress> | undefined;
-  try {
-    return await f((done, total) => (bar ??= progress(total, label)).update(done));
-  } finally {
-    await bar?.done();
-  }
 }
 
 function noCaptions(folder: string): UserError {

@@ -7,8 +7,8 @@ import {
   imageFolder,
   type ImageFolderOptions,
 } from "../data/image_folder.ts";
-import { progress } from "../display/progress.ts";
 import type { dataSchema } from "./config_parts.ts";
+import { measured } from "./measured.ts";
 
 /** The images a configuration's `data` names; says on stderr which ones could not be read. */
 export async function openDataset(data: z.output<typeof dataSchema>): Promise<Dataset> {
@@ -19,12 +19,11 @@ export async function openDataset(data: z.output<typeof dataSchema>): Promise<Da
 export async function openImageFolder(
   { path, ...options }: ImageFolderOptions & { path: string },
 ): Promise<ImageFolder> {
-  let bar: ReturnType<typeof progress> | undefined;
-  const folder = await imageFolder(path, {
-    ...options,
-    onProgress: (done, total) => (bar ??= progress(total, "reading images", { unit: "images" })).update(done),
-  });
-  await bar?.done();
+  const folder = await measured(
+    "reading images",
+    (onProgress) => imageFolder(path, { ...options, onProgress }),
+    "images",
+  );
   if (folder.skipped.length) console.error(describeSkipped(folder.skipped));
   return folder;
 }

@@ -25,6 +25,7 @@ function differing(a: unknown, b: unknown, key: string): string[] {
   return began === given ? [] : [`${key}: ${began} then, ${given} now`];
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+/** Whether a value is a mapping of keys to values. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

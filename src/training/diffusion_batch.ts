@@ -9,7 +9,8 @@ import { drawNoiseLevels, minSnrWeights } from "./noise_levels.ts";
 
 /**
  * Draws timesteps (see `drawNoiseLevels`) and noise for clean latents, and noises them: x_t = α_t·x0 + σ_t·ε with
- * α = √ᾱ, σ = √(1−ᾱ) (Ho et al. 2020, eq. 4) or, for flow, α = 1−σ. The draw depends on the seed, the training step and each sample's place in the batch only.
+ * α = √ᾱ, σ = √(1−ᾱ) (Ho et al. 2020, eq. 4) or, for flow, α = 1−σ. The draw depends on the seed, the training step and each
+ * sample's place in the batch only.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";

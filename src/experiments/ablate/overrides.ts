@@ -1,11 +1,8 @@
+import { isRecord } from "../same_config.ts";
 import type { TuneConfig } from "../tune_config.ts";
 
 /** Settings nested in settings, as YAML has them. */
 export type Settings = { [key: string]: unknown };
-
-export function isSettings(value: unknown): value is Settings {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /**
  * Settings with some of them changed. Mappings are merged key by key; one with another `kind` replaces the base's, whose
@@ -22,7 +19,7 @@ export function overridden(base: Settings, changes: Settings): Settings {
   const result = { ...base };
   for (const [key, change] of Object.entries(changes)) {
     const before = result[key];
-    const merges = isSettings(before) && isSettings(change) &&
+    const merges = isRecord(before) && isRecord(change) &&
       (change.kind === undefined || change.kind === before.kind);
     result[key] = merges ? overridden(before, change) : change;
   }
@@ -30,13 +27,13 @@ export function overridden(base: Settings, changes: Settings): Settings {
 }
 
 /** A setting by its path, e.g. adt.plan.steps. */
-export type FlatSettings = Map<string, unknown>;
+type FlatSettings = Map<string, unknown>;
 
 /** All settings by their paths; a list is one setting. */
-export function flatSettings(settings: Settings, prefix = ""): FlatSettings {
+function flatSettings(settings: Settings, prefix = ""): FlatSettings {
   return new Map(
     Object.entries(settings).flatMap(([key, value]) =>
-      isSettings(value) ? [...flatSettings(value, `${prefix}${key}.`)] : [[`${prefix}${key}`, value] as const]
+      isRecord(value) ? [...flatSettings(value, `${prefix}${key}.`)] : [[`${prefix}${key}`, value] as const]
     ),
   );
 }

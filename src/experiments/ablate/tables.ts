@@ -17,7 +17,7 @@ const sampling = ({ name, steps, guidance_scale }: Variant) => ({
 });
 
 /** One row for each score of each run: tidy, for other programs. */
-export function runRows(finished: readonly FinishedRun[]): Rows {
+function runRows(finished: readonly FinishedRun[]): Rows {
   return finished.flatMap(({ run, evaluations }) =>
     evaluations.flatMap(({ variant, scores }) =>
       Object.entries(scores).map(([score, { value, ci, floor, n, nReference }]) => ({
@@ -37,7 +37,7 @@ export function runRows(finished: readonly FinishedRun[]): Rows {
 }
 
 /** One row for each score of each arm over its seeds, once for each reference that it is compared with. */
-export function armRows(scores: readonly ArmScore[]): Rows {
+function armRows(scores: readonly ArmScore[]): Rows {
   return scores.flatMap(({ arm, variant, score, seeds, value, ci, floor, n, nReference, comparisons }) => {
     const own = { arm, seeds, ...sampling(variant), score, value, ci_low: ci[0], ci_high: ci[1], floor, n };
     const row = { ...own, n_reference: nReference };
@@ -56,7 +56,7 @@ export function armRows(scores: readonly ArmScore[]): Rows {
 }
 
 /** What the arms took: one row a run. */
-export function costRows(finished: readonly FinishedRun[]): Rows {
+function costRows(finished: readonly FinishedRun[]): Rows {
   return finished.flatMap(({ run: { arm, seed, config }, cost }) =>
     cost
       ? [{
@@ -98,7 +98,7 @@ export function shortRows(study: Study, scores: readonly ArmScore[], finished: r
 }
 
 /** "−12.7 % [−15.0 %, −10.4 %]" */
-export function percentCell({ value, ci }: { value: number; ci: Interval }): string {
+function percentCell({ value, ci }: { value: number; ci: Interval }): string {
   return `${formatPercent(value)} [${ci.map(formatPercent).join(", ")}]`;
 }
 
