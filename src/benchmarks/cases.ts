@@ -22,8 +22,17 @@ export interface BenchmarkCase {
   /** T and K of an ADT step. */
   samplingSteps: number;
   gradSteps: number;
+  /** First repetitions, see `Job`. */
+  checked: number;
+  /** Timed repetitions, unless the user wants another number. */
+  repeats: number;
   sides: Side[];
 }
+
+/** Of the cases whose time matters. The second step has the weights that the first one gave. */
+const THOROUGH = { checked: 2, repeats: 5 };
+/** Of those that show how memory grows: one step to warm up, one to measure. */
+const BRIEF = { checked: 1, repeats: 1 };
 
 const OURS: Side = { name: "ours", implementation: { kind: "ours", backend: "tensorflow" } };
 const PYTORCH: Side = { name: "PyTorch", implementation: { kind: "pytorch" } };
@@ -33,20 +42,13 @@ const KEEPING: Side = {
 };
 
 function network(name: string, title: string, task: Job["task"]): BenchmarkCase {
-  return { name, title, task, size: "full", samplingSteps: 1, gradSteps: 1, sides: [OURS, PYTORCH] };
+  const sides = [OURS, PYTORCH];
+  return { name, title, task, size: "full", samplingSteps: 1, gradSteps: 1, ...THOROUGH, sides };
 }
 
 function adt(name: string, samplingSteps: number, gradSteps: number): BenchmarkCase {
-  const title = `ADT step, T = ${samplingSteps}, K = ${gradSteps}`;
-  return {
-    name,
-    title,
-    task: "adt-step",
-    size: "full",
-    samplingSteps,
-    gradSteps,
-    sides: [OURS, PYTORCH, KEEPING],
-  };
+  const title = `ADT step, T = ${samplingSteps}, K = ${gradSteps}`, sides = [OURS, PYTORCH];
+  return { name, title, task: "adt-step", size: "full", samplingSteps, gradSteps, ...BRIEF, sides };
 }
 
 /** Every case, in the order in which they run. `webgpu`: whether there is an adapter for it. */
@@ -62,9 +64,10 @@ export function benchmarkCases({ webgpu }: { webgpu: boolean }): BenchmarkCase[]
   return [
     network("unet-forward", "UNet forward", "unet-forward"),
     network("unet-training", "UNet training step", "unet-training"),
-    adt("adt-step", 10, 2),
+    { ...adt("adt-step", 10, 2), ...THOROUGH, sides: [OURS, PYTORCH, KEEPING] },
     ...[5, 20, 50].map((steps) => adt(`adt-t${steps}`, steps, 2)),
-    ...[1, 4, 8].map((steps) => adt(`adt-k${steps}`, 10, steps)),
+    ...[1, 4].map((steps) => adt(`adt-k${steps}`, 10, steps)),
+    { ...adt("adt-k8", 10, 8), sides: [OURS, PYTORCH, KEEPING] },
     {
       ...network("op-overhead", `one op of a small tensor, mean of ${OPS}`, "ops"),
       sides: [ops("binding", "ours, the binding"), ops("library", "ours, tf.add"), {
@@ -99,10 +102,14 @@ export function selectCases(cases: readonly BenchmarkCase[], names: readonly str
 }
 
 /** The job of one side of a case. */
-export function jobOf({ task, samplingSteps, gradSteps }: BenchmarkCase, side: Side, files: JobFiles): Job {
-  if (task !== "ops") return { task, files, samplingSteps, gradSteps };
-  const { implementation } = side;
-  return { task, through: implementation.kind === "ours" ? implementation.through ?? "library" : "library" };
+export function jobOf(
+  { task, samplingSteps, gradSteps, checked }: BenchmarkCase,
+  { implementation }: Side,
+  files: JobFiles,
+): Job {
+  if (task !== "ops") return { task, files, samplingSteps, gradSteps, checked };
+  const through = implementation.kind === "ours" ? implementation.through ?? "library" : "library";
+  return { task, through, checked };
 }
 
 /** The command of this project's worker. */

@@ -13,7 +13,12 @@ export interface JobFiles {
 }
 
 /** What is repeated and measured. */
-export type Job =
+export type Job = {
+  /** How many first repetitions are compared between implementations; they also warm the process up. */
+  checked: number;
+} & Task;
+
+type Task =
   | ({
     /** One network call without gradient; one update by the diffusion loss; one ADT step. */
     task: "unet-forward" | "unet-training" | "adt-step";
@@ -38,9 +43,6 @@ export interface Repetition {
   /** User and system time of all threads of the process. */
   cpu_ms: number;
 }
-
-/** The first repetitions, whose outputs are compared; they also warm the process up. */
-export const CHECKED = 2;
 
 /** How many additions a repetition of `ops` does; times are told per addition. */
 export const OPS = 20_000;

@@ -6,7 +6,8 @@ import { writeAtomically } from "../weights/atomic_write.ts";
 import { type BenchmarkCase, benchmarkCases, jobOf, ourCommand, selectCases, type Side } from "./cases.ts";
 import { exitCodeOf } from "./failure.ts";
 import { writeJobFiles } from "./files.ts";
-import { CHECKED, type JobFiles } from "./job.ts";
+import { writeDocumentation } from "./documentation.ts";
+import type { JobFiles } from "./job.ts";
 import { type Contestant, measure } from "./measure.ts";
 import { type BenchOptions, parseBenchOptions } from "./options.ts";
 import { benchmarkPage } from "./page.ts";
@@ -30,17 +31,18 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runBenchmarks(options: BenchOptions): Promise<BenchmarkResults> {
-  const { only, quick, repeats } = options;
+  const { only, quick } = options;
   const cases = selectCases(benchmarkCases({ webgpu: await webgpuAdapter() !== undefined }), only);
   const python = options.pytorch ? await preparePytorch(console.error) : undefined;
   const results: BenchmarkResults = {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(),
     quick,
-    repeats,
     cases: [],
     targets: [],
   };
+  const repeatsOf = ({ repeats }: BenchmarkCase) => options.repeats ?? repeats;
+  const repetitions = Math.max(...cases.map((one) => one.checked + repeatsOf(one)));
   await withTemporaryFolder(async (folder) => {
     const files = new Map<string, JobFiles>();
     for (const [i, one] of cases.entries()) {
@@ -48,13 +50,14 @@ async function runBenchmarks(options: BenchOptions): Promise<BenchmarkResults> {
       const size = quick ? QUICK : one.size === "small" ? SMALL : FULL;
       if (!files.has(one.size)) {
         log("writing random weights and inputs");
-        files.set(one.size, await writeJobFiles(join(folder, one.size), size, CHECKED + repeats));
+        files.set(one.size, await writeJobFiles(join(folder, one.size), size, repetitions));
       }
-      results.cases.push(await runCase(one, files.get(one.size)!, python, repeats, log));
+      results.cases.push(await runCase(one, files.get(one.size)!, python, repeatsOf(one), log));
       results.targets = quick ? [] : targetsOf(results.cases);
       await save(results, options.json);
     }
   });
+  if (only.length === 0 && !quick && python) await writeDocumentation(results);
   return results;
 }
 
@@ -67,7 +70,7 @@ async function runCase(
 ): Promise<CaseResult> {
   const contestants: Contestant[] = [];
   for (const side of one.sides) {
-    const command = await commandOf(one, side, files, python, CHECKED + repeats);
+    const command = await commandOf(one, side, files, python, one.checked + repeats);
     const { kind } = side.implementation, keeping = kind === "pytorch" && side.implementation.keepGraphs;
     if (command) contestants.push({ name: side.name, command, reference: kind === "pytorch" && !keeping });
   }

@@ -5,7 +5,8 @@ import { benchmarkCases } from "./cases.ts";
 /** Options of `deno task bench`. */
 export interface BenchOptions {
   only: string[];
-  repeats: number;
+  /** Timed repetitions of each side; undefined: each case's own number. */
+  repeats: number | undefined;
   quick: boolean;
   json: string;
   /** Whether to compare with PyTorch. */
@@ -24,7 +25,7 @@ export function benchCommand(): Command {
     .option("--only <name...>", `run these only: ${NAMES}; "adt" is all that begin with adt-`)
     .option(
       "--repeats <number>",
-      "timed repetitions of each side (default: 5; 1 with --quick)",
+      "timed repetitions of each side (default: 5, or 1 where T or K varies; 1 with --quick)",
       wholeNumber(1),
     )
     .option("--quick", "tiny networks: to see that everything runs, not how fast")
@@ -49,6 +50,6 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const given = benchCommand().parse([...args], { from: "user" }).opts<
     Partial<BenchOptions> & { json: string; withoutPytorch?: true }
   >();
-  const { only = [], quick = false, json, repeats = quick ? 1 : 5, withoutPytorch = false } = given;
+  const { only = [], quick = false, json, repeats = quick ? 1 : undefined, withoutPytorch = false } = given;
   return { only, quick, json, repeats, pytorch: !withoutPytorch };
 }

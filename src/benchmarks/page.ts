@@ -3,20 +3,15 @@ import { type Figure, lineFigure, type Series } from "../display/figure.ts";
 import { type Markup, markup } from "../display/html.ts";
 import { figureHtml, plotlyScript } from "../display/plotly.ts";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";
-import { type BenchmarkResults, type CaseResult, referenceOf, tableRows } from "./results.ts";
+import { type BenchmarkResults, type CaseResult, ratiosOf, tableRows, targetRows } from "./results.ts";
 import type { Measurement } from "./measure.ts";
 
-/** Time and memory as multiples of PyTorch's, one bar per case. */
+/** One bar per case for time, one for memory. */
 function ratioFigure(cases: readonly CaseResult[]): Figure {
-  const compared = cases.flatMap((result) => {
-    const ours = result.measurements[0]!, reference = referenceOf(result);
-    return reference && reference !== ours ? [{ name: result.name, ours, reference }] : [];
-  });
-  const ratios = (value: (m: Measurement) => number) =>
-    compared.map(({ ours, reference }) => value(ours) / value(reference));
-  return barFigure(compared.map(({ name }) => name), [
-    { name: "time", values: ratios((m) => m.wall_ms.min) },
-    { name: "peak memory", values: ratios((m) => m.peak_mib) },
+  const ratios = ratiosOf(cases);
+  return barFigure(ratios.map(({ name }) => name), [
+    { name: "time", values: ratios.map(({ time }) => time) },
+    { name: "peak memory", values: ratios.map(({ memory }) => memory) },
   ], {
     title: "Ours over PyTorch: below 1 is better",
     x: { label: "benchmark" },
@@ -39,12 +34,14 @@ function sweepFigures(cases: readonly CaseResult[], variable: Variable): Figure[
   const points = sweep(cases, variable);
   if (points.length < 2) return [];
   const name = variable === "samplingSteps" ? "sampling steps T" : "trained steps K";
+  const sides = new Set(points.flatMap(({ measurements }) => measurements.map(({ side }) => side)));
   const series = (value: (m: Measurement) => number): Series[] =>
-    points[0]!.measurements.map(({ side }, i) => ({
-      name: side,
-      x: points.map((point) => point[variable]),
-      y: points.map(({ measurements }) => value(measurements[i]!)),
-    }));
+    [...sides].map((side) => {
+      const measured = points.flatMap((point) =>
+        point.measurements.filter((m) => m.side === side).map((m) => ({ x: point[variable], y: value(m) }))
+      );
+      return { name: side, x: measured.map(({ x }) => x), y: measured.map(({ y }) => y) };
+    });
   return [
     lineFigure(series((m) => m.peak_mib), {
       title: `Peak memory of an ADT step against ${name}`,
@@ -61,11 +58,8 @@ function sweepFigures(cases: readonly CaseResult[], variable: Variable): Figure[
 
 /** The figures that the measured cases allow. */
 export function benchmarkFigures(cases: readonly CaseResult[]): Figure[] {
-  const compared = cases.some((result) =>
-    referenceOf(result) !== undefined && result.measurements.length > 1
-  );
   return [
-    ...compared ? [ratioFigure(cases)] : [],
+    ...ratiosOf(cases).length > 0 ? [ratioFigure(cases)] : [],
     ...sweepFigures(cases, "samplingSteps"),
     ...sweepFigures(cases, "gradSteps"),
   ];
@@ -91,12 +85,7 @@ export async function benchmarkPage(results: BenchmarkResults): Promise<string> 
   const engines = new Set(
     results.cases.flatMap(({ measurements }) => measurements.map((m) => m.engine.description)),
   );
-  const targets = results.targets.map(({ name, value, goal }) => ({
-    target: name,
-    value,
-    goal: `at most ${goal}`,
-    reached: value <= goal ? "yes" : "no",
-  }));
+  const targets = targetRows(results.targets);
   return markup`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -104,9 +93,7 @@ export async function benchmarkPage(results: BenchmarkResults): Promise<string> 
 <body>
 <h1>Benchmarks</h1>
 <p>${results.date}, ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch}; ${[...engines].join("; ")}.
-${results.repeats} repetitions of each side, in turns.${
-    results.quick && " Tiny networks: the times mean nothing."
-  }</p>
+All sides of a benchmark ran in turns.${results.quick && " Tiny networks: the times mean nothing."}</p>
 ${benchmarkFigures(results.cases).map((figure) => figureHtml(figure))}
 <h2>Measurements</h2>
 <p>Times in milliseconds; ratios are to PyTorch.</p>

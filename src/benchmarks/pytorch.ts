@@ -85,7 +85,7 @@ export async function pytorchCommand(
 
 /** A job with all that PyTorch's side does not derive itself: the sampler's numbers, the drawn plans, the settings. */
 async function pytorchJob(job: Job, repetitions: number): Promise<Record<string, unknown>> {
-  if (job.task === "ops") return { task: job.task, ops: OPS };
+  if (job.task === "ops") return { task: job.task, ops: OPS, checked: job.checked };
   const settings = benchmarkSettings(job.gradSteps), { sampler } = benchmarkSampling(job.samplingSteps);
   const { num_hidden_layers } = dinov2(await readConfig(job.files.backbone)).config;
   const plans = Array.from(

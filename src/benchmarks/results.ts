@@ -14,7 +14,6 @@ export interface BenchmarkResults {
   machine: { os: string; arch: string; cpu: string; cores: number; memory_gib: number };
   /** Tiny networks: the times mean nothing. */
   quick: boolean;
-  repeats: number;
   cases: CaseResult[];
   targets: Target[];
 }
@@ -46,6 +45,25 @@ export function referenceOf({ measurements }: CaseResult): Measurement | undefin
   return measurements.find(({ side }) => side.startsWith(REFERENCE));
 }
 
+/** Time and memory of one case, as multiples of PyTorch's. */
+export interface Ratios {
+  name: string;
+  /** Of the minimal times. */
+  time: number;
+  /** Of the peaks. */
+  memory: number;
+}
+
+/** This project's first side against PyTorch, of the cases that have both. */
+export function ratiosOf(cases: readonly CaseResult[]): Ratios[] {
+  return cases.flatMap((result) => {
+    const ours = result.measurements[0]!, reference = referenceOf(result);
+    if (!reference || reference === ours) return [];
+    const time = ours.wall_ms.min / reference.wall_ms.min, memory = ours.peak_mib / reference.peak_mib;
+    return [{ name: result.name, time, memory }];
+  });
+}
+
 /** One row for each side. Times in ms, memory in MiB; `time ×` (of the minima) and `memory ×` are ratios to PyTorch. */
 export function tableRows(cases: readonly CaseResult[]): Rows {
   return cases.flatMap((result) => {
@@ -55,6 +73,7 @@ export function tableRows(cases: readonly CaseResult[]): Rows {
       return {
         benchmark: i === 0 ? result.name : "",
         side: m.side,
+        runs: m.repetitions.length,
         "wall min": rounded(m.wall_ms.min),
         "wall median": rounded(m.wall_ms.median),
         "CPU min": rounded(m.cpu_ms.min),
@@ -92,4 +111,14 @@ export function targetsOf(cases: readonly CaseResult[]): Target[] {
     ["binding: µs an op", binding && rounded(1000 * binding), 5],
   ];
   return all.flatMap(([name, value, goal]) => value === undefined ? [] : [{ name, value, goal }]);
+}
+
+/** One row for each target. */
+export function targetRows(targets: readonly Target[]): Rows {
+  return targets.map(({ name, value, goal }) => ({
+    target: name,
+    value,
+    goal: `at most ${goal}`,
+    reached: value <= goal ? "yes" : "no",
+  }));
 }

@@ -5,7 +5,6 @@ import type { Backend } from "../runtime/engine.ts";
 import { ourCommand } from "./cases.ts";
 import { exitCodeOf } from "./failure.ts";
 import { type GivenModels, writeJobFiles } from "./files.ts";
-import { CHECKED } from "./job.ts";
 import { measure, type Measurement, timeText } from "./measure.ts";
 import { FULL, QUICK } from "./sizes.ts";
 import { withTemporaryFolder } from "./temporary_folder.ts";
@@ -56,6 +55,9 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     .opts<StepOptions>();
 }
 
+/** Steps that warm the process up. */
+const CHECKED = 2;
+
 /** Measures steps of this project's own side in a process of their own. */
 export function measureStep(options: StepOptions, log: (line: string) => void): Promise<Measurement> {
   const { steps, gradSteps, batch, repeats, unet, backbone } = options, size = options.quick ? QUICK : FULL;
@@ -64,7 +66,8 @@ export function measureStep(options: StepOptions, log: (line: string) => void): 
     log("writing random weights and inputs");
     const sized = { ...size, batch, tokens: options.tokens ?? size.tokens };
     const files = await writeJobFiles(folder, sized, CHECKED + repeats, { unet, backbone });
-    const command = ourCommand({ task: "adt-step", files, samplingSteps: steps, gradSteps, backend });
+    const job = { task: "adt-step", files, samplingSteps: steps, gradSteps, checked: CHECKED } as const;
+    const command = ourCommand({ ...job, backend });
     const [measurement] = await measure([{ name: "ADT step", command, reference: true }], repeats, log);
     return measurement!;
   });

@@ -13,14 +13,14 @@ import { cpuUsage } from "node:process";
 import { startEngine } from "../runtime/engine.ts";
 import { UserError } from "../runtime/errors.ts";
 import { memoryUse } from "../runtime/memory.ts";
-import { CHECKED, OPS, type OurJob, type Repetition } from "./job.ts";
 import { linesOf } from "../runtime/lines.ts";
+import { OPS, type OurJob, type Repetition } from "./job.ts";
 import type { Outputs } from "./statistics.ts";
 import { openTask, type Repeat } from "./tasks.ts";
 
-async function check(repeat: Repeat): Promise<Outputs> {
+async function check(repeat: Repeat, repetitions: number): Promise<Outputs> {
   const outputs: Outputs = {};
-  for (let repetition = 1; repetition <= CHECKED; repetition++) {
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
     for (const [name, values] of Object.entries(await repeat(repetition))) {
       outputs[name] = [...outputs[name] ?? [], ...Array.from(values)];
     }
@@ -40,10 +40,10 @@ const reply = (message: Record<string, unknown>) => console.log(JSON.stringify(m
 async function serve(job: OurJob): Promise<void> {
   const { backend, description } = await startEngine({ backend: job.backend });
   const repeat = await openTask(job), parts = job.task === "ops" ? OPS : 1;
-  let repetition = CHECKED;
+  let repetition = job.checked;
   reply({ ready: { backend, description } });
   for await (const command of linesOf(Deno.stdin.readable)) {
-    if (command === "check") reply({ outputs: await check(repeat) });
+    if (command === "check") reply({ outputs: await check(repeat, job.checked) });
     if (command === "run") reply({ ...await timed(repeat, ++repetition, parts) });
     if (command === "peak") reply({ peak_bytes: memoryUse().peakResidentBytes });
   }

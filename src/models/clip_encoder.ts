@@ -3,7 +3,6 @@ import type { Declarations } from "../nn/declare.ts";
 import { layerNorm, linear } from "../nn/layers.ts";
 import { gelu } from "../tensor/activations.ts";
 import { attention } from "../tensor/attention.ts";
-import { biasedAttention } from "../tensor/biased_attention.ts";
 import type { Params } from "../tensor/params.ts";
 import { quickGelu } from "../tensor/quick_gelu.ts";
 import type { ConfigReader } from "./config_reader.ts";
@@ -86,6 +85,6 @@ function selfAttention(d: Declarations, c: ClipEncoderConfig, name: string): Cli
   const out = project("out_proj"), heads = c.num_attention_heads;
   return (params, x, bias) => {
     const q = query(params, x), k = key(params, x), v = value(params, x);
-    return out(params, bias ? biasedAttention(q, k, v, bias, { heads }) : attention(q, k, v, heads));
+    return out(params, attention(q, k, v, heads, { bias }));
   };
 }

@@ -3,7 +3,7 @@ import type { Declarations } from "../nn/declare.ts";
 import { embedding } from "../nn/embedding.ts";
 import { layerNorm, linear } from "../nn/layers.ts";
 import { UserError } from "../runtime/errors.ts";
-import { causalBias, paddingBias } from "../tensor/biased_attention.ts";
+import { causalBias, paddingBias } from "../tensor/attention_bias.ts";
 import type { Params } from "../tensor/params.ts";
 import { clipEncoder } from "./clip_encoder.ts";
 import { type ClipTextClass, type ClipTextConfig, parseClipTextConfig } from "./clip_text_config.ts";

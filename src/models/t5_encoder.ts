@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type Declarations, declare, type Layer } from "../nn/declare.ts";
 import { embedding } from "../nn/embedding.ts";
 import { linear } from "../nn/layers.ts";
-import { biasedAttention, paddingBias } from "../tensor/biased_attention.ts";
+import { attention } from "../tensor/attention.ts";
+import { paddingBias } from "../tensor/attention_bias.ts";
 import { geluTanh } from "../tensor/gelu_tanh.ts";
 import type { Params } from "../tensor/params.ts";
 import { rmsNorm } from "../tensor/rms_norm.ts";
@@ -89,9 +90,10 @@ function selfAttention(d: Declarations, c: T5EncoderConfig, name: string): Block
   const project = (role: string) => linear(d, `${name}.${role}`, { in: c.d_model, out: inner, bias: false });
   const query = project("q"), key = project("k"), value = project("v");
   const out = linear(d, `${name}.o`, { in: inner, out: c.d_model, bias: false });
-  const options = { heads: c.num_heads, scale: 1 };
-  return (params, x, bias) =>
-    out(params, biasedAttention(query(params, x), key(params, x), value(params, x), bias, options));
+  return (params, x, bias) => {
+    const q = query(params, x), k = key(params, x), v = value(params, x);
+    return out(params, attention(q, k, v, c.num_heads, { bias, scale: 1 }));
+  };
 }
 
 /** W_o·relu(W_i x), or W_o·(gelu(W_i0 x)·W_i1 x). */

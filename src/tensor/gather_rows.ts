@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { onTensorflow } from "../runtime/tensorflow/backend.ts";
 import { rawOp } from "../runtime/tensorflow/raw_op.ts";
+import { defineOperation } from "./operation.ts";
 
 /**
  * The rows of a table with the given numbers, differentiable in the table. Unlike `tf.gather`, which reads the numbers
@@ -20,17 +21,17 @@ import { rawOp } from "../runtime/tensorflow/raw_op.ts";
  * @throws TensorflowError, or tfjs's error on other engines, for a number that is out of range
  */
 export function gatherRows(table: tf.Tensor, ids: tf.Tensor): tf.Tensor {
-  const [rows, width] = table.shape as [number, number];
-  return tf.customGrad((...args: unknown[]) => {
-    const [table, save] = args as [tf.Tensor, tf.GradSaveFunc];
-    save([ids]);
-    return {
-      value: onTensorflow()
-        ? rawOp("GatherV2", {}, [table, ids, tf.scalar(0, "int32")])[0]!
-        : tf.gather(table, ids),
-      gradFunc: (dy: tf.Tensor, [ids]: tf.Tensor[]) => [
-        tf.unsortedSegmentSum(dy.reshape([-1, width]), ids!.reshape([-1]) as tf.Tensor1D, rows),
-      ],
-    };
-  })(table);
+  return GATHER_ROWS({ table, ids }, { rows: table.shape[0]! });
 }
+
+const GATHER_ROWS = defineOperation<"table" | "ids">({
+  name: "GatherRows",
+  differentiable: ["table"],
+  saves: ["ids"],
+  forward: ({ table, ids }) => [
+    onTensorflow() ? rawOp("GatherV2", {}, [table, ids, tf.scalar(0, "int32")])[0]! : tf.gather(table, ids),
+  ],
+  backward: ({ dy, ids }, { rows }) => [
+    tf.unsortedSegmentSum(dy.reshape([-1, dy.shape.at(-1)!]), ids.flatten(), rows as number),
+  ],
+});

@@ -8,8 +8,10 @@ const UPSAMPLE_2X = defineOperation<"x">({
   saves: [],
   forward({ x }) {
     const [batch, height, width, channels] = x.shape as [number, number, number, number];
-    const repeated = x.reshape([batch * height, 1, width, 1, channels]).tile([1, 2, 1, 2, 1]);
-    return [repeated.reshape([batch, 2 * height, 2 * width, channels])];
+    // two tiles of rank 3: tfjs's WebGPU engine has none of rank 5
+    const wide = x.reshape([batch * height * width, 1, channels]).tile([1, 2, 1]);
+    const rows = wide.reshape([batch * height, 1, 2 * width * channels]);
+    return [rows.tile([1, 2, 1]).reshape([batch, 2 * height, 2 * width, channels])];
   },
   backward: ({ dy }) => [consume((mean) => mean.mul(4), tf.avgPool(dy as tf.Tensor4D, 2, 2, "valid"))],
 });

@@ -20,9 +20,12 @@ export type Moments = {
   second: tf.Tensor1D;
 };
 
-/** Moments (zeros) of a flat vector of `length` weights that has not been trained yet. */
+/**
+ * Moments (zeros) of a flat vector of `length` weights that has not been trained yet. The engine fills them: `tf.zeros`
+ * would also hold each as an array of JavaScript, until the garbage collector comes by.
+ */
 export function zeroMoments(length: number): Moments {
-  return { first: tf.zeros([length]), second: tf.zeros([length]) };
+  return { first: tf.fill([length], 0), second: tf.fill([length], 0) };
 }
 
 /**

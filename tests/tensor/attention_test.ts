@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { peakTensors } from "../../src/runtime/memory.ts";
-import { attention, scoresAtATime } from "../../src/tensor/attention.ts";
+import { attention } from "../../src/tensor/attention.ts";
+import { scoresAtATime } from "../../src/tensor/attention_parts.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { assertGradients } from "../runtime/finite_differences.ts";

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
 import { flatten, layoutOf, type Params, unflatten } from "../../src/tensor/params.ts";
 import {
   adamw,
@@ -151,3 +152,15 @@ Deno.test("adamw(): what a weight becomes depends on its name, not on its place 
     const inOrder = await update(["a", "b", "c"]), other = await update(["c", "a", "b"]);
     for (const [i, values] of inOrder.entries()) assertClose(other[i]!, values, { relative: 1e-6 });
   }));
+
+Deno.test({
+  name: "zeroMoments() leaves no arrays in JavaScript: they would double the moments' memory",
+  ignore: !onTensorflow(),
+  fn() {
+    const { first, second } = zeroMoments(1000);
+    for (const x of [first, second]) assert.equal(backend().tensorMap.get(x.dataId).values, null);
+    assertClose(first, new Float32Array(1000), { absolute: 0 });
+    assertClose(second, new Float32Array(1000), { absolute: 0 });
+    tf.dispose([first, second]);
+  },
+});

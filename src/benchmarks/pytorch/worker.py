@@ -8,8 +8,6 @@ import os
 import sys
 import time
 
-CHECKED = 2  # repetitions whose outputs are compared, as in job.ts
-
 
 def open_task(job):
     if job["task"] == "ops":
@@ -21,9 +19,9 @@ def open_task(job):
     return open_forward(job) if job["task"] == "unet-forward" else open_step(job)
 
 
-def check(repeat):
+def check(repeat, repetitions):
     outputs = {}
-    for repetition in range(1, CHECKED + 1):
+    for repetition in range(1, repetitions + 1):
         for name, values in repeat(repetition).items():
             outputs.setdefault(name, []).extend(values.flatten().tolist())
     return outputs
@@ -54,12 +52,12 @@ def serve(job, reply):
     torch.manual_seed(0)
     repeat, parts = open_task(job), job.get("ops", 1)
     description = f"PyTorch {torch.__version__} on CPU, {torch.get_num_threads()} threads"
-    repetition = CHECKED
+    repetition = job["checked"]
     reply({"ready": {"backend": "pytorch", "description": description}})
     for line in sys.stdin:
         command = line.strip()
         if command == "check":
-            reply({"outputs": check(repeat)})
+            reply({"outputs": check(repeat, job["checked"])})
         elif command == "run":
             repetition += 1
             reply(timed(repeat, repetition, parts))
