@@ -221,6 +221,7 @@ export {
   type ImageFolderOptions,
 } from "./src/data/image_folder.ts";
 export { type Loader, makeLoader } from "./src/data/loader.ts";
+export { cacheKey, openTensorCache, type TensorCache } from "./src/data/tensor_cache.ts";
 
 // Metrics
 export type { Features } from "./src/metrics/features.ts";
@@ -252,6 +253,7 @@ export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
 export { prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
+export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/sample_pipeline.ts";
 export {
   type GeneratorSource,
   type LoadedGenerator,
@@ -291,6 +293,8 @@ export type { Pipeline, PipelineSamplerOptions } from "./src/pipelines/pipeline.
 export type { GenerationOptions, SchedulerChange } from "./src/pipelines/generation_plan.ts";
 export type { EncodedPrompts, PromptOptions, SizeCondition, Weights } from "./src/pipelines/prompts.ts";
 export type { Network } from "./src/pipelines/network.ts";
+export { type CachedLatents, cacheLatents } from "./src/pipelines/encoded_images.ts";
+export { type CachedTexts, cacheTexts, type EncodingOptions } from "./src/pipelines/encoded_texts.ts";
 export type { SamplingDefaults } from "./src/pipelines/architecture.ts";
 export { findPipeline, type HubOptions } from "./src/pipelines/find_pipeline.ts";
 export { hubCacheFolder } from "./src/pipelines/hub_cache.ts";

@@ -35,6 +35,32 @@ Deno.test("a model that is not there, or is of another class, is named", () =>
     assert.deepEqual([...Deno.readDirSync(folder)], []);
   }));
 
+Deno.test("adt sample draws prompts from a pipeline, and names a LoRA that does not fit it", () =>
+  withFolder(async (folder) => {
+    const output = join(folder, "cats"), pipeline = ["--pipeline", fixture("pipeline_sd15")];
+    const options = [
+      ...pipeline,
+      "--prompt",
+      "a cat",
+      "a dog",
+      "--size",
+      "16",
+      "--steps",
+      "1",
+      "--output",
+      output,
+    ];
+    const { code, stdout, stderr } = await adt("sample", ...options);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `${output}\n` }, stderr);
+    const lines = (await Deno.readTextFile(join(output, "metadata.jsonl"))).trim().split("\n");
+    assert.deepEqual(lines.map((line) => JSON.parse(line).text), ["a cat", "a dog"]);
+    const other = join(folder, "other.png"), lora = fixture("lora/diffusers_sd3.safetensors");
+    assertRefused(
+      await adt("sample", ...pipeline, "--prompt", "a cat", "--lora", lora, "--output", other),
+      /error: .*diffusers_sd3\.safetensors: \d+ tensors belong to no layer of unet, text_encoder/,
+    );
+  }));
+
 Deno.test("an output folder that cannot be made is an error that names it", () =>
   withFolder(async (folder) => {
     const file = await tinyTraining(folder);

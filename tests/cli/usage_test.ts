@@ -38,6 +38,11 @@ Deno.test("wrong usage ends with code 2 and says what was meant or is allowed", 
     [["tune", "run.yaml", "--steps", "1.5"], /'1\.5' is invalid\. It must be a whole number of at least 1/],
     [["tune"], /missing required argument 'config'/],
     [["sample"], /give either --model or --pipeline/],
+    [
+      ["sample", "--model", "x", "--pipeline", "y"],
+      /'--pipeline <source>' cannot be used with option '--model <folder>'/,
+    ],
+    [["sample", "--pipeline", "y"], /--pipeline needs at least one --prompt/],
     [["sample", "--model", "x", "--classes", "one"], /It must be class numbers with commas in between/],
     [["doctor", "--backend", "wsm"], /'wsm' is invalid\. Allowed choices are auto, tensorflow, webgpu, wasm/],
   ];
