@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ablate } from "../../../src/experiments/ablate/ablate.ts";
 import { planStudy } from "../../../src/experiments/ablate/plan.ts";
-import { loadStudy } from "../../../src/experiments/ablate/study.ts";
+import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
 import { loadGenerator } from "../../../src/experiments/load_generator.ts";
 import { noLeak } from "../../support.ts";
 import { withStudy } from "./tiny_study.ts";
@@ -75,6 +75,26 @@ Deno.test("ablate() again repeats nothing, and a study that grows runs what is n
     assert.equal(grown.finished.length, 3);
     const after = await changes(folder);
     for (const [path, time] of before) assert.equal(after.get(path), time, path);
+  }));
+
+Deno.test("ablate() samples the same models in several ways and draws the FID over the steps", () =>
+  withStudy(async (input) => {
+    const evaluate = { ...input.evaluate!, samplers: ["ddim" as const, "heun" as const], steps: [3, 2] };
+    const { finished, scores, report } = await ablate({
+      ...input,
+      seeds: [0],
+      arms: { untuned: { untuned: true } },
+      references: undefined,
+      evaluate,
+    });
+    const ways = ["ddim-3", "ddim-2", "heun-3", "heun-2"];
+    assert.deepEqual(finished[0]!.evaluations.map(({ variant }) => variantName(variant)), ways);
+    const fids = scores.filter(({ score }) => score === "fid").map(({ value }) => value);
+    assert.equal(new Set(fids).size, 4);
+    const page = await Deno.readTextFile(report);
+    for (const text of [...ways, "FID with heun, guidance 1"]) {
+      assert.ok(page.includes(`<h3>${text}</h3>`), text);
+    }
   }));
 
 Deno.test("ablate() stopped reports what there is, and the same call ends with what a run without a stop has", () =>
