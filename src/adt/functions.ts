@@ -29,8 +29,9 @@ export type AdtFunctions = ReturnType<typeof adtFunctions>;
  * - `denoiser`: the network under guidance, for roll-outs; its params are `{ weights: [P] }`.
  * - `pullback`: vector-Jacobian product of one call of it, see `Pullback`.
  * - `judge`: decodes x_end [B,h,w,c], gives the images, the adversarial loss, the mean score and g = ∂L/∂x_end.
- * - `updateGenerator`: adds the gradient of the diffusion loss to the adversarial one, each times its λ, and updates the
- *   network and its average.
+ * - `diffusionGradient`: the diffusion loss and its gradient [P].
+ * - `joinGradients`: the adversarial gradient, if any, and that of the diffusion loss, each times its λ, and their sum.
+ * - `updateGenerator`: updates the network and its average by a gradient.
  * - `updateDiscriminator`: updates the discriminator on images that are constants.
  *
  * `adtStep` drives them; a notebook may call them one by one.
@@ -85,36 +86,47 @@ export function adtFunctions(setup: AdtSetup) {
     },
   );
 
+  const diffusionGradient = compile(
+    function diffusionGradient(weights: tf.Tensor1D, batch: DiffusionBatch) {
+      const loss = (weights: tf.Tensor) => diffusionLoss(tuned, setup.params(weights), batch);
+      const { value, grads } = valueAndGrad(loss, [weights]);
+      return { loss: value, gradient: grads[0]! };
+    },
+  );
+
+  const joinGradients = compile(
+    function joinGradients(adversarial: tf.Tensor | null, diffusion: tf.Tensor) {
+      const { lambdaDiffusion, lambdaAdv, advNormCap } = settings;
+      const norm = diffusion.norm().mul<tf.Scalar>(lambdaDiffusion),
+        ofDiffusion = diffusion.mul(lambdaDiffusion);
+      if (!adversarial) {
+        return { gradient: ofDiffusion, norms: { diffusion: norm, adversarial: tf.scalar(0) } };
+      }
+      const advNorm = adversarial.norm().mul<tf.Scalar>(lambdaAdv),
+        factor = capFactor(advNorm, norm, advNormCap);
+      return {
+        gradient: ofDiffusion.add(adversarial.mul(factor.mul(lambdaAdv))),
+        norms: { diffusion: norm, adversarial: advNorm.mul<tf.Scalar>(factor) },
+      };
+    },
+  );
+
   const updateGenerator = compile(
     function updateGenerator(
       state: TrainingState,
-      adversarial: tf.Tensor | null,
-      batch: DiffusionBatch,
+      gradient: tf.Tensor,
       scalars: tf.Tensor1D,
       decay: tf.Scalar,
     ) {
-      const { value: loss, grads } = valueAndGrad(
-        (weights) => diffusionLoss(tuned, setup.params(weights), batch),
-        [state.weights],
-      );
-      const ofDiffusion = grads[0]!.mul(settings.lambdaDiffusion);
-      const ofAdversary = adversarial &&
-        capped(adversarial.mul(settings.lambdaAdv), ofDiffusion, settings.advNormCap);
-      const total = ofAdversary ? ofDiffusion.add(ofAdversary) : ofDiffusion;
       const { weights, moments, gradNorm } = adamw(
         state.weights,
         state.moments,
-        total,
+        gradient,
         scalars,
         settings.optimizer,
       );
       const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
-      const norms = {
-        total: gradNorm,
-        diffusion: ofDiffusion.norm(),
-        adversarial: (ofAdversary ?? tf.scalar(0)).norm(),
-      };
-      return { next, loss, norms };
+      return { next, gradNorm };
     },
   );
 
@@ -148,19 +160,22 @@ export function adtFunctions(setup: AdtSetup) {
   );
 
   const denoiser: Denoiser = { predictionType: tuned.predictionType, forward: predict };
-  return {
-    denoiser,
+  const functions = {
     pullback,
     judge,
+    diffusionGradient,
+    joinGradients,
     updateGenerator,
     updateDiscriminator,
-    dispose: () =>
-      [predict, pullback, judge, updateGenerator, updateDiscriminator].forEach((f) => f.dispose()),
+  };
+  return {
+    denoiser,
+    ...functions,
+    dispose: () => [predict, ...Object.values(functions)].forEach((f) => f.dispose()),
   };
 }
 
-/** A gradient scaled down to `cap` times the norm of another, where it is longer; null is no cap. */
-function capped(gradient: tf.Tensor, other: tf.Tensor, cap: number | null): tf.Tensor {
-  if (cap === null) return gradient;
-  return gradient.mul(tf.minimum(1, other.norm().mul(cap).div(gradient.norm().add(1e-12))));
+/** What a gradient is multiplied by so that its norm is at most `cap` times another one's; a cap of null is none. */
+function capFactor(norm: tf.Scalar, other: tf.Scalar, cap: number | null): tf.Scalar {
+  return cap === null ? tf.scalar(1) : tf.minimum(1, other.mul(cap).div(norm.add(1e-12)));
 }

@@ -122,7 +122,6 @@ export async function adtStep(
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
   const updated = await updateGenerator(setup, functions, state, judged.gradient, batch, step);
   const discriminated = await updateDiscriminator(setup, functions, state, judged.images, batch, step);
-  judged.gradient.dispose();
   judged.images.dispose();
   return {
     state: { generator: updated.generator, discriminator: discriminated.discriminator },
@@ -200,6 +199,7 @@ const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: Ad
 
 const meanStart = (plans: BackwardPlan[]) => plans.reduce((sum, { from }) => sum + from, 0) / plans.length;
 
+/** Updates the network; the adversarial gradient is used up. */
 async function updateGenerator(
   setup: AdtSetup,
   functions: AdtFunctions,
@@ -217,18 +217,16 @@ async function updateGenerator(
   const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
-  const { next, loss, norms } = functions.updateGenerator(
-    state.generator,
-    adversarial,
-    diffusion,
-    scalars,
-    decay,
-  );
+  const { loss, gradient: ofDiffusion } = functions.diffusionGradient(state.generator.weights, diffusion);
+  const { gradient, norms } = functions.joinGradients(adversarial, ofDiffusion);
+  ofDiffusion.dispose();
+  adversarial?.dispose(); // before the new state needs the memory
+  const { next, gradNorm } = functions.updateGenerator(state.generator, gradient, scalars, decay);
   const { condition: _, ...drawn } = diffusion;
-  tf.dispose([drawn, scalars, decay, state.generator]);
+  tf.dispose([drawn, scalars, decay, gradient, state.generator]);
   const metrics = await numbers({
     loss_diffusion: loss,
-    grad_norm: norms.total,
+    grad_norm: gradNorm,
     grad_norm_diffusion: norms.diffusion,
     grad_norm_adv: norms.adversarial,
   });

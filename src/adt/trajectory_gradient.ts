@@ -131,8 +131,8 @@ class Sums {
 
   add(index: number, x: tf.Tensor, weight: number): void {
     if (weight === 0) return;
-    const sum = this.#sums.get(index);
-    this.#sums.set(index, tf.tidy(() => sum ? tf.add(sum, tf.mul(x, weight)) : tf.mul(x, weight)));
+    const sum = this.#sums.get(index), term = () => weight === 1 ? x.clone() : tf.mul(x, weight);
+    this.#sums.set(index, tf.tidy(() => sum ? tf.add(sum, term()) : term()));
     sum?.dispose();
   }
 

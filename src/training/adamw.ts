@@ -79,17 +79,13 @@ export function adamw(
   return tf.tidy(() => {
     const [lr, correction1, correction2] = tf.unstack(scalars) as [tf.Scalar, tf.Scalar, tf.Scalar];
     const gradNorm = grad.square().sum().sqrt() as tf.Scalar;
-    const clipped = grad.mul(tf.minimum(1, tf.div(clipNorm, gradNorm.add(1e-12))));
-    const first = moments.first.mul(beta1).add(clipped.mul(1 - beta1));
-    const second = moments.second.mul(beta2).add(clipped.square().mul(1 - beta2));
+    const finite = tf.isFinite(gradNorm);
+    const clipped = tf.where(finite, grad.mul(tf.minimum(1, tf.div(clipNorm, gradNorm.add(1e-12)))), 0);
+    const decayed = (moment: tf.Tensor1D, beta: number) => moment.mul(tf.where(finite, beta, 1));
+    const first = decayed(moments.first, beta1).add<tf.Tensor1D>(clipped.mul(1 - beta1));
+    const second = decayed(moments.second, beta2).add<tf.Tensor1D>(clipped.square().mul(1 - beta2));
     const direction = first.mul(correction1).div(second.mul(correction2).sqrt().add(eps));
-    const next = weights.sub(direction.add(weights.mul(weightDecay)).mul(lr));
-    const keep = (updated: tf.Tensor, before: tf.Tensor1D) =>
-      tf.where(tf.isFinite(gradNorm), updated, before) as tf.Tensor1D;
-    return {
-      weights: keep(next, weights),
-      moments: { first: keep(first, moments.first), second: keep(second, moments.second) },
-      gradNorm,
-    };
+    const change = direction.add(weights.mul(weightDecay)).mul(tf.where(finite, lr, 0));
+    return { weights: weights.sub<tf.Tensor1D>(change), moments: { first, second }, gradNorm };
   });
 }

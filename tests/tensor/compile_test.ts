@@ -299,3 +299,18 @@ tensorflowTest("compile() refuses arguments that are not trees, naming the place
   );
   assert.throws(() => f(() => 1), /arguments of step\[0\] is a function/);
 });
+
+test("compile() tells constants of other shapes and signs apart", async () => {
+  const f = compile((x: tf.Tensor) => [
+    x.div(tf.scalar(0)),
+    x.div(tf.scalar(-0)),
+    x.mul(tf.ones([2])),
+    x.add(tf.ones([1, 2])),
+  ]);
+  const results = f(tf.scalar(1));
+  assert.deepEqual(results.map((y) => y.shape), [[], [], [2], [1, 2]]);
+  const values = await Promise.all(results.map(async (y) => [...await y.data()]));
+  assert.deepEqual(values, [[Infinity], [-Infinity], [1, 1], [2, 2]]);
+  tf.dispose(results);
+  f.dispose();
+});

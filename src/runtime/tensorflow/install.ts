@@ -8,6 +8,7 @@ import { createContext, type Device } from "./context.ts";
 import { createHandleTable } from "./handles.ts";
 import { cString, libraryPath, openLibrary } from "./library.ts";
 import { setSession } from "./session.ts";
+import { registerSplitViews } from "./split_views.ts";
 import { createStatus } from "./status.ts";
 import { withoutStandardError } from "./system.ts";
 
@@ -63,6 +64,7 @@ async function start(folder: string): Promise<TensorflowInfo> {
   await importTfjsNode(libraryPath(folder), binding);
   await tf.ready();
   readOffTheEventLoop(binding);
+  registerSplitViews();
   const cuda = Boolean(library.builtWithCuda?.());
   return { folder, version: cString(library.TF_Version()), devices: context.devices, cuda };
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { type Attribute, AttributeKind } from "./attributes.ts";
-import { createGraph, type Graph, type Output } from "./graph.ts";
+import { createConstants } from "./constants.ts";
+import { createGraph, type Output } from "./graph.ts";
 import { cName } from "./library.ts";
 import { createSchedule } from "./schedule.ts";
 import type { Recorder, Session, TensorMetadata } from "./session.ts";
@@ -42,7 +43,9 @@ let recorded = 0;
  */
 export function createRecording(session: Session, isState: (id: number) => boolean): Recording {
   const { library, handles } = session;
-  const graph = createGraph(session), schedule = createSchedule();
+  const graph = createGraph(session),
+    schedule = createSchedule(),
+    constants = createConstants(session, graph);
   const symbols = new Map<number, Output>(); // tensor id -> output in the graph
   const inputs: Output[] = [], state: Output[] = [];
   const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
@@ -62,7 +65,7 @@ export function createRecording(session: Session, isState: (id: number) => boole
       return placeholder;
     }
     if (dtype !== DataType.string && shape.reduce((a, b) => a * b, 1) <= LARGEST_CONSTANT) {
-      return constantOf(session, graph, handle, dtype);
+      return constants.of(handle, dtype, shape);
     }
     const copy = library.TFE_TensorHandleCopySharingTensor(handle, session.status.pointer);
     session.status.check();
@@ -173,16 +176,6 @@ function handleType({ library, status }: Session, handle: bigint): { dtype: numb
       (_, i) => Number(library.TFE_TensorHandleDim(handle, i, status.pointer)),
     ),
   };
-}
-
-function constantOf({ library, status }: Session, graph: Graph, handle: bigint, dtype: number): Output {
-  const tensor = library.TFE_TensorHandleResolve(handle, status.pointer);
-  status.check();
-  try {
-    return graph.constant(dtype, tensor);
-  } finally {
-    library.TF_DeleteTensor(tensor);
-  }
 }
 
 const unknownShape = (op: string) =>

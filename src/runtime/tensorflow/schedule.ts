@@ -10,8 +10,11 @@ export interface Schedule {
   add(operation: bigint): void;
 }
 
-/** Ops within this distance may run in any order, so that all cores find work. */
-const DISTANCE = 24;
+/**
+ * Ops within this distance may run in any order, so that all cores find work. Parts of attention, which are of old inputs
+ * alike, would all start: of a step that trains 17 M parameters, the gradients peaked at 750 MB with 24, at 490 MB with 4.
+ */
+const DISTANCE = 4;
 
 /** An empty schedule. Operations that were never added (placeholders, constants) are older than all others. */
 export function createSchedule(): Schedule {
