@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
 import { guided } from "../sampling/guidance.ts";
 import { compile } from "../tensor/compile.ts";
+import { globalNorm } from "../tensor/global_norm.ts";
 import { flatten, type Params, unflatten } from "../tensor/params.ts";
 import { valueAndGrad, vjp } from "../tensor/vjp.ts";
 import { adamw, type Moments } from "../training/adamw.ts";
@@ -97,12 +98,12 @@ export function adtFunctions(setup: AdtSetup) {
   const joinGradients = compile(
     function joinGradients(adversarial: tf.Tensor | null, diffusion: tf.Tensor) {
       const { lambdaDiffusion, lambdaAdv, advNormCap } = settings;
-      const norm = diffusion.norm().mul<tf.Scalar>(lambdaDiffusion),
+      const norm = globalNorm(diffusion).mul<tf.Scalar>(lambdaDiffusion),
         ofDiffusion = diffusion.mul(lambdaDiffusion);
       if (!adversarial) {
         return { gradient: ofDiffusion, norms: { diffusion: norm, adversarial: tf.scalar(0) } };
       }
-      const advNorm = adversarial.norm().mul<tf.Scalar>(lambdaAdv),
+      const advNorm = globalNorm(adversarial).mul<tf.Scalar>(lambdaAdv),
         factor = capFactor(advNorm, norm, advNormCap);
       return {
         gradient: ofDiffusion.add(adversarial.mul(factor.mul(lambdaAdv))),

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { byParts, cut } from "./attention_parts.ts";
+import { byParts, cut, HEADS_FIRST, QUERIES_FIRST } from "./attention_parts.ts";
 import { type Attributes, defineOperation, type OperationDefinition } from "./operation.ts";
 import { consume } from "./raw_ops.ts";
 
@@ -53,7 +53,7 @@ const IMPLEMENTATION: Pick<OperationDefinition<Input, never>, "savesValue" | "fo
   savesValue: true,
   forward(inputs, attributes) {
     const { q, k, v, bias, scores, join } = splitHeads(inputs, attributes);
-    const value = byParts(scores, [[]], (part) => {
+    const value = byParts(scores, QUERIES_FIRST, [[]], (part) => {
       const [samples, heads] = part, keys = cut(k, [samples, heads]), values = cut(v, [samples, heads]);
       const p = probabilities(cut(q, part), keys, bias && cut(bias, part));
       return [consume((p) => tf.matMul(p, values), p)];
@@ -66,7 +66,7 @@ const IMPLEMENTATION: Pick<OperationDefinition<Input, never>, "savesValue" | "fo
     const along = consume((products) => products.sum(-1, true), split(dy.mul(y))); // Σ_m p·∂L/∂p  [B,heads,N,1]
     const shared = bias?.shape.flatMap((size, axis) => size === 1 ? [axis] : []) ?? [];
     const summed = [[], [2], [2], ...bias ? [shared] : []];
-    const [dq, dk, dv, dBias] = byParts(scores, summed, (part) => {
+    const [dq, dk, dv, dBias] = byParts(scores, HEADS_FIRST, summed, (part) => {
       const [samples, heads] = part, keys = cut(k, [samples, heads]), values = cut(v, [samples, heads]);
       const [q1, dOut1, along1] = [q, dOut, along].map((x) => cut(x, part)) as [
         tf.Tensor,

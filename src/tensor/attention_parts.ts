@@ -19,6 +19,15 @@ export type Range = readonly [from: number, count: number];
 /** A block of the scores [B,heads,N,M]: some samples, some of their heads, some of the queries; all of the keys. */
 export type Part = readonly [samples: Range, heads: Range, queries: Range];
 
+/** Axes of the scores in the order in which they are cut, each down to so many at least before the next one is. */
+export type Cuts = readonly (readonly [axis: 0 | 1 | 2, least: number])[];
+
+/** Few queries of all heads: the scores of each stay in a core's cache, and all cores have work. */
+export const QUERIES_FIRST: Cuts = [[2, 32], [1, 1], [0, 1], [2, 1]];
+
+/** Whole heads: what is summed over the queries need not be added up part by part. */
+export const HEADS_FIRST: Cuts = [[0, 1], [1, 1], [2, 1]];
+
 /**
  * Computes tensors by parts of the scores, with as many scores at a time as fit, and joins what the parts give.
  *
@@ -26,12 +35,17 @@ export type Part = readonly [samples: Range, heads: Range, queries: Range];
  */
 export function byParts(
   [batch, heads, queries, keys]: readonly [number, number, number, number],
+  cuts: Cuts,
   summed: readonly (readonly number[])[],
   compute: (part: Part) => tf.Tensor[],
 ): tf.Tensor[] {
-  const most = scoresAtATime();
-  const ranges = [heads * queries * keys, queries * keys, keys]
-    .map((scores, axis) => rangesOf([batch, heads, queries][axis]!, Math.floor(most / scores)));
+  const lengths = [batch, heads, queries];
+  for (const [axis, least] of cuts) {
+    const others = lengths.reduce((product, length, i) => i === axis ? product : product * length, keys);
+    const fitting = Math.max(least, Math.floor(scoresAtATime() / others));
+    lengths[axis] = Math.min(lengths[axis]!, fitting);
+  }
+  const ranges = [batch, heads, queries].map((total, axis) => rangesOf(total, lengths[axis]!));
   const along = (axis: number, part: Range[]): tf.Tensor[] => {
     if (axis === ranges.length) return compute(part as unknown as Part);
     const each = ranges[axis]!.map((range) => along(axis + 1, [...part, range]));
@@ -40,9 +54,9 @@ export function byParts(
   return along(0, []);
 }
 
-/** 0…total in equal ranges of `most` or less, at least 1. */
+/** 0…total in equal ranges of `most` or less. */
 function rangesOf(total: number, most: number): Range[] {
-  const length = Math.ceil(total / Math.ceil(total / Math.max(1, most)));
+  const length = Math.ceil(total / Math.ceil(total / most));
   return Array.from({ length: Math.ceil(total / length) }, (_, i) => {
     const from = i * length;
     return [from, Math.min(length, total - from)];

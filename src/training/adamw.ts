@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { globalNorm } from "../tensor/global_norm.ts";
 
 /** Settings of AdamW (Loshchilov & Hutter 2019), with PyTorch's meaning. */
 export interface AdamWOptions {
@@ -78,7 +79,7 @@ export function adamw(
 ): AdamWResult {
   return tf.tidy(() => {
     const [lr, correction1, correction2] = tf.unstack(scalars) as [tf.Scalar, tf.Scalar, tf.Scalar];
-    const gradNorm = grad.square().sum().sqrt() as tf.Scalar;
+    const gradNorm = globalNorm(grad);
     const finite = tf.isFinite(gradNorm);
     const clipped = tf.where(finite, grad.mul(tf.minimum(1, tf.div(clipNorm, gradNorm.add(1e-12)))), 0);
     const decayed = (moment: tf.Tensor1D, beta: number) => moment.mul(tf.where(finite, beta, 1));
