@@ -27,6 +27,12 @@ function checkLengths({ name, values, low = values, high = values }: BarSeries, 
   }
 }
 
+/** Bars that what lies behind or upon them shows through. */
+const paleMarker = (index: number) => ({
+  color: translucent(color(index), 0.5),
+  line: { color: color(index), width: 1 },
+});
+
 /** The whiskers of bars, from `low` to `high`. */
 function whiskers({ values, low = values, high = values }: BarSeries): Json {
   return {
@@ -63,15 +69,17 @@ export function barFigure(categories: string[], series: BarSeries[], options: Ba
       orientation: horizontal ? "h" : "v",
       [along]: categories,
       [across]: finite(one.values),
-      marker: { color: color(i) },
-      ...(one.low && { [`error_${across}`]: whiskers(one) }),
+      ...(one.low
+        ? { marker: paleMarker(i), [`error_${across}`]: whiskers(one) }
+        : { marker: { color: color(i) } }),
     };
   });
   const common = layout(
     options,
     series.map(({ values }) => horizontal ? { x: values, y: [] } : { y: values }),
   );
-  const downwards = { ...common.yaxis as { [key: string]: Json }, autorange: "reversed" };
+  const title = { text: options.y.label, standoff: 12 }; // beside the names, however long they are
+  const downwards = { ...common.yaxis as { [key: string]: Json }, title, autorange: "reversed" };
   return { data, layout: { ...common, barmode: "group", ...(horizontal && { yaxis: downwards }) } };
 }
 
@@ -113,7 +121,7 @@ export function histogramFigure(samples: Sample[], options: FigureOptions): Figu
     x: Array.from({ length: BINS }, (_, bin) => low + (bin + 0.5) * width),
     y: countBins(values, low, low + BINS * width, BINS).map((count) => count / values.length),
     width,
-    marker: { color: translucent(color(i), 0.5), line: { color: color(i), width: 1 } },
+    marker: paleMarker(i),
   }));
   return { data, layout: { ...layout(options, data), barmode: "overlay", bargap: 0 } };
 }
