@@ -71,7 +71,7 @@ export function differenceFigure(
   );
   if (rows.length === 0) {
     throw new UserError(
-      `no arm is compared with "${reference}" yet; name it in the study's references: ["${reference}"]`,
+      `no finished arm is compared with "${reference}" yet; let the study go on, and see that it has references: ["${reference}"]`,
     );
   }
   const figure = barFigure(rows.map(({ arm }) => arm), [bars(`difference of the ${label}`, rows)], {
