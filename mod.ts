@@ -239,7 +239,13 @@ export { relativeChange, type Score } from "./src/metrics/score.ts";
 // Display
 export { show } from "./src/display/show.ts";
 export { type Figure, lineFigure, scatterFigure, type Series } from "./src/display/figure.ts";
-export { barFigure, histogramFigure, type Sample } from "./src/display/bar_figure.ts";
+export {
+  barFigure,
+  type BarOptions,
+  type BarSeries,
+  histogramFigure,
+  type Sample,
+} from "./src/display/bar_figure.ts";
 export { smoothed } from "./src/display/series.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
 export { mapGrid, type MapOptions } from "./src/display/maps.ts";
@@ -260,7 +266,15 @@ export {
   loadGenerator,
 } from "./src/experiments/load_generator.ts";
 export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
-export { ablate, type AblateOptions, type AblateResult } from "./src/experiments/ablate/ablate.ts";
+export {
+  ablate,
+  type AblateOptions,
+  type AblateResult,
+  type Findings,
+} from "./src/experiments/ablate/ablate.ts";
+export { armFigure, differenceFigure } from "./src/experiments/ablate/figures.ts";
+export { armsGrid } from "./src/experiments/ablate/report_samples.ts";
+export { type OpenedRun, openStudyRun } from "./src/experiments/ablate/open_run.ts";
 export {
   type Arm,
   loadStudy,

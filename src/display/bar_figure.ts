@@ -1,37 +1,86 @@
 import { UserError } from "../runtime/errors.ts";
 import { countBins } from "./bins.ts";
-import type { Figure } from "./figure.ts";
+import type { Figure, Json } from "./figure.ts";
 import { type FigureOptions, finite, layout } from "./layout.ts";
-import { color, translucent } from "./theme.ts";
+import { color, INK, translucent } from "./theme.ts";
 
-/** Named values, one per category; `error` is the half-width of an interval. */
+/** Named values, one per category; `low` and `high` bound each (a confidence interval, say). */
 export interface BarSeries {
   name: string;
   values: ArrayLike<number>;
-  error?: ArrayLike<number>;
+  low?: ArrayLike<number>;
+  high?: ArrayLike<number>;
 }
 
-/** Bars side by side over categories. Throws UserError when a series has not one value per category. */
-export function barFigure(categories: string[], series: BarSeries[], options: FigureOptions): Figure {
+export interface BarOptions extends FigureOptions {
+  /** Whether bars grow to the right, the first category at the top: room for long names. The categories' axis is y then. */
+  horizontal?: boolean;
+}
+
+function checkLengths({ name, values, low = values, high = values }: BarSeries, categories: string[]): void {
+  for (const [key, list] of Object.entries({ values, low, high })) {
+    if (list.length === categories.length) continue;
+    const given = key === "values" ? "" : ` of "${key}"`;
+    throw new UserError(
+      `series "${name}" has ${list.length} values${given} for ${categories.length} categories; give one each`,
+    );
+  }
+}
+
+/** Bars that what lies behind or upon them shows through. */
+const paleMarker = (index: number) => ({
+  color: translucent(color(index), 0.5),
+  line: { color: color(index), width: 1 },
+});
+
+/** The whiskers of bars, from `low` to `high`. */
+function whiskers({ values, low = values, high = values }: BarSeries): Json {
+  return {
+    type: "data",
+    symmetric: false,
+    array: finite(Array.from(values, (value, i) => high[i]! - value)),
+    arrayminus: finite(Array.from(values, (value, i) => value - low[i]!)),
+    color: INK,
+  };
+}
+
+/**
+ * Bars side by side over categories, with whiskers where there are intervals.
+ *
+ * @example
+ * ```ts
+ * import { barFigure } from "./bar_figure.ts";
+ * const figure = barFigure(["untuned", "tuned"], [{ name: "FID", values: [5, 4], low: [4, 3], high: [6, 5] }], {
+ *   title: "FID",
+ *   x: { label: "model" },
+ *   y: { label: "FID" },
+ * });
+ * console.assert(figure.data.length === 1);
+ * ```
+ * @throws UserError when a series has not one value, or bound, per category.
+ */
+export function barFigure(categories: string[], series: BarSeries[], options: BarOptions): Figure {
+  const { horizontal = false } = options, across = horizontal ? "x" : "y", along = horizontal ? "y" : "x";
   const data = series.map((one, i) => {
-    if (one.values.length !== categories.length) {
-      throw new UserError(
-        `series "${one.name}" has ${one.values.length} values for ${categories.length} categories; give one each`,
-      );
-    }
+    checkLengths(one, categories);
     return {
       type: "bar",
       name: one.name,
-      x: categories,
-      y: finite(one.values),
-      marker: { color: color(i) },
-      ...(one.error && { error_y: { type: "data", array: finite(one.error), color: "#767676" } }),
+      orientation: horizontal ? "h" : "v",
+      [along]: categories,
+      [across]: finite(one.values),
+      ...(one.low
+        ? { marker: paleMarker(i), [`error_${across}`]: whiskers(one) }
+        : { marker: { color: color(i) } }),
     };
   });
-  return {
-    data,
-    layout: { ...layout(options, series.map(({ values }) => ({ y: values }))), barmode: "group" },
-  };
+  const common = layout(
+    options,
+    series.map(({ values }) => horizontal ? { x: values, y: [] } : { y: values }),
+  );
+  const title = { text: options.y.label, standoff: 12 }; // beside the names, however long they are
+  const downwards = { ...common.yaxis as { [key: string]: Json }, title, autorange: "reversed" };
+  return { data, layout: { ...common, barmode: "group", ...(horizontal && { yaxis: downwards }) } };
 }
 
 /** Named numbers whose distribution is shown. */
@@ -72,7 +121,7 @@ export function histogramFigure(samples: Sample[], options: FigureOptions): Figu
     x: Array.from({ length: BINS }, (_, bin) => low + (bin + 0.5) * width),
     y: countBins(values, low, low + BINS * width, BINS).map((count) => count / values.length),
     width,
-    marker: { color: translucent(color(i), 0.5), line: { color: color(i), width: 1 } },
+    marker: paleMarker(i),
   }));
   return { data, layout: { ...layout(options, data), barmode: "overlay", bargap: 0 } };
 }

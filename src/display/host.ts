@@ -8,8 +8,8 @@ interface DisplayOptions {
   update?: boolean;
 }
 
-/** Deno's kernel sends some outputs a few ms after it reports "idle", and front ends then drop them. */
-const SETTLE_MS = 5;
+/** Deno's kernel sends some outputs after it reports "idle", large ones later, and front ends then drop them. */
+const SETTLE_MS = 5, SETTLE_MS_PER_MB = 50;
 
 /** Whether this code runs in a Jupyter notebook. */
 export function inNotebook(): boolean {
@@ -27,7 +27,8 @@ export async function emit(bundle: MimeBundle, options: DisplayOptions = {}): Pr
     options: DisplayOptions & { raw: true },
   ) => Promise<void>;
   await display(bundle, { raw: true, ...options });
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const settle = SETTLE_MS + SETTLE_MS_PER_MB * JSON.stringify(bundle).length / 1e6;
+  await new Promise((resolve) => setTimeout(resolve, settle));
 }
 
 /** One output of the notebook; each call of the returned function replaces what it shows. */

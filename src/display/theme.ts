@@ -19,7 +19,7 @@ export const SYMBOLS = [
 ] as const;
 
 /** Text that is readable on white and on near-black alike. */
-const INK = "#767676";
+export const INK = "#767676";
 const GRID = "rgba(128, 128, 128, 0.25)";
 
 export function color(index: number): string {

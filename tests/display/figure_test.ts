@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { barFigure, histogramFigure } from "../../src/display/bar_figure.ts";
-import { describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
+import { describeFigure, isFigure, type Json, lineFigure, scatterFigure } from "../../src/display/figure.ts";
 import { smoothed } from "../../src/display/series.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 
@@ -55,10 +55,20 @@ Deno.test("figures refuse series of unequal lengths, naming the series", () => {
   );
 });
 
-Deno.test("barFigure() has one bar a category, with errors", () => {
-  const { data } = barFigure(["x", "y"], [{ name: "a", values: [1, 2], error: [0.1, 0.2] }], options);
-  assert.deepEqual(data[0]!.y, [1, 2]);
-  assert.deepEqual((data[0]!.error_y as Record<string, unknown>).array, [0.1, 0.2]);
+Deno.test("barFigure() has one bar a category, with whiskers from low to high", () => {
+  const series = { name: "a", values: [1, 2], low: [0.5, 1.75], high: [1.25, 4] };
+  const whiskers = (data: Record<string, Json>, axis: string) => {
+    const { array, arrayminus } = data[`error_${axis}`] as Record<string, Json>;
+    return [array, arrayminus];
+  };
+  const [upright] = barFigure(["x", "y"], [series], options).data;
+  assert.deepEqual([upright!.x, upright!.y], [["x", "y"], [1, 2]]);
+  assert.deepEqual(whiskers(upright!, "y"), [[0.25, 2], [0.5, 0.25]]);
+  const { data: [lying], layout } = barFigure(["x", "y"], [series], { ...options, horizontal: true });
+  assert.deepEqual([lying!.x, lying!.y], [[1, 2], ["x", "y"]]);
+  assert.deepEqual(whiskers(lying!, "x"), [[0.25, 2], [0.5, 0.25]]);
+  assert.equal((layout.yaxis as Record<string, Json>).autorange, "reversed"); // the first at the top
+  assert.throws(() => barFigure(["x", "y"], [{ ...series, high: [1] }], options), /1 values of "high" for 2/);
 });
 
 Deno.test("histogramFigure() gives shares over one common range, of finite values", () => {

@@ -3,12 +3,12 @@ import { join, type Notebook, type Output } from "./notebook.ts";
 
 export const PLOTLY = "application/vnd.plotly.v1+json";
 
-/** Cells whose outputs are not all there: fewer than the calls of `show`, or no figure where one is made. */
+/** Cells whose outputs are not all there: fewer than calls of `show` and `live`, or no figure where one is made. */
 export function missingOutputs({ cells }: Notebook): string[] {
   return cells.flatMap((cell, i) => {
     if (cell.cell_type !== "code") return [];
-    const code = join(cell.source), calls = code.match(/\bshow\(/g)?.length ?? 0;
-    const shown = (cell.outputs ?? []).flatMap(({ data }) => data === undefined ? [] : [data]);
+    const code = join(cell.source), calls = code.match(/\b(show|live)\(/g)?.length ?? 0;
+    const shown = (cell.outputs ?? []).flatMap(({ data }) => data === undefined || isBar(data) ? [] : [data]);
     const kinds: [RegExp, (data: Record<string, unknown>) => boolean, string][] = [
       [/Figure\(/, (data) => PLOTLY in data && "text/html" in data, "figure"],
       [/[gG]rid\(/, (data) => join(data["text/html"]).includes("data:image/png;base64,"), "image grid"],
@@ -16,11 +16,13 @@ export function missingOutputs({ cells }: Notebook): string[] {
     const missing = kinds.filter(([made, is]) => calls > 0 && made.test(code) && !shown.some(is));
     const problems = missing.map(([, , kind]) => `cell ${i + 1} shows no ${kind}`);
     if (shown.length < calls) {
-      problems.push(`cell ${i + 1} has ${shown.length} outputs for ${calls} calls of show()`);
+      problems.push(`cell ${i + 1} has ${shown.length} outputs for ${calls} calls of show() and live()`);
     }
     return problems;
   });
 }
+
+const isBar = (data: Record<string, unknown>) => join(data["text/html"]).includes("<progress");
 
 /** Of each code cell's outputs, all that is the same in every run: kinds, titles, sizes, headings; no measured number. */
 export function outputShapes({ cells }: Notebook): string[][] {
@@ -33,7 +35,7 @@ function shapeOf({ output_type, data }: Output): string {
   if (PLOTLY in data) return `figure ${figureShape(data[PLOTLY] as Figure)}`;
   if (html.includes("<table>")) return `table ${tableShape(html)}`;
   if (text.startsWith("image grid")) return text.split(";")[0]!;
-  if (html.includes("<progress")) return "progress bar";
+  if (isBar(data)) return "progress bar";
   return text.startsWith("tensor") ? text.split(":")[0]! : "text";
 }
 

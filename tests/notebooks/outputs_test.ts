@@ -22,6 +22,9 @@ Deno.test("missingOutputs() finds cells that lost a figure", () => {
   assert.deepEqual(missingOutputs(notebookOf([display(figure)])), []);
   assert.equal(missingOutputs(notebookOf([])).length, 2);
   assert.equal(missingOutputs(notebookOf([display({ "text/plain": "" })])).length, 1);
+  const bar = display({ "text/html": "<progress></progress>" });
+  const lost = missingOutputs(notebookOf([bar, bar], "const table = live();\nawait show(rows);"));
+  assert.deepEqual(lost, ["cell 1 has 0 outputs for 2 calls of show() and live()"]);
 });
 
 const shapes = async (values: unknown[]) =>

@@ -1,8 +1,8 @@
 """run_notebook.py NOTEBOOK --output FILE [--stop-at TEXT]: runs a notebook top to bottom with the Deno kernel.
 
 The executed notebook is written to FILE, also when a cell fails; then that cell and its error are printed and the
-status is 1. Deno's kernel may send outputs a few milliseconds after it says "idle", and nbclient as it stands drops
-those; here it goes on listening for a moment after each cell.
+status is 1. Deno's kernel may send outputs after it says "idle", large ones and on a busy machine by more than a tenth of
+a second, and nbclient as it stands drops those; here it goes on listening for a moment after each cell.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbclient.client import CellExecutionComplete
 from nbclient.exceptions import CellExecutionError
 
-DRAIN_SECONDS = 0.05
+DRAIN_SECONDS = 0.3
 
 
 class DrainingClient(NotebookClient):

@@ -8,7 +8,7 @@ import { tuneOrResume, tuningIn } from "../tune_or_resume.ts";
 import { evaluateRun, runName } from "./evaluate_run.ts";
 import { processesWithin } from "./memory.ts";
 import { studyReport } from "./report.ts";
-import { loadStudy, type Study, type StudyRun } from "./study.ts";
+import { loadStudy, type Study, type StudyRun, type Variant } from "./study.ts";
 import type { StudyInput } from "./study_config.ts";
 import { openStudyFolder } from "./study_folder.ts";
 import { type ArmScore, type FinishedRun, summarise } from "./summary.ts";
@@ -19,12 +19,12 @@ export interface AblateOptions {
   processes?: number;
   /** Stops the study; what is finished is kept and reported. */
   signal?: AbortSignal;
-  /** Called when a run has been trained and scored, with the table so far. */
-  onResult?(result: FinishedRun, table: Rows): void | Promise<void>;
+  /** Called when a run has been trained and scored, with what is found by then in the study's first way to sample. */
+  onResult?(result: FinishedRun, found: Findings): void | Promise<void>;
 }
 
-/** What a study has found. */
-export interface AblateResult {
+/** What a study has found so far. */
+export interface Findings {
   study: Study;
   /** Runs that have come to their ends, in the study's order. */
   finished: FinishedRun[];
@@ -32,6 +32,10 @@ export interface AblateResult {
   scores: ArmScore[];
   /** The headline in short: one row per arm. */
   table: Rows;
+}
+
+/** What a study has found. */
+export interface AblateResult extends Findings {
   /** Path of the report. */
   report: string;
 }
@@ -50,7 +54,9 @@ export interface AblateResult {
  * ```ts ignore
  * import { ablate, live, loadGenerator } from "../../../mod.ts";
  * const table = live();
- * const { finished, report } = await ablate("data/studies/headline.yaml", { onResult: (_, rows) => table.update(() => rows) });
+ * const { finished, report } = await ablate("data/studies/headline.yaml", {
+ *   onResult: (_, found) => table.update(() => found.table),
+ * });
  * await table.done();
  * const { run, weights } = finished.at(-1)!;
  * const generator = await loadGenerator({ unet: weights, sampler: run.config.sampler });
@@ -69,16 +75,21 @@ export async function ablate(
   } catch (error) {
     if (!options.signal?.aborted) throw error;
   }
-  const finished = inOrder(study, results);
-  const scores = summarise(study.arms, finished, study.variants);
+  const found = findings(study, results, study.variants), { finished, scores } = found;
   const report = join(study.output, "report.html");
   await writeTables(study, scores, finished);
   await writePage(report, await studyReport(study, scores, finished));
-  return { study, finished, scores, table: shortRows(study, scores, finished), report };
+  return { ...found, report };
 }
 
 const inOrder = ({ runs }: Study, results: Map<StudyRun, FinishedRun>) =>
   runs.flatMap((run) => results.get(run) ?? []);
+
+/** What is known of some ways to sample. */
+function findings(study: Study, results: Map<StudyRun, FinishedRun>, variants: Variant[]): Findings {
+  const finished = inOrder(study, results), scores = summarise(study.arms, finished, variants);
+  return { study, finished, scores, table: shortRows(study, scores, finished) };
+}
 
 async function runAll(
   study: Study,
@@ -98,11 +109,7 @@ async function runAll(
     const evaluations = await evaluateRun(run, weights, variants, getEvaluator);
     const result = { run, weights, evaluations, cost: await readCost(run.config) ?? null };
     results.set(run, result);
-    const finished = inOrder(study, results);
-    await onResult?.(
-      result,
-      shortRows(study, summarise(study.arms, finished, variants.slice(0, 1)), finished),
-    );
+    await onResult?.(result, findings(study, results, variants.slice(0, 1)));
   };
   try {
     const waiting = await finishReady(study, finish, signal);

@@ -1,9 +1,17 @@
+import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { adtFunctions } from "../../../src/adt/functions.ts";
+import { adtStep } from "../../../src/adt/step.ts";
 import { ablate } from "../../../src/experiments/ablate/ablate.ts";
+import { openStudyRun } from "../../../src/experiments/ablate/open_run.ts";
 import { planStudy } from "../../../src/experiments/ablate/plan.ts";
+import { armsGrid } from "../../../src/experiments/ablate/report_samples.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
+import type { FinishedRun } from "../../../src/experiments/ablate/summary.ts";
 import { loadGenerator } from "../../../src/experiments/load_generator.ts";
+import { tune } from "../../../src/experiments/tune.ts";
+import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { noLeak } from "../../support.ts";
 import { withStudy } from "./tiny_study.ts";
 
@@ -23,8 +31,10 @@ Deno.test("ablate() tunes and scores all arms in order of value, and writes tabl
     const seen: string[] = [];
     await noLeak(async () => {
       const { finished, scores, table, report } = await ablate(input, {
-        onResult: ({ run }, rows) => {
-          seen.push(`${run.arm.name} ${run.seed} ${rows[2]!.runs}`);
+        onResult: ({ run }, { table, scores, finished }) => {
+          seen.push(`${run.arm.name} ${run.seed} ${table[2]!.runs}`);
+          const scored = new Set(scores.map(({ arm }) => arm));
+          assert.deepEqual(scored, new Set(finished.map(({ run }) => run.arm.name)));
         },
       });
       assert.deepEqual(seen, [
@@ -62,6 +72,36 @@ Deno.test("ablate() tunes and scores all arms in order of value, and writes tabl
     assert.ok(
       arms.some((row: Record<string, unknown>) => row.reference === "ADT" && row.arm === "no augmentation"),
     );
+  }));
+
+Deno.test("armsGrid() has a row for each arm; openStudyRun() goes on where a training ended", () =>
+  withStudy(async (input) => {
+    const optimizer = { schedule: "constant" }; // the same for any number of steps
+    const arms = { untuned: { untuned: true }, ADT: { optimizer } };
+    const { study, finished } = await ablate({ ...input, arms, seeds: [0] });
+    const [untuned, trained] = finished as [FinishedRun, FinishedRun];
+    const { rowLabels, columns } = await armsGrid(study, finished);
+    assert.equal(columns, 10);
+    assert.deepEqual([...new Set(rowLabels)], ["untuned", "ADT"]);
+
+    const longer = { ...trained.run.config, output: `${input.output}-longer` };
+    await tune({ ...longer, train: { ...longer.train, steps: 5 } });
+    const expected = (await loadCheckpoint(join(longer.output, "checkpoints")))!;
+    await noLeak(async () => {
+      const { tuning, state, step } = await openStudyRun(trained), functions = adtFunctions(tuning.setup);
+      assert.equal(step, 4);
+      const batch = await tuning.batch(5), next = await adtStep(tuning.setup, functions, state, batch, 5);
+      const [weights, other] = [next.state.generator.weights, expected.tensors["generator.weights"]!];
+      assert.ok(tf.tidy(() => tf.sub(weights, other).abs().max().dataSync()[0]!) < 1e-6);
+      functions.dispose();
+      tuning.dispose();
+      tf.dispose([{ ...batch }, next.state]);
+    });
+    tf.dispose(expected.tensors);
+
+    await assert.rejects(openStudyRun(untuned), /"untuned" was not trained: .* open another arm/);
+    await Deno.remove(join(trained.run.config.output, "checkpoints"), { recursive: true });
+    await assert.rejects(openStudyRun(trained), /ADT, seed 0: no checkpoint is in .*; was it deleted\?/);
   }));
 
 Deno.test("ablate() again repeats nothing, and a study that grows runs what is new only", () =>
