@@ -123,7 +123,16 @@ Deno.test("what is wrong in a study is named with file, arm and key, and the nea
 });
 
 Deno.test("the studies of this project can be read", async () => {
-  for (const [name, arms] of Object.entries({ headline: 5, parts: 20, robustness: 3, cost: 29 })) {
+  for (
+    const [name, arms] of Object.entries({
+      headline: 5,
+      parts: 20,
+      samplers: 3,
+      guidance: 3,
+      longer: 3,
+      cost: 29,
+    })
+  ) {
     assert.equal((await loadStudy(`data/studies/${name}.yaml`)).arms.length, arms, name);
   }
 });
