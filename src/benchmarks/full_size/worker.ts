@@ -113,7 +113,7 @@ async function timed<T>(f: () => Promise<T>): Promise<[T, number]> {
 }
 
 if (import.meta.main) {
-  const { description } = await startEngine({ backend: "auto" });
+  const { description } = await startEngine();
   const done = await run(JSON.parse(Deno.args[0]!) as FullSizeJob);
   const reply: Reply = { ...done, engine: description, peak_bytes: memoryUse().peakResidentBytes };
   console.log(JSON.stringify(reply));
