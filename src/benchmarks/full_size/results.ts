@@ -68,7 +68,10 @@ const WORK: Record<MeasuredTask, string> = {
   adt: "one ADT step of a LoRA",
 };
 
-/** One row for each task: seconds (of the last repetition) and peak resident memory of each side. */
+/**
+ * One row for each task: of each side the peak of resident memory, in brackets without mapped files, and the seconds of the last
+ * repetition.
+ */
 export function fullSizeRows(cases: readonly FullSizeCase[]): Rows {
   return cases.map(({ model, task, measurements, disagreement }) => {
     const of = (side: FullSizeMeasurement["side"]) => measurements.find((m) => m.side === side);
@@ -87,7 +90,9 @@ export function fullSizeRows(cases: readonly FullSizeCase[]): Rows {
 
 function memoryText(measurement: FullSizeMeasurement | undefined): string | undefined {
   if (measurement?.over_gib !== undefined) return `over ${measurement.over_gib}`;
-  return measurement?.peak_mib === undefined ? undefined : (measurement.peak_mib / 1024).toFixed(1);
+  if (measurement?.peak_mib === undefined) return undefined;
+  const gib = (mib: number) => (mib / 1024).toFixed(1);
+  return `${gib(measurement.peak_mib)} (${gib(measurement.own_mib)})`;
 }
 
 function secondsText(measurement: FullSizeMeasurement | undefined): string | undefined {
@@ -107,7 +112,8 @@ Written by \`deno task bench:full-size\` on ${date}: ${cpu}, ${cores} cores, ${m
 ${markdownTable(fullSizeRows(cases))}
 
 Random weights, read from float16 files, float32 in memory. Every row is a process of its own, with its peak of resident memory,
-loading included; its seconds are without loading (except where that is the work), for a call those of the second one, for an ADT
+loading included, and in brackets that of its own memory: without the pages of files that it maps (PyTorch maps the weights' files),
+which the system can drop. Seconds are without loading (except where that is the work), for a call those of the second one, for an ADT
 step those of the first, which includes the recording of the compiled functions. The ADT step is the model's configuration in
 \`data/configs\` with two sampling steps (T = 2), one of them trained (K = 1): batch 1, LoRA of rank 16 on attention, the whole
 autoencoder in the gradient's path, DINOv2-B at 224 pixels, gradient checkpointing of blocks on both sides. The last column is the
