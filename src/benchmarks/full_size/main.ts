@@ -1,6 +1,7 @@
 /** `deno task bench:full-size`: checkpoints of real size, this project against PyTorch + diffusers. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { UserError } from "../../runtime/errors.ts";
 import { writeAtomically } from "../../weights/atomic_write.ts";
 import type { ChildCommand } from "../child.ts";
 import { exitCodeOf } from "../failure.ts";
@@ -72,7 +73,13 @@ async function measureAll(options: FullSizeOptions, python: string | undefined):
 
 type Case = ReturnType<typeof caseOf>;
 
-/** Runs the tasks of one model, both sides of each in turn. */
+/**
+ * Runs the tasks of one model, both sides of each in turn. A side that fails, or takes too much memory, does not keep the rest from
+ * being measured.
+ *
+ * @param python of PyTorch's side, if it is wanted
+ * @throws UserError when what both sides read cannot be prepared
+ */
 export async function measureModel(
   model: FullSizeModel,
   tasks: readonly MeasuredTask[],
@@ -88,7 +95,10 @@ export async function measureModel(
     console.error(`${model.name}, ${side}: ${task}: ${summaryOf(measurement)}`);
     return measurement;
   };
-  await run("ours", "prepare", ourCommand({ task: "prepare", ...step }));
+  const { failed, over_gib } = await run("ours", "prepare", ourCommand({ task: "prepare", ...step }));
+  if (failed ?? over_gib) {
+    throw new UserError(`${model.name} could not be prepared: ${failed ?? "see above"}`);
+  }
   for (const task of tasks) {
     const job = { task, ...step }, measurements = [await run("ours", task, ourCommand(job))];
     if (python) measurements.push(await run("PyTorch", task, pytorchCommand(python, job)));
@@ -96,7 +106,8 @@ export async function measureModel(
   }
 }
 
-function summaryOf({ seconds, peak_mib, own_mib, over_gib }: FullSizeMeasurement): string {
+function summaryOf({ seconds, peak_mib, own_mib, over_gib, failed }: FullSizeMeasurement): string {
+  if (failed !== undefined) return `failed, ${failed}`;
   if (over_gib !== undefined) return `over ${over_gib} GiB`;
   return `${
     seconds.map((s) => s.toFixed(1)).join(", ")
@@ -118,7 +129,7 @@ async function write(path: string, text: string): Promise<void> {
   await writeAtomically(path, [new TextEncoder().encode(text)]);
 }
 
-/** Says how far the bare network's output is from diffusers'; 1 if that is too far. */
+/** Says how far the bare network's output is from diffusers'; 1 if that is too far, or if a side failed. */
 function report({ cases }: FullSizeResults): number {
   const compared = cases.filter(({ task, disagreement }) => task === "forward" && disagreement !== undefined);
   for (const { model, disagreement } of compared) {
@@ -129,7 +140,8 @@ function report({ cases }: FullSizeResults): number {
         `largest magnitude (at most ${TOLERANCE})`,
     );
   }
-  return compared.every(({ disagreement }) => disagreement! <= TOLERANCE) ? 0 : 1;
+  const failed = cases.some(({ measurements }) => measurements.some((m) => m.failed !== undefined));
+  return !failed && compared.every(({ disagreement }) => disagreement! <= TOLERANCE) ? 0 : 1;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

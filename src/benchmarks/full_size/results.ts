@@ -9,7 +9,7 @@ import type { Outcome } from "./run_within.ts";
 /** What one side took for one task. */
 export interface FullSizeMeasurement {
   side: "ours" | "PyTorch";
-  /** Of each repetition; none when the process was ended for its memory. */
+  /** Of each repetition; none when the process was ended for its memory, or failed. */
   seconds: number[];
   /** The most resident memory of the process; none likewise. */
   peak_mib?: number;
@@ -17,6 +17,8 @@ export interface FullSizeMeasurement {
   own_mib: number;
   /** The limit, where the process was ended for its memory. */
   over_gib?: number;
+  /** What the process said last, where it failed. */
+  failed?: string;
   engine?: string;
   outputs?: Reply["outputs"];
 }
@@ -46,6 +48,7 @@ export function measurementOf(
 ): FullSizeMeasurement {
   const own_mib = Math.round(outcome.ownBytes / MIB);
   if (outcome.kind === "exceeded") return { side, seconds: [], own_mib, over_gib: limitGib };
+  if (outcome.kind === "failed") return { side, seconds: [], own_mib, failed: outcome.said };
   const { seconds, peak_bytes, engine, outputs } = outcome.reply;
   return { side, seconds, peak_mib: Math.round(peak_bytes / MIB), own_mib, engine, outputs };
 }
@@ -90,6 +93,7 @@ export function fullSizeRows(cases: readonly FullSizeCase[]): Rows {
 
 function memoryText(measurement: FullSizeMeasurement | undefined): string | undefined {
   if (measurement?.over_gib !== undefined) return `over ${measurement.over_gib}`;
+  if (measurement?.failed !== undefined) return "failed";
   if (measurement?.peak_mib === undefined) return undefined;
   const gib = (mib: number) => (mib / 1024).toFixed(1);
   return `${gib(measurement.peak_mib)} (${gib(measurement.own_mib)})`;

@@ -1,10 +1,9 @@
-import { UserError } from "../../runtime/errors.ts";
 import { type ChildCommand, lastLines, spawn } from "../child.ts";
 import type { Reply } from "./job.ts";
 
-/** What came of a process under a memory limit: its reply, or that it needed more. */
+/** What came of a process under a memory limit: its reply, or that it needed more, or the last lines that it said. */
 export type Outcome =
-  & ({ kind: "done"; reply: Reply } | { kind: "exceeded" })
+  & ({ kind: "done"; reply: Reply } | { kind: "exceeded" } | { kind: "failed"; said: string })
   & {
     /**
      * The most memory of its own that the process was seen with, as sampled: resident memory without the pages of files that
@@ -15,23 +14,26 @@ export type Outcome =
 
 /**
  * Runs a process that ends with one line of JSON, and ends it when its memory grows beyond a limit, so that the machine stays
- * usable. The memory that counts is that which is its own; elsewhere than on Linux nothing is watched.
+ * usable. The memory that counts is that which is its own; elsewhere than on Linux nothing is watched. It also ends when this
+ * process does.
  *
  * @param name for error messages
- * @throws UserError with what the process said, when it fails
+ * @throws UserError when the process cannot be started
  */
 export async function runWithin(name: string, command: ChildCommand, limitBytes: number): Promise<Outcome> {
   const child = spawn(name, command);
   await child.stdin.close();
-  const watch = watchMemory(child.pid, limitBytes, () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL"), watch = watchMemory(child.pid, limitBytes, kill);
+  globalThis.addEventListener("unload", kill);
   const [{ code, signal }, out, said] = await Promise.all([
     child.status,
     lastLines(child.stdout),
     lastLines(child.stderr),
   ]);
+  globalThis.removeEventListener("unload", kill);
   const ownBytes = watch.stop();
   if (signal === "SIGKILL") return { kind: "exceeded", ownBytes }; // by the watch, or by the system for want of memory
-  if (code !== 0) throw new UserError(`${name} ended with exit code ${code}:\n${said.join("\n")}`);
+  if (code !== 0) return { kind: "failed", said: [`exit code ${code}:`, ...said].join("\n"), ownBytes };
   return { kind: "done", reply: JSON.parse(out.at(-1)!) as Reply, ownBytes };
 }
 

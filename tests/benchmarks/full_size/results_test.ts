@@ -43,6 +43,12 @@ Deno.test("a side that was ended for its memory shows the limit, and is not comp
   assert.equal(row!["differs by"], undefined);
 });
 
+Deno.test("a side that failed is told", () => {
+  const failed = measurementOf("PyTorch", { kind: "failed", said: "no torch", ownBytes: 7 }, 22);
+  const [row] = fullSizeRows([caseOf(MODEL, "load", [measured("ours", [], [2]), failed])]);
+  assert.equal(row!["PyTorch, GiB"], "failed");
+});
+
 Deno.test("the page names the machine and what computed", () => {
   const cases = [caseOf(MODEL, "adt", [measured("ours", [1], [2]), exceeded])];
   const text = fullSizeText({ date: "2026-01-02", machine: machine(), cases });
