@@ -128,7 +128,6 @@ export const FULL_SIZE: Readonly<Record<string, FullSize>> = {
         image_size: 518,
         patch_size: 14,
         mlp_ratio: 4,
-        layerscale_value: 1,
         layer_norm_eps: 1e-6,
         qkv_bias: true,
       },

@@ -71,7 +71,12 @@ export async function startChild(name: string, { command, args }: ChildCommand):
   };
 }
 
-function spawn(name: string, { command, args }: ChildCommand) {
+/**
+ * Starts a process on the CPU with pipes.
+ *
+ * @throws UserError when it cannot be started
+ */
+export function spawn(name: string, { command, args }: ChildCommand) {
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   try {
     return new Deno.Command(command, { args: [...args], env: ENVIRONMENT, ...piped }).spawn();
@@ -81,7 +86,8 @@ function spawn(name: string, { command, args }: ChildCommand) {
   }
 }
 
-async function lastLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string[]> {
+/** The last lines of a stream, when it has ended. */
+export async function lastLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string[]> {
   const lines: string[] = [];
   for await (const line of linesOf(stream)) {
     lines.push(line);

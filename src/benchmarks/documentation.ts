@@ -38,7 +38,8 @@ ${markdownTable(targetRows(targets))}
 `;
 }
 
-function markdownTable(rows: Rows): string {
+/** A table in Markdown. */
+export function markdownTable(rows: Rows): string {
   const columns = columnsOf(rows), line = (cells: string[]) => `| ${cells.join(" | ")} |`;
   return [
     line(columns),

@@ -5,7 +5,6 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { augmentationTensors, drawAugmentation } from "../adt/augmentation.ts";
 import { twinDiscriminator } from "../adt/discriminator.ts";
 import { dinov2 } from "../models/dinov2.ts";
 import { unet2DCondition } from "../models/unet2d_condition.ts";
@@ -16,6 +15,7 @@ import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
 import { saveParams } from "../weights/checkpoint.ts";
 import { type Config, readConfig } from "../weights/config.ts";
 import { writeTensors } from "../weights/safetensors.ts";
+import { download, drawAugmentations, type HostTensors, prefixed } from "./draws.ts";
 import { type JobFiles } from "./job.ts";
 import { latentsOf } from "./latents.ts";
 import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
@@ -97,8 +97,6 @@ interface InputShape {
   repetitions: number;
 }
 
-type HostTensors = Parameters<typeof writeTensors>[1];
-
 /**
  * Inputs by name: `images` [B,H,W,3] and `tokens` [B,L,D]; and of each repetition n, drawn as step n of `adtStep` draws
  * them, so that an implementation without this project's random numbers can follow: `n.start` [B,h,w,c] of the roll-out,
@@ -120,31 +118,11 @@ async function drawInputs({ batch, side, channels, tokens, repetitions }: InputS
     );
     const start = draw("roll-out noise", n, [side, side, channels]);
     Object.assign(tensors, prefixed(`${n}.`, { start, noisy, target, timesteps }));
-    for (const [user, kinds] of Object.entries(AUGMENTED)) {
-      for (const kind of kinds) {
-        const key = { seed: SEED, purpose: `augmentation of ${kind} for the ${user}`, step: n };
-        const drawn = augmentationTensors(
-          drawAugmentation(key, samples, imageShape, benchmarkSettings(1).augmentation),
-        );
-        Object.assign(tensors, prefixed(`${n}.${user}.${kind}.`, drawn));
-      }
-    }
+    const augmentations = drawAugmentations(images.shape, benchmarkSettings(1).augmentation, {
+      seed: SEED,
+      step: n,
+    });
+    Object.assign(tensors, prefixed(`${n}.`, augmentations));
   }
   return await download(tensors);
-}
-
-/** Which images are augmented for whose update. */
-const AUGMENTED = { generator: ["generated", "real"], discriminator: ["generated", "real", "positive"] };
-
-function prefixed(prefix: string, tensors: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
-  return Object.fromEntries(Object.entries(tensors).map(([name, x]) => [prefix + name, x]));
-}
-
-async function download(tensors: Record<string, tf.Tensor>): Promise<HostTensors> {
-  const host: HostTensors = {};
-  for (const [name, x] of Object.entries(tensors)) {
-    host[name] = { shape: x.shape, data: new Float32Array(await x.data()) };
-    x.dispose();
-  }
-  return host;
 }

@@ -11,14 +11,19 @@ import { type Job, OPS } from "./job.ts";
 import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
 import { judgedBlocks } from "./sizes.ts";
 
-/** What PyTorch's side runs on. */
-export const REQUIREMENTS = ["torch==2.13.0", "diffusers==0.42.0", "transformers==5.23.0"] as const;
+/** What PyTorch's side runs on; with accelerate, diffusers loads without a second copy of the weights. */
+export const REQUIREMENTS = [
+  "torch==2.13.0",
+  "diffusers==0.42.0",
+  "transformers==5.23.0",
+  "accelerate==1.15.0",
+] as const;
 
 /** Where builds of PyTorch without CUDA are; PyPI's for Linux carries some gigabytes of CUDA. */
 const CPU_BUILDS = "https://download.pytorch.org/whl/cpu";
 
 const ADVICE =
-  "Set ADT_PYTORCH to a Python that has torch, diffusers and transformers, or measure this project " +
+  "Set ADT_PYTORCH to a Python that has torch, diffusers, transformers and accelerate, or measure this project " +
   "alone with --without-pytorch.";
 
 /**
@@ -34,7 +39,7 @@ export async function preparePytorch(log: (line: string) => void): Promise<strin
   if (named) {
     await call(
       named,
-      ["-c", "import torch, diffusers, transformers"],
+      ["-c", "import torch, diffusers, transformers, accelerate"],
       `ADT_PYTORCH is ${named}, which fails`,
     );
     return named;

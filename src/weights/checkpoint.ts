@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { uploaded } from "../runtime/tensorflow/backend.ts";
 import type { Params } from "../tensor/params.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
@@ -34,7 +35,7 @@ export async function loadParams(
     for (const name of Object.keys(declarations)) {
       const { data, shape, dtype } = await files.read(prefix + name);
       if (dtype === "I8" || dtype === "U8") throw quantised(files.path, prefix + name, dtype);
-      params[name] = tf.tidy(() => fromCheckpointLayout(tf.tensor(data, [...shape], "float32")));
+      params[name] = tf.tidy(() => fromCheckpointLayout(uploaded(tf.tensor(data, [...shape], "float32"))));
     }
   } catch (error) {
     tf.dispose(params);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
 import { loadParams, saveParams } from "../../src/weights/checkpoint.ts";
 import { readTensors, writeTensors } from "../../src/weights/safetensors.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
@@ -28,6 +29,17 @@ Deno.test("loadParams() brings kernels from OIHW to HWIO and leaves the rest", e
       }
     }
     assertClose(params["conv.bias"]!, ramp(4), {});
+    tf.dispose(params);
+  });
+});
+
+Deno.test("loadParams() leaves no weight in an array of JavaScript on TensorFlow", engine, async () => {
+  await startTestEngine();
+  if (!onTensorflow()) return;
+  await inTempFolder(async (folder) => {
+    await writeTensors(`${folder}/model.safetensors`, stored);
+    const params = await loadParams(folder, declarations);
+    for (const x of Object.values(params)) assert.equal(backend().tensorMap.get(x.dataId).values, null);
     tf.dispose(params);
   });
 });

@@ -67,7 +67,8 @@ class Features(nn.Module):
     def __init__(self, folder, blocks):
         super().__init__()
         stages = [block + 1 for block in blocks]  # stage 0 is the embedding
-        self.backbone = Dinov2Backbone.from_pretrained(folder, out_indices=stages).eval().requires_grad_(False)
+        backbone = Dinov2Backbone.from_pretrained(folder, out_indices=stages, dtype=torch.float32)
+        self.backbone = backbone.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1))
 
@@ -77,11 +78,13 @@ class Features(nn.Module):
 
 
 def augment(images, parameters, fill=-1.0):
-    """Whole-pixel shifts and cutout of each image [B,3,H,W], by parameters [B]."""
+    """Brightness, contrast, whole-pixel shifts and cutout of each image [B,3,H,W], by parameters [B]."""
     batch, _, height, width = images.shape
+    images = recolour(images, parameters)
     shift_row, shift_column = parameters["shiftRow"].long(), parameters["shiftColumn"].long()
     margin = int(max(shift_row.abs().max(), shift_column.abs().max()))
-    padded = F.pad(images, [margin] * 4, value=fill)
+    border = fill == "border"
+    padded = F.pad(images, [margin] * 4, **({"mode": "replicate"} if border else {"value": fill}))
     rows = torch.arange(height) - shift_row[:, None] + margin
     columns = torch.arange(width) - shift_column[:, None] + margin
     index = torch.arange(batch)[:, None, None]
@@ -91,7 +94,16 @@ def augment(images, parameters, fill=-1.0):
         interval(height, parameters["cutoutRow"], size)[:, None, :, None]
         & interval(width, parameters["cutoutColumn"], size)[:, None, None, :]
     )
-    return moved.masked_fill(hidden, fill)
+    return moved.masked_fill(hidden, 0.0 if border else fill)
+
+
+def recolour(images, parameters):
+    if "brightness" in parameters:
+        images = images + parameters["brightness"].view(-1, 1, 1, 1)
+    if "contrast" in parameters:
+        mean = images.mean((1, 2, 3), keepdim=True)
+        images = (images - mean) * parameters["contrast"].view(-1, 1, 1, 1) + mean
+    return images
 
 
 def interval(n, centre, size):

@@ -26,3 +26,12 @@ export const onTensorflow = (): boolean => currentSession() !== undefined && tf.
 
 /** tfjs-node's backend object; only if `onTensorflow()`. */
 export const backend = (): TensorflowBackend => tf.backend() as unknown as TensorflowBackend;
+
+/**
+ * A new tensor, after its values went to TensorFlow. tfjs-node would keep the array until the tensor is first used; a network's
+ * weights would then be in memory twice, until the garbage collector comes by. On other engines, the tensor as it is.
+ */
+export function uploaded(x: tf.Tensor): tf.Tensor {
+  if (onTensorflow()) backend().getInputTensorIds([x]);
+  return x;
+}
