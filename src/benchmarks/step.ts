@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { backendOption, type GlobalOptions, wholeNumber } from "../cli/options.ts";
 import type { Backend } from "../runtime/engine.ts";
+import { UserError } from "../runtime/errors.ts";
 import { ourCommand } from "./cases.ts";
 import { exitCodeOf } from "./failure.ts";
 import { type GivenModels, writeJobFiles } from "./files.ts";
@@ -58,11 +59,18 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
 /** Steps that warm the process up. */
 const CHECKED = 2;
 
-/** Measures steps of this project's own side in a process of their own. */
-export function measureStep(options: StepOptions, log: (line: string) => void): Promise<Measurement> {
+/**
+ * Measures steps of this project's own side in a process of their own.
+ *
+ * @throws UserError when more steps are to be trained than there are
+ */
+export async function measureStep(options: StepOptions, log: (line: string) => void): Promise<Measurement> {
   const { steps, gradSteps, batch, repeats, unet, backbone } = options, size = options.quick ? QUICK : FULL;
+  if (gradSteps > steps) {
+    throw new UserError(`--grad-steps ${gradSteps} of --steps ${steps}: at most all of them can be trained`);
+  }
   const backend = options.backend ?? (Deno.env.get("ADT_BACKEND") || "auto") as Backend | "auto";
-  return withTemporaryFolder(async (folder) => {
+  return await withTemporaryFolder(async (folder) => {
     log("writing random weights and inputs");
     const sized = { ...size, batch, tokens: options.tokens ?? size.tokens };
     const files = await writeJobFiles(folder, sized, CHECKED + repeats, { unet, backbone });

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { benchmarkCases, selectCases } from "../../src/benchmarks/cases.ts";
 import { parseBenchOptions } from "../../src/benchmarks/options.ts";
-import { parseStepOptions } from "../../src/benchmarks/step.ts";
+import { parseFullSizeOptions } from "../../src/benchmarks/full_size/options.ts";
+import { measureStep, parseStepOptions } from "../../src/benchmarks/step.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 
 /** Fails unless the arguments are refused with a message that matches. Commander's own printing is kept quiet. */
@@ -70,6 +71,16 @@ Deno.test("bench:step takes T, K, batch and folders", () => {
 Deno.test("bench:step refuses numbers that are none", () => {
   refuses(parseStepOptions, ["--steps", "ten"], /whole number/);
   refuses(parseStepOptions, ["--grad-steps", "0"], /at least 1/);
+});
+
+Deno.test("bench:step refuses to train more steps than there are", async () => {
+  const options = parseStepOptions(["--steps", "3", "--grad-steps", "4"]);
+  await assert.rejects(measureStep(options, () => {}), /--grad-steps 4 of --steps 3/);
+});
+
+Deno.test("bench:full-size refuses models that it does not know and limits below 1 GiB", () => {
+  refuses(parseFullSizeOptions, ["--only", "sd2"], /sd15, sdxl, sd3/);
+  refuses(parseFullSizeOptions, ["--memory-limit", "0"], /at least 1/);
 });
 
 Deno.test("selectCases() takes whole names and beginnings up to a hyphen", () => {

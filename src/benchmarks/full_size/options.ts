@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { join } from "node:path";
-import { notNegative } from "../../cli/options.ts";
+import { wholeNumber } from "../../cli/options.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
 import { MODELS } from "./models.ts";
 
@@ -41,7 +41,7 @@ export function parseFullSizeOptions(args: readonly string[]): FullSizeOptions {
     .option(
       "--memory-limit <GiB>",
       "end a process that takes more, and tell so",
-      notNegative,
+      wholeNumber(1),
       Math.floor(total - RESERVE),
     )
     .option("--json <file>", "where the results go", "runs/full-size.json")
