@@ -1,6 +1,5 @@
 import { closest } from "fastest-levenshtein";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { UserError } from "../../runtime/errors.ts";
 import { loadConfig, parseConfig } from "../config.ts";
 import type { SamplerSettings } from "../load_generator.ts";
@@ -40,14 +39,12 @@ export interface Study {
   seeds: number[];
   /** In order of value: all arms with the first seed, then all with the second, … */
   runs: StudyRun[];
-  /** Null when the arms are not scored. */
-  evaluate: { n: number; seed: number; classifier: string } | null;
+  /** Null when the arms are not scored; without a classifier, the bundled one. */
+  evaluate: { n: number; seed: number; classifier: string | undefined } | null;
   /** Ways to sample, the headline first; none when the arms are not scored. */
   variants: Variant[];
   output: string;
 }
-
-const CLASSIFIER = fileURLToPath(new URL("../../../data/models/digits-classifier", import.meta.url));
 
 /**
  * Reads a study and resolves its arms.
@@ -77,9 +74,7 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
     arms,
     seeds,
     runs: runsOf(arms, seeds, output),
-    evaluate: evaluate
-      ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier ?? CLASSIFIER }
-      : null,
+    evaluate: evaluate ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier } : null,
     variants: evaluate ? variantsOf(evaluate, arms[0]!.config.sampler) : [],
     output,
   };
