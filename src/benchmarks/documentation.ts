@@ -1,18 +1,15 @@
 import { join } from "node:path";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
 import { ratioPicture } from "./picture.ts";
 import { type BenchmarkResults, ratiosOf, tableRows, targetRows } from "./results.ts";
+import { writeResult } from "./write_result.ts";
 
 const FOLDER = "docs", PICTURE = "benchmarks.svg";
 
 /** Writes `docs/benchmarks.md` and its picture: the results of a whole run, for readers of the repository. */
 export async function writeDocumentation(results: BenchmarkResults): Promise<void> {
-  await Deno.mkdir(FOLDER, { recursive: true });
-  const write = (name: string, text: string) =>
-    writeAtomically(join(FOLDER, name), [new TextEncoder().encode(text)]);
-  await write(PICTURE, ratioPicture(ratiosOf(results.cases)));
-  await write("benchmarks.md", benchmarkText(results));
+  await writeResult(join(FOLDER, PICTURE), ratioPicture(ratiosOf(results.cases)));
+  await writeResult(join(FOLDER, "benchmarks.md"), benchmarkText(results));
 }
 
 /** The page's text, in Markdown. */

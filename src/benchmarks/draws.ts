@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AugmentationSettings, augmentationTensors, drawAugmentation } from "../adt/augmentation.ts";
+import type { HostTensor } from "../weights/dtypes.ts";
 import type { writeTensors } from "../weights/safetensors.ts";
 
 /** What `writeTensors` takes. */
@@ -37,6 +38,11 @@ export function drawAugmentations(
 
 export function prefixed<T>(prefix: string, record: Record<string, T>): Record<string, T> {
   return Object.fromEntries(Object.entries(record).map(([name, x]) => [prefix + name, x]));
+}
+
+/** A tensor of what a file holds. */
+export function upload({ data, shape }: Pick<HostTensor, "data" | "shape">): tf.Tensor {
+  return tf.tensor(data, [...shape], "float32");
 }
 
 /** Values and shapes of tensors, which are freed. */

@@ -1,8 +1,8 @@
 /** `deno task bench`: this project against PyTorch + diffusers. */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { formatTable } from "../display/text.ts";
 import { webgpuAdapter } from "../runtime/webgpu.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeResult } from "./write_result.ts";
 import { type BenchmarkCase, benchmarkCases, jobOf, ourCommand, selectCases, type Side } from "./cases.ts";
 import { exitCodeOf } from "./failure.ts";
 import { writeJobFiles } from "./files.ts";
@@ -92,10 +92,8 @@ async function commandOf(
 }
 
 async function save(results: BenchmarkResults, json: string): Promise<void> {
-  await Deno.mkdir(dirname(json), { recursive: true });
-  const write = (path: string, text: string) => writeAtomically(path, [new TextEncoder().encode(text)]);
-  await write(json, JSON.stringify(results, null, 2) + "\n");
-  await write(pagePath(json), await benchmarkPage(results));
+  await writeResult(json, JSON.stringify(results, null, 2) + "\n");
+  await writeResult(pagePath(json), await benchmarkPage(results));
 }
 
 /** Beside the JSON file. */

@@ -1,9 +1,8 @@
 import { type Markup, markup } from "../display/html.ts";
-import { PALETTE } from "../display/theme.ts";
+import { INK, PALETTE } from "../display/theme.ts";
 import type { Ratios } from "./results.ts";
 
 const WIDTH = 720, LABELS = 150, BAR = 11, ROW = 2 * BAR + 14, TOP = 56, BOTTOM = 20;
-const INK = "#767676"; // readable on white and on black
 
 /**
  * Ratios as horizontal bars, two a case, with a line where both are even: a picture (SVG) for a page that runs no

@@ -15,6 +15,7 @@ import { initialState } from "../training/training_state.ts";
 import { loadParams } from "../weights/checkpoint.ts";
 import { readConfig } from "../weights/config.ts";
 import { readTensors } from "../weights/safetensors.ts";
+import { upload } from "./draws.ts";
 import { discriminatorHeads } from "./files.ts";
 import type { Job, JobFiles } from "./job.ts";
 import { latentsOf } from "./latents.ts";
@@ -131,8 +132,4 @@ async function readBatch(files: JobFiles, autoencoder: Autoencoder): Promise<Adt
   const latents = tf.tidy(() => autoencoder.encode(real)),
     condition = { encoder_hidden_states: upload(tokens!) };
   return { images: real, latents, condition, reference: real };
-}
-
-function upload({ data, shape }: { data: Float32Array | Int32Array; shape: readonly number[] }): tf.Tensor {
-  return tf.tensor(data, [...shape], "float32");
 }

@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { fileURLToPath } from "node:url";
 import { startChosenEngine } from "./context.ts";
 import { evaluateFoldersCommand, folderOptions, type FoldersCommandOptions } from "./evaluate_folders.ts";
 import { type SamplingOptions, samplingOptions, wholeNumber } from "./options.ts";
@@ -9,8 +8,6 @@ interface EvaluateCommandOptions extends SamplingOptions {
   classifier?: string;
   json?: string;
 }
-
-const CLASSIFIER = new URL("../../data/models/digits-classifier", import.meta.url);
 
 /** Adds `adt evaluate`. */
 export function addEvaluate(program: Command): void {
@@ -62,7 +59,7 @@ async function evaluateDigitsModel(command: Command): Promise<void> {
     sampler: { name: sampler, steps, guidance_scale: guidanceScale },
     n,
     seed,
-    classifier: options.classifier ?? fileURLToPath(CLASSIFIER),
+    classifier: options.classifier,
   });
   console.log(table);
   if (!options.json) return;

@@ -95,7 +95,6 @@ async function scoreAndReport(
 ): Promise<DemoResult> {
   const { config } = tuned[0]!;
   const evaluator = await digitsEvaluator({
-    classifier: join(DATA, "models/digits-classifier"),
     n,
     seed: 0,
     signal,

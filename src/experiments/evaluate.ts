@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.ts";
 import { digitsDataset } from "../data/digits.ts";
 import { evaluateWithTerms, type Scores, type ScoreTerms } from "../metrics/evaluate.ts";
@@ -36,8 +37,8 @@ export interface SampledFeatures {
 }
 
 export interface EvaluatorOptions {
-  /** Folder of the evaluation network. */
-  classifier: string;
+  /** Folder of the evaluation network. Default: the bundled one. */
+  classifier?: string | undefined;
   /** Images generated per model. */
   n: number;
   /** Of the generated images' noise. */
@@ -51,12 +52,15 @@ export interface EvaluatorOptions {
   signal?: AbortSignal;
 }
 
+/** The bundled network, which took no part in any training. */
+const CLASSIFIER = fileURLToPath(new URL("../../data/models/digits-classifier", import.meta.url));
+
 /** Images that are kept with their features, at most. */
 const SHOWN = 20;
 
 /** Prepares to score models against the held-out digits, with progress bars on stderr. */
 export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
-  const { classifier, n, seed, batchSize = 100, groups, cache, signal } = options;
+  const { classifier = CLASSIFIER, n, seed, batchSize = 100, groups, cache, signal } = options;
   const { model, params } = await loadDigitClassifier(classifier);
   const network = compile((images: tf.Tensor4D) => model.forward(params, { images }));
   const extract = (images: Images, label: string) =>

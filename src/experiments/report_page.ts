@@ -1,6 +1,6 @@
 import { type Markup, markup, raw } from "../display/html.ts";
 import { plotlyScript } from "../display/plotly.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeText } from "../weights/atomic_write.ts";
 import { REPORT_STYLE } from "./report_style.ts";
 
 /** A picture with its heading and what to see in it. */
@@ -85,5 +85,5 @@ ${bodies}</main></body>
  * @throws UserError when the path cannot be written
  */
 export async function writePage(path: string, page: Page): Promise<void> {
-  await writeAtomically(path, [new TextEncoder().encode(await renderPage(page))]);
+  await writeText(path, await renderPage(page));
 }

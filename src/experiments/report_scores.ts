@@ -1,6 +1,6 @@
 import { type Markup, markup } from "../display/html.ts";
 import { formatNumber } from "../display/text.ts";
-import { SCORE_DEFINITIONS, type ScoreName } from "../metrics/definitions.ts";
+import { BETTER_MEANS, SCORE_DEFINITIONS, type ScoreName } from "../metrics/definitions.ts";
 import type { Scores } from "../metrics/evaluate.ts";
 import { type Interval, meanInterval } from "../metrics/interval.ts";
 import { checkComparable, relativeChange, type Score } from "../metrics/score.ts";
@@ -95,9 +95,9 @@ function scoreNames(arms: ReportArm[]): ScoreName[] {
 }
 
 const ARROWS = {
-  lower: "↓ lower is better",
-  higher: "↑ higher is better",
-  floor: "→ near the floor is better",
+  lower: `↓ ${BETTER_MEANS.lower}`,
+  higher: `↑ ${BETTER_MEANS.higher}`,
+  floor: `→ ${BETTER_MEANS.floor}`,
 };
 
 function row(name: ScoreName, arms: ReportArm[]): Markup {

@@ -2,7 +2,7 @@ import { encode } from "fast-png";
 import { join } from "node:path";
 import { imageGrid } from "../display/grid.ts";
 import { UserError } from "../runtime/errors.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeAtomically, writeText } from "../weights/atomic_write.ts";
 import type { SampledImages } from "./sample_images.ts";
 import { checkParentFolder } from "./write_json.ts";
 
@@ -52,7 +52,7 @@ export async function saveImages(path: string, images: SampledImages): Promise<v
     const { captions } = images, facts = captions ? { text: captions[i] } : { label };
     lines.push(JSON.stringify({ file_name: name, ...facts }) + "\n");
   }
-  await writeAtomically(join(path, "metadata.jsonl"), [new TextEncoder().encode(lines.join(""))]);
+  await writeText(join(path, "metadata.jsonl"), lines.join(""));
 }
 
 /** Image `i` as an RGB PNG of 8 bits. */

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeText } from "../weights/atomic_write.ts";
 import { readJsonObject } from "../weights/config.ts";
 
 /** Writes a value as a JSON file that people can read, atomically. Errors as `writeAtomically`. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeAtomically(path, [new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n")]);
+  await writeText(path, JSON.stringify(value, null, 2) + "\n");
 }
 
 /**

@@ -19,6 +19,13 @@ export interface ScoreDefinition {
   source: string;
 }
 
+/** `better` in words. */
+export const BETTER_MEANS: Readonly<Record<ScoreDefinition["better"], string>> = {
+  lower: "lower is better",
+  higher: "higher is better",
+  floor: "near the floor is better",
+};
+
 /** What every score means, in the order of the tables. */
 export const SCORE_DEFINITIONS: Readonly<Record<ScoreName, ScoreDefinition>> = {
   fid: {

@@ -1,5 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeText } from "../weights/atomic_write.ts";
 
 /**
  * One line of the log: anything that JSON can hold, and numbers that are not finite, which are written as "NaN",
@@ -25,7 +25,7 @@ export interface MetricsLog extends Disposable {
  */
 export async function openMetricsLog(path: string, lastStep = 0): Promise<MetricsLog> {
   const kept = (await readMetrics(path)).filter(({ step }) => step <= lastStep);
-  await writeAtomically(path, kept.map((record) => new TextEncoder().encode(lineOf(record))));
+  await writeText(path, kept.map(lineOf).join(""));
   const file = await Deno.open(path, { append: true });
   return {
     append(record) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { writeAtomically } from "../weights/atomic_write.ts";
+import { writeText } from "../weights/atomic_write.ts";
 import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
 /** The folder of a run, held by this process until it is disposed. */
@@ -52,7 +52,7 @@ export async function openRunFolder(
     await checkContents(path, resume);
     await makeFolder(run.checkpoints);
     await makeFolder(run.weights);
-    await writeAtomically(run.configFile, [new TextEncoder().encode(config)]);
+    await writeText(run.configFile, config);
   } catch (error) {
     lock.close();
     throw error;

@@ -31,6 +31,11 @@ export async function writeAtomically(
   }
 }
 
+/** Writes a text file in UTF-8, as `writeAtomically`. */
+export function writeText(path: string, text: string): Promise<void> {
+  return writeAtomically(path, [new TextEncoder().encode(text)]);
+}
+
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }

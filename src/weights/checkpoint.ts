@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { uploaded } from "../runtime/tensorflow/backend.ts";
 import type { Params } from "../tensor/params.ts";
-import { writeAtomically } from "./atomic_write.ts";
+import { writeText } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
 import type { HostData } from "./dtypes.ts";
 import { checkpointShape, fromCheckpointLayout, toCheckpointLayout } from "./layout.ts";
@@ -78,8 +78,7 @@ export async function saveParams(
   const file = kind === "diffusers" ? "diffusion_pytorch_model.safetensors" : "model.safetensors";
   // transformers refuses a file whose metadata does not say which framework's layout it has.
   await writeSafetensors(join(folder, file), sources, { format: "pt", ...metadata });
-  const json = new TextEncoder().encode(JSON.stringify(config, null, 2) + "\n");
-  await writeAtomically(join(folder, "config.json"), [json]);
+  await writeText(join(folder, "config.json"), JSON.stringify(config, null, 2) + "\n");
 }
 
 async function download(x: tf.Tensor): Promise<HostData> {

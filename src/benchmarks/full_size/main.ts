@@ -1,13 +1,12 @@
 /** `deno task bench:full-size`: checkpoints of real size, this project against PyTorch + diffusers. */
-import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../runtime/errors.ts";
-import { writeAtomically } from "../../weights/atomic_write.ts";
 import type { ChildCommand } from "../child.ts";
 import { exitCodeOf } from "../failure.ts";
 import { preparePytorch } from "../pytorch.ts";
 import { machine } from "../results.ts";
 import { withTemporaryFolder } from "../temporary_folder.ts";
+import { writeResult } from "../write_result.ts";
 import type { FullSizeJob, MeasuredTask } from "./job.ts";
 import { BACKBONE, checkpointFolder, type FullSizeModel, MODELS, writeConfig } from "./models.ts";
 import { type FullSizeOptions, parseFullSizeOptions } from "./options.ts";
@@ -36,7 +35,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const results = await measureAll(options, python);
     console.log(fullSizeText(results));
     if (python && options.only.length === MODELS.length) {
-      await write("docs/full_size.md", fullSizeText(results));
+      await writeResult("docs/full_size.md", fullSizeText(results));
     }
     return report(results);
   } catch (error) {
@@ -63,7 +62,7 @@ async function measureAll(options: FullSizeOptions, python: string | undefined):
         python,
         async (one) => {
           results.cases.push(one);
-          await write(options.json, JSON.stringify(results, null, 2) + "\n");
+          await writeResult(options.json, JSON.stringify(results, null, 2) + "\n");
         },
       );
     });
@@ -122,11 +121,6 @@ function ourCommand(job: FullSizeJob): ChildCommand {
 function pytorchCommand(python: string, job: FullSizeJob): ChildCommand {
   const worker = fileURLToPath(new URL("../pytorch/full_size.py", import.meta.url));
   return { command: python, args: [worker, JSON.stringify(job)] };
-}
-
-async function write(path: string, text: string): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await writeAtomically(path, [new TextEncoder().encode(text)]);
 }
 
 /** Says how far the bare network's output is from diffusers'; 1 if that is too far, or if a side failed. */

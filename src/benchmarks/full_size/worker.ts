@@ -13,6 +13,7 @@ import { loadPipeline } from "../../pipelines/load_pipeline.ts";
 import { startEngine } from "../../runtime/engine.ts";
 import { memoryUse } from "../../runtime/memory.ts";
 import { readTensors } from "../../weights/safetensors.ts";
+import { upload } from "../draws.ts";
 import { FILES, type FullSizeJob, type Reply } from "./job.ts";
 import { STEP, writeStepFiles } from "./prepare.ts";
 
@@ -60,7 +61,7 @@ async function sample(config: PipelineTuneConfig, files: string): Promise<Done> 
 /** One call of the denoiser without guidance and without a LoRA. */
 async function forward({ model }: PipelineTuneConfig, files: string): Promise<Done> {
   const pipeline = await loadPipeline(model.pipeline), params = await pipeline.params();
-  const { noisy, timesteps } = await uploaded(files), condition = await conditionOf(files);
+  const { noisy, timesteps } = await readInputs(files), condition = await conditionOf(files);
   const call = async () => await valuesOf(pipeline.denoiser.forward(params, noisy!, timesteps!, condition));
   const [values, seconds] = await timed(call);
   return { seconds: [seconds], outputs: { output: evenlySpaced(values) } };
@@ -75,21 +76,21 @@ async function step(config: PipelineTuneConfig): Promise<Done> {
 }
 
 async function callInputs(files: string, { timestep, inputScale }: { timestep: number; inputScale: number }) {
-  const { start } = await uploaded(files), condition = await conditionOf(files);
+  const { start } = await readInputs(files), condition = await conditionOf(files);
   return { x: start!.mul(inputScale), t: tf.tensor1d([timestep]), condition };
 }
 
 async function conditionOf(files: string): Promise<Record<string, tf.Tensor>> {
-  const prefix = "condition.", tensors = Object.entries(await uploaded(files));
+  const prefix = "condition.", tensors = Object.entries(await readInputs(files));
   return Object.fromEntries(
     tensors.filter(([name]) => name.startsWith(prefix)).map(([name, x]) => [name.slice(prefix.length), x]),
   );
 }
 
-async function uploaded(files: string): Promise<Record<string, tf.Tensor>> {
+async function readInputs(files: string): Promise<Record<string, tf.Tensor>> {
   const tensors = Object.entries(await readTensors(join(files, FILES.inputs)));
   return Object.fromEntries(
-    tensors.map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape], "float32")]),
+    tensors.map(([name, x]) => [name, upload(x)]),
   );
 }
 

@@ -156,9 +156,7 @@ class Tuning:
         ]
         with torch.no_grad():
             grids = self.features(torch.cat(augmented))
-        fake, real, positive = zip(*(x.chunk(3) for x in self.discriminator.branch(grids)))
-        score_real, score_fake = (self.discriminator.compare(x, real) for x in (positive, fake))
-        loss = F.relu(1 - score_real).mean() + F.relu(1 + score_fake).mean()
+        loss = self.discriminator.loss(grids)
         loss.backward()
         parameters = list(self.discriminator.parameters())
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings["discriminatorOptimizer"]["clipNorm"])

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Rows } from "../../display/text.ts";
 import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
 import { tuneAll } from "../processes/tune_all.ts";
@@ -23,9 +22,6 @@ export interface AblateOptions {
   /** Called when a run has been trained and scored, with what is found by then in the study's first way to sample. */
   onResult?(result: FinishedRun, found: Findings): void | Promise<void>;
 }
-
-/** The bundled network whose features are scored, unless the study names another. */
-const CLASSIFIER = fileURLToPath(new URL("../../../data/models/digits-classifier", import.meta.url));
 
 /** What a study has found so far. */
 export interface Findings {
@@ -105,7 +101,6 @@ async function runAll(
   const getEvaluator = () =>
     evaluator ??= digitsEvaluator({
       ...evaluate!,
-      classifier: evaluate!.classifier ?? CLASSIFIER,
       groups: GROUPS,
       cache: join(output, "real-digits"),
       signal,

@@ -1,7 +1,7 @@
 import { barFigure } from "../../display/bar_figure.ts";
 import type { Figure } from "../../display/figure.ts";
 import { INK } from "../../display/theme.ts";
-import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
+import { BETTER_MEANS, SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { formatScore } from "../report_scores.ts";
 import { variantName } from "./study.ts";
@@ -14,12 +14,6 @@ function headline(scores: readonly ArmScore[], score: ScoreName): ArmScore[] {
   const known = [...new Set(scores.map((one) => one.score))].join(", ") || "none";
   throw new UserError(`no arm has a score "${score}" yet; there are: ${known}`);
 }
-
-const MEANING = {
-  lower: "lower is better",
-  higher: "higher is better",
-  floor: "near the floor is better",
-};
 
 /**
  * One score of every arm as bars with 95 % confidence intervals, and the floor, what real images score, as a line.
@@ -36,7 +30,7 @@ const MEANING = {
 export function armFigure(scores: readonly ArmScore[], score: ScoreName): Figure {
   const own = headline(scores, score), { label, better } = SCORE_DEFINITIONS[score], { floor, n } = own[0]!;
   const figure = barFigure(own.map(({ arm }) => arm), [bars(label, own)], {
-    title: `${label} of ${n} images, ${MEANING[better]}`,
+    title: `${label} of ${n} images, ${BETTER_MEANS[better]}`,
     x: { label },
     y: { label: "arm" },
     horizontal: true,
@@ -75,7 +69,7 @@ export function differenceFigure(
     );
   }
   const figure = barFigure(rows.map(({ arm }) => arm), [bars(`difference of the ${label}`, rows)], {
-    title: `${label} against ${reference}, ${MEANING[better]}`,
+    title: `${label} against ${reference}, ${BETTER_MEANS[better]}`,
     x: { label: `${label} − ${label} of ${reference}` },
     y: { label: "arm" },
     horizontal: true,

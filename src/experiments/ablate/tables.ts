@@ -3,7 +3,7 @@ import type { Rows } from "../../display/text.ts";
 import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
 import { scoreCell } from "../../metrics/format.ts";
 import type { Interval } from "../../metrics/interval.ts";
-import { writeAtomically } from "../../weights/atomic_write.ts";
+import { writeText } from "../../weights/atomic_write.ts";
 import { formatPercent } from "../report_scores.ts";
 import { writeJson } from "../write_json.ts";
 import type { Study, Variant } from "./study.ts";
@@ -121,7 +121,7 @@ export async function writeTables(
 ): Promise<void> {
   const tables = { arms: armRows(scores), runs: runRows(finished), costs: costRows(finished) };
   for (const [name, rows] of Object.entries(tables)) {
-    await writeAtomically(join(output, `${name}.csv`), [new TextEncoder().encode(toCsv(rows))]);
+    await writeText(join(output, `${name}.csv`), toCsv(rows));
   }
   await writeJson(join(output, "results.json"), tables);
 }
