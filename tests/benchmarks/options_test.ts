@@ -81,6 +81,7 @@ Deno.test("bench:step refuses to train more steps than there are", async () => {
 Deno.test("bench:full-size refuses models that it does not know and limits below 1 GiB", () => {
   refuses(parseFullSizeOptions, ["--only", "sd2"], /sd15, sdxl, sd3/);
   refuses(parseFullSizeOptions, ["--memory-limit", "0"], /at least 1/);
+  refuses(parseFullSizeOptions, ["--resolution", "1000"], /multiple of 64/);
 });
 
 Deno.test("selectCases() takes whole names and beginnings up to a hyphen", () => {

@@ -22,9 +22,10 @@ import { runWithin } from "./run_within.ts";
 /** Of the bare network's output, the largest difference as a share of the largest magnitude. */
 const TOLERANCE = 1e-4;
 
-/** The tasks of a model. */
-export function tasksOf({ name }: FullSizeModel): MeasuredTask[] {
-  return [...name === "sd15" ? ["forward"] as const : [], "load", "sample", "adt"];
+/** What is measured of a model: at its own resolution all tasks, at one that was asked for the ADT step. */
+export function workOf(model: FullSizeModel, resolution?: number): [FullSizeModel, MeasuredTask[]] {
+  if (resolution !== undefined) return [{ ...model, resolution }, ["adt"]];
+  return [model, [...model.name === "sd15" ? ["forward"] as const : [], "load", "sample", "adt"]];
 }
 
 /** Measures what the arguments name; returns the exit code. */
@@ -34,7 +35,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const python = options.ours ? undefined : await preparePytorch(console.error);
     const results = await measureAll(options, python);
     console.log(fullSizeText(results));
-    if (python && options.only.length === MODELS.length) {
+    if (python && options.only.length === MODELS.length && options.resolution === undefined) {
       await writeResult("docs/full_size.md", fullSizeText(results));
     }
     return report(results);
@@ -50,13 +51,14 @@ async function measureAll(options: FullSizeOptions, python: string | undefined):
     cases: [],
   };
   const backbone = await checkpointFolder(options.folder, BACKBONE, console.error);
-  for (const model of MODELS.filter(({ name }) => options.only.includes(name))) {
+  for (const each of MODELS.filter(({ name }) => options.only.includes(name))) {
+    const [model, tasks] = workOf(each, options.resolution);
     const pipeline = await checkpointFolder(options.folder, model.name, console.error);
     await withTemporaryFolder(async (files) => {
       const config = await writeConfig(files, model, { pipeline, backbone });
       await measureModel(
         model,
-        tasksOf(model),
+        tasks,
         { config, files },
         options.memoryLimit,
         python,

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { join } from "node:path";
 import { wholeNumber } from "../../cli/options.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
@@ -10,6 +10,8 @@ export interface FullSizeOptions {
   only: string[];
   /** Whether to leave PyTorch out. */
   ours: boolean;
+  /** Side of the images in pixels, at which the ADT step alone is measured; absent: all tasks, at each model's own. */
+  resolution?: number;
   /** Where the checkpoints are, or are written to. */
   folder: string;
   /** GiB that each process may take. */
@@ -37,6 +39,11 @@ export function parseFullSizeOptions(args: readonly string[]): FullSizeOptions {
       new Option("--only <name...>", "measure these models only").choices(names).default(names, "all"),
     )
     .option("--ours", "measure this project alone, without PyTorch", false)
+    .option(
+      "--resolution <pixels>",
+      "measure the ADT step alone, on images of this side, a multiple of 64 (default: all tasks at 512)",
+      multipleOf64,
+    )
     .option("--folder <folder>", "where the checkpoints are, or else are written to", defaultFolder())
     .option(
       "--memory-limit <GiB>",
@@ -51,6 +58,13 @@ export function parseFullSizeOptions(args: readonly string[]): FullSizeOptions {
     .exitOverride()
     .parse([...args], { from: "user" })
     .opts<FullSizeOptions>();
+}
+
+/** What the UNets halve, on top of the autoencoder's eighth. */
+function multipleOf64(text: string): number {
+  const value = wholeNumber(64)(text);
+  if (value % 64 === 0) return value;
+  throw new InvalidArgumentError("It must be a multiple of 64.");
 }
 
 function defaultFolder(): string {

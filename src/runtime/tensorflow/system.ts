@@ -14,7 +14,7 @@ const symbols = {
 export type SystemLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"];
 
 const FILES: Record<string, string> = { linux: "libc.so.6", darwin: "libSystem.B.dylib" };
-const RTLD_NOW = 2, O_WRONLY = 1, STANDARD_ERROR = 2;
+const RTLD_NOW = 2, RTLD_DEEPBIND = 8, O_WRONLY = 1, STANDARD_ERROR = 2;
 
 const cPath = (path: string) => new TextEncoder().encode(path + "\0");
 
@@ -51,9 +51,15 @@ export function openSystem(): SystemLibrary {
   }
 }
 
-/** Loads a library for as long as the process lives: TensorFlow crashes the process when it is unloaded at exit. */
+/**
+ * Loads a library for as long as the process lives: TensorFlow crashes the process when it is unloaded at exit.
+ *
+ * Its names bind to its own parts first, as they always do on macOS. Otherwise TensorFlow, which carries an LLVM, would take the
+ * variables of the LLVM that Mesa has made global once WebGPU was asked for a device, and crash as it loads.
+ */
 export function keepLoaded(system: SystemLibrary, path: string): void {
-  system.dlopen(cPath(path), RTLD_NOW); // a failure shows, with its reason, when Deno opens the library
+  const flags = Deno.build.os === "linux" ? RTLD_NOW | RTLD_DEEPBIND : RTLD_NOW;
+  system.dlopen(cPath(path), flags); // a failure shows, with its reason, when Deno opens the library
 }
 
 /** Runs `f` while what native code writes to standard error is dropped. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { workOf } from "../../../src/benchmarks/full_size/main.ts";
 import { parseFullSizeOptions } from "../../../src/benchmarks/full_size/options.ts";
 import {
   caseOf,
@@ -63,4 +64,9 @@ Deno.test("the page names the machine and what computed", () => {
 Deno.test("bench:full-size refuses models that it does not know", () => {
   assert.throws(() => parseFullSizeOptions(["--only", "sd2"]), /sd15, sdxl, sd3/);
   assert.deepEqual(parseFullSizeOptions(["--only", "sd3", "sd15", "--ours"]).only, ["sd3", "sd15"]);
+});
+
+Deno.test("a model's own resolution gets all tasks, another the ADT step alone", () => {
+  assert.deepEqual(workOf(MODEL), [MODEL, ["forward", "load", "sample", "adt"]]);
+  assert.deepEqual(workOf(MODEL, 1024), [{ ...MODEL, resolution: 1024 }, ["adt"]]);
 });

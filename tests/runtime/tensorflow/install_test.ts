@@ -5,6 +5,7 @@ import { openLibrary } from "../../../src/runtime/tensorflow/library.ts";
 import { startTensorflow } from "../../../src/runtime/tensorflow/install.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 import { startTestEngine } from "../../support.ts";
+import { untestable } from "../on_every_engine.ts";
 
 await startTestEngine();
 const engine = { ignore: !onTensorflow(), sanitizeOps: false, sanitizeResources: false };
@@ -63,6 +64,21 @@ Deno.test({
       stdout: "tensorflow 4 4 4 4 4 4 4 4\n",
       stderr: "",
     });
+  },
+});
+
+Deno.test({
+  name:
+    "TensorFlow loads after WebGPU has been asked for an adapter, whose driver may bring an LLVM of its own",
+  ...engine,
+  ignore: !onTensorflow() || await untestable("webgpu") !== undefined,
+  async fn() {
+    const code = `import { startEngine } from ${JSON.stringify(source("runtime/engine.ts"))};
+      import { webgpuAdapter } from ${JSON.stringify(source("runtime/webgpu.ts"))};
+      console.log(typeof await webgpuAdapter());
+      console.log((await startEngine({ backend: "tensorflow" })).backend);`;
+    // not the exit code: Mesa's software driver may fail at exit, see testOn()
+    assert.equal((await script(code, ["-A"])).stdout, "object\ntensorflow\n");
   },
 });
 

@@ -1,0 +1,201 @@
+/**
+ * deno task studies:figures: draws the figures of docs/findings.md from the results of the studies in data/studies, as SVG, with
+ * Chromium.
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { barFigure } from "../../src/display/bar_figure.ts";
+import { type Figure, lineFigure, type Series } from "../../src/display/figure.ts";
+import { plotlyScript } from "../../src/display/plotly.ts";
+import { UserError } from "../../src/runtime/errors.ts";
+import { writeText } from "../../src/weights/atomic_write.ts";
+import { findChromium, startBrowser } from "../../tests/notebooks/browser.ts";
+
+/** A row of `arms` in a study's results.json. */
+interface ArmRow {
+  arm: string;
+  sampler: string;
+  sampling_steps: number;
+  guidance_scale: number;
+  score: string;
+  value: number;
+  ci_low: number;
+  ci_high: number;
+  floor?: number;
+  n: number;
+  reference?: string;
+  difference?: number;
+  difference_ci_low?: number;
+  difference_ci_high?: number;
+  relative_change?: number;
+  relative_ci_low?: number;
+  relative_ci_high?: number;
+}
+
+/** A row of `costs`. */
+interface CostRow {
+  arm: string;
+  seconds_per_step: number;
+  peak_mebibytes: number;
+}
+
+interface Results {
+  arms: ArmRow[];
+  costs: CostRow[];
+}
+
+const WIDTH = 760;
+const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+async function resultsOf(study: string): Promise<Results> {
+  return JSON.parse(await Deno.readTextFile(path(`${study}/results.json`))) as Results;
+}
+
+/** Rows of the FID, one for each arm (and way to sample). */
+function fidRows({ arms }: Results): ArmRow[] {
+  const fid = arms.filter(({ score }) => score === "fid"),
+    key = (row: ArmRow) => [row.arm, wayOf(row)].join();
+  return [...new Map(fid.map((row) => [key(row), row])).values()];
+}
+
+const wayOf = ({ sampler, sampling_steps, guidance_scale }: ArmRow) =>
+  `${sampler} ${sampling_steps} ${guidance_scale}`;
+
+/** Rows of the FID that compare with a reference. */
+function against({ arms }: Results, reference: string): ArmRow[] {
+  return arms.filter((row) => row.score === "fid" && row.reference === reference);
+}
+
+function headline(results: Results): Figure {
+  const rows = fidRows(results), { n, floor } = rows[0]!;
+  return barFigure(rows.map(({ arm }) => arm), [{
+    name: "FID",
+    values: rows.map(({ value }) => value),
+    low: rows.map(({ ci_low }) => ci_low),
+    high: rows.map(({ ci_high }) => ci_high),
+  }], {
+    title: `FID of ${n} images, lower is better; real images score ${floor!.toFixed(2)}`,
+    x: { label: "FID" },
+    y: { label: "" },
+    horizontal: true,
+  });
+}
+
+function parts(results: Results): Figure {
+  const rows = against(results, "ADT").filter(({ arm }) => arm !== "untuned");
+  return barFigure(rows.map(({ arm }) => arm), [{
+    name: "difference",
+    values: rows.map(({ difference }) => difference!),
+    low: rows.map(({ difference_ci_low }) => difference_ci_low!),
+    high: rows.map(({ difference_ci_high }) => difference_ci_high!),
+  }], {
+    title: "FID against that of ADT as it is: to the right is worse",
+    x: { label: "difference of the FID" },
+    y: { label: "" },
+    horizontal: true,
+  });
+}
+
+/** How far ADT's FID is from the untuned model's, in per cent, over sampling steps; a line for each sampler. */
+function samplers(results: Results): Figure {
+  const rows = against(results, "untuned").filter(({ arm }) => arm === "ADT");
+  const lines = [...new Set(rows.map(({ sampler }) => sampler))].map((name): Series => {
+    const own = rows.filter(({ sampler }) => sampler === name)
+      .toSorted((a, b) => a.sampling_steps - b.sampling_steps);
+    return { name, x: own.map(({ sampling_steps }) => sampling_steps), ...percent(own) };
+  });
+  return lineFigure(lines, {
+    title: "FID of ADT against the untuned model: below 0 is better",
+    x: { label: "sampling steps", log: true },
+    y: { label: "change", unit: "%" },
+  });
+}
+
+function percent(rows: ArmRow[]): Pick<Series, "y" | "low" | "high"> {
+  return {
+    y: rows.map(({ relative_change }) => 100 * relative_change!),
+    low: rows.map(({ relative_ci_low }) => 100 * relative_ci_low!),
+    high: rows.map(({ relative_ci_high }) => 100 * relative_ci_high!),
+  };
+}
+
+function guidance(results: Results): Figure {
+  const rows = fidRows(results);
+  const lines = [...new Set(rows.map(({ arm }) => arm))].map((name): Series => {
+    const own = rows.filter(({ arm }) => arm === name);
+    return {
+      name,
+      x: own.map(({ guidance_scale }) => guidance_scale),
+      y: own.map(({ value }) => value),
+      low: own.map(({ ci_low }) => ci_low),
+      high: own.map(({ ci_high }) => ci_high),
+    };
+  });
+  return lineFigure(lines, {
+    title: "FID over guidance scales, lower is better",
+    x: { label: "guidance scale" },
+    y: { label: "FID" },
+  });
+}
+
+/** Seconds of an update over the sampling steps T; a line for each plan and K. */
+function cost({ costs }: Results, of: "seconds_per_step" | "peak_mebibytes"): Figure {
+  const plans = new Map<string, CostRow[]>();
+  for (const row of costs) {
+    const [, plan, , k = ""] = /^(.+), T = (\d+)(?:, K = (\d+))?$/.exec(row.arm) ?? [];
+    if (plan === undefined) continue;
+    const steps = stepsOf(row),
+      name = k === "" ? plan : Number(k) === steps ? `${plan}, K = T` : `${plan}, K = ${k}`;
+    plans.set(name, [...plans.get(name) ?? [], row]);
+  }
+  const lines = [...plans].map(([name, rows]): Series => ({
+    name,
+    x: rows.map(stepsOf),
+    y: rows.map((row) => row[of]),
+  }));
+  const seconds = of === "seconds_per_step";
+  return lineFigure(lines, {
+    title: seconds ? "Time of an update" : "Peak memory of a training",
+    x: { label: "sampling steps T" },
+    y: seconds ? { label: "time", unit: "s" } : { label: "resident memory", unit: "MiB" },
+  });
+}
+
+const stepsOf = ({ arm }: CostRow) => Number(/T = (\d+)/.exec(arm)![1]);
+
+async function svg(browser: Browser, figure: Figure): Promise<string> {
+  const page = await browser.newPage();
+  await page.setContent(`<!doctype html><body>${(await plotlyScript()).markup}</body>`);
+  const size = `width: ${WIDTH}, height: ${figure.layout.height ?? 360}`;
+  const uri = await page.evaluate<string>(
+    `window.Plotly.toImage(${JSON.stringify(figure)}, { format: "svg", ${size} })`,
+  );
+  await page.close();
+  return decodeURIComponent(uri.slice(uri.indexOf(",") + 1)) + "\n";
+}
+
+if (import.meta.main) {
+  const chromium = findChromium();
+  if (chromium === undefined) {
+    throw new UserError("Chromium was not found. Install it (Debian: apt install chromium).");
+  }
+  const costs = await resultsOf("cost");
+  const figures = {
+    headline: headline(await resultsOf("headline")),
+    longer: headline(await resultsOf("longer")),
+    parts: parts(await resultsOf("parts")),
+    samplers: samplers(await resultsOf("samplers")),
+    guidance: guidance(await resultsOf("guidance")),
+    cost_time: cost(costs, "seconds_per_step"),
+    cost_memory: cost(costs, "peak_mebibytes"),
+  };
+  const browser = await startBrowser(chromium);
+  try {
+    for (const [name, figure] of Object.entries(figures)) {
+      await writeText(path(`../../docs/findings/${name}.svg`), await svg(browser, figure));
+    }
+  } finally {
+    await browser.close();
+  }
+}
