@@ -86,7 +86,7 @@ function barText(state: State, columns: number): string {
 }
 
 /** Overwrites the bar's line of a terminal, or prints a line now and then where lines cannot be overwritten. */
-function terminalView(output: ProgressOutput) {
+function terminalView(output: ProgressOutput): View {
   let logged = 0, loggedAt = 0;
   const due = ({ done, total, elapsed }: State) =>
     done < total && (done - logged >= LOG_SHARE * total || elapsed - loggedAt >= LOG_INTERVAL);
@@ -103,24 +103,56 @@ function terminalView(output: ProgressOutput) {
   };
 }
 
-/** One notebook output, replaced in place. A drawing that is still on its way makes the next one wait its turn. */
-function notebookView() {
-  const replace = replaceableOutput();
+/** Where a bar is drawn. */
+interface View {
+  /** Seconds from one drawing to the next, at least. */
+  interval: number;
+  draw(state: State, last: boolean): Promise<void>;
+}
+
+/**
+ * One notebook output, replaced in place: a line for each bar; an ended bar's line goes when another bar begins. A drawing
+ * that is still on its way makes the next one wait its turn.
+ */
+function notebookView(): View {
+  const replace = replaceableOutput(), ended = new Map<State, boolean>();
   let pending: Promise<void> | undefined;
-  const send = (state: State) => {
-    const bar = markup`<progress max="${state.total}" value="${state.done}"></progress>`;
-    const drawn = markup`<div>${state.label} ${bar} ${figures(state)}</div>`.markup;
-    return replace({ "text/html": drawn, "text/plain": `${state.label} ${figures(state)}` });
+  const send = () => {
+    const bars = [...ended.keys()];
+    const drawn = bars.map((state) => {
+      const bar = markup`<progress max="${state.total}" value="${state.done}"></progress>`;
+      return markup`<div>${state.label} ${bar} ${figures(state)}</div>`;
+    });
+    return replace({
+      "text/html": markup`${drawn}`.markup,
+      "text/plain": bars.map((state) => `${state.label} ${figures(state)}`).join("\n"),
+    });
   };
   return {
     interval: LIVE_INTERVAL,
     async draw(state: State, last: boolean): Promise<void> {
+      if (!ended.has(state)) {
+        for (const [other, over] of ended) if (over) ended.delete(other);
+      }
+      ended.set(state, last);
       if (last) await pending;
       else if (pending !== undefined) return;
-      pending = send(state).finally(() => pending = undefined);
+      pending = send().finally(() => pending = undefined);
       await pending;
     },
   };
+}
+
+let sharedView: View | undefined;
+
+/**
+ * Lets all bars that begin until it is disposed share one output of a notebook, so that a work of many parts does not fill
+ * the page with ended bars. A terminal shows bars as ever.
+ */
+export function sharedBars(): Disposable {
+  if (!inNotebook() || sharedView) return { [Symbol.dispose]() {} };
+  sharedView = notebookView();
+  return { [Symbol.dispose]: () => sharedView = undefined };
 }
 
 /**
@@ -137,7 +169,7 @@ function notebookView() {
  */
 export function progress(total: number, label: string, options: ProgressOptions = {}): Progress {
   const { unit = "steps", start = 0, clock = () => performance.now() / 1000 } = options;
-  const view = inNotebook() ? notebookView() : terminalView(options.output ?? standardError);
+  const view = inNotebook() ? sharedView ?? notebookView() : terminalView(options.output ?? standardError);
   const begun = clock();
   const state: State = { label, total, unit, done: start, elapsed: 0, note: "" };
   const marks = [{ at: 0, done: start }];

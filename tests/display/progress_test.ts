@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { progress, type ProgressOutput } from "../../src/display/progress.ts";
+import { progress, type ProgressOutput, sharedBars } from "../../src/display/progress.ts";
 
 /** A bar on a clock that the test moves, and what it has written. */
 function bar(total: number, { live = false, columns = 120, start = 0 } = {}) {
@@ -64,4 +64,38 @@ Deno.test("progress() bars under way at once have a line each, and a finished on
   assert.match(last(), /^␛1A\r␛Ksecond [^\n]*\n␛Kfirst [^\n]*$/);
   await a!.done();
   assert.match(last(), /^\r␛Kfirst [^\n]*\n$/);
+});
+
+Deno.test("sharedBars() lets a notebook's bars share one output, in which an ended bar makes room for the next", async () => {
+  const sent: { text: string; id: string; update: boolean }[] = [];
+  const host = Deno as unknown as { jupyter?: { display: unknown } };
+  host.jupyter = {
+    display(bundle: Record<string, string>, { display_id, update }: { display_id: string; update: boolean }) {
+      sent.push({ text: bundle["text/plain"]!, id: display_id, update });
+      return Promise.resolve();
+    },
+  };
+  try {
+    const bars = (...labels: string[]) => labels.map((label) => progress(2, label, { clock: () => 1 }));
+    {
+      using _shared = sharedBars();
+      const [first, second] = bars("first", "second");
+      await first!.done();
+      await second!.done();
+      const [third, fourth] = bars("third", "fourth");
+      third!.update(1);
+      await fourth!.done();
+      await third!.done();
+    }
+    const shown = sent.map(({ text }) => text.split("\n").map((line) => line.split(" ")[0]).join(" "));
+    assert.deepEqual(shown, ["first", "second", "third", "third fourth", "third fourth"]);
+    assert.equal(new Set(sent.map(({ id }) => id)).size, 1);
+    assert.deepEqual(sent.map(({ update }) => update), [false, true, true, true, true]);
+    const [fifth, sixth] = bars("fifth", "sixth");
+    await fifth!.done();
+    await sixth!.done();
+    assert.equal(new Set(sent.map(({ id }) => id)).size, 3);
+  } finally {
+    host.jupyter = undefined;
+  }
 });

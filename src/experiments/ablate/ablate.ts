@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { sharedBars } from "../../display/progress.ts";
 import type { Rows } from "../../display/text.ts";
 import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
 import { tuneAll } from "../processes/tune_all.ts";
@@ -69,6 +70,7 @@ export async function ablate(
 ): Promise<AblateResult> {
   const study = await loadStudy(source);
   using _folder = await openStudyFolder(study);
+  using _bars = sharedBars();
   const results = new Map<StudyRun, FinishedRun>();
   try {
     await runAll(study, results, options);

@@ -8,15 +8,15 @@ import type { Study } from "./study.ts";
 const RECORD = "study.json";
 const LOCK = "study.lock";
 
-/** What must stay the same for as long as a study grows. */
+/** What must stay the same for as long as a study goes on. */
 interface StudyRecord {
   evaluate: Study["evaluate"];
   arms: Record<string, unknown>;
 }
 
 /**
- * Holds a study's folder until it is disposed. A study may grow: seeds, arms and ways to sample can be added to one that
- * is there.
+ * Holds a study's folder until it is disposed. Seeds, arms and ways to sample can be added to a study that is there, or left
+ * out: what they gave stays in the folder.
  *
  * @throws UserError when another process is using the folder; when it holds another study or other files; when it cannot
  * be written
@@ -27,8 +27,8 @@ export async function openStudyFolder(study: Study): Promise<Disposable> {
   await makeFolder(output);
   const lock = await lockFolder(output, LOCK);
   try {
-    await checkStudyFolder(study); // again, now that no other process can change it
-    await writeJson(join(output, RECORD), recordOf(study));
+    const began = await checkStudyFolder(study), record = recordOf(study); // again, now that no other process can change it
+    await writeJson(join(output, RECORD), { ...record, arms: { ...began?.arms, ...record.arms } });
   } catch (error) {
     lock.close();
     throw error;
@@ -36,8 +36,12 @@ export async function openStudyFolder(study: Study): Promise<Disposable> {
   return { [Symbol.dispose]: () => lock.close() };
 }
 
-/** Fails when the study's folder holds something else; see {@linkcode openStudyFolder}. */
-export async function checkStudyFolder(study: Study): Promise<void> {
+/**
+ * Fails when the study's folder holds something else; see {@linkcode openStudyFolder}.
+ *
+ * @returns what it has recorded so far
+ */
+export async function checkStudyFolder(study: Study): Promise<StudyRecord | undefined> {
   const { output } = study, file = join(output, RECORD);
   const began = await readJsonIfThere(file) as StudyRecord | undefined;
   if (!began) {
@@ -47,9 +51,19 @@ export async function checkStudyFolder(study: Study): Promise<void> {
       `${output} is not empty (it holds "${other}") and holds no study; choose a new or empty folder`,
     );
   }
-  const given = recordOf(study), kept = Object.keys(began.arms).map((name) => [name, given.arms[name]]);
-  const now: StudyRecord = { ...given, arms: Object.fromEntries(kept) };
-  checkSameConfig(began, JSON.parse(JSON.stringify(now)), file, "study");
+  const given = JSON.parse(JSON.stringify(recordOf(study))) as StudyRecord;
+  const names = Object.keys(began.arms).filter((name) => name in given.arms);
+  if (names.length === 0) {
+    throw new UserError(
+      `${output} holds another study, of ${Object.keys(began.arms).join(", ")}; choose a new or empty folder`,
+    );
+  }
+  const common = ({ evaluate, arms }: StudyRecord) => ({
+    evaluate,
+    arms: Object.fromEntries(names.map((name) => [name, arms[name]])),
+  });
+  checkSameConfig(common(began), common(given), file, "study");
+  return began;
 }
 
 function recordOf({ evaluate, arms }: Study): StudyRecord {

@@ -172,12 +172,26 @@ Deno.test("a folder that holds another study, or other files, is refused and lef
     });
     await assert.rejects(
       ablate({ ...small, arms: { other: {} }, references: ["other"] }),
-      /arms\.ADT\S*: .* then, undefined now/,
+      /holds another study, of ADT; choose a new or empty folder/,
     );
     const folder = await Deno.makeTempDir();
     await Deno.writeTextFile(join(folder, "notes.txt"), "mine");
     await assert.rejects(ablate({ ...small, output: folder }), /is not empty \(it holds "notes\.txt"\)/);
     await Deno.remove(folder, { recursive: true });
+  }));
+
+Deno.test("an arm can be left out of a study and come back, but not as another one", () =>
+  withStudy(async (input) => {
+    const base = { ...input, seeds: [0], references: ["ADT"], evaluate: undefined },
+      other = { ema_decay: 0.5 };
+    await ablate({ ...base, arms: { ADT: {}, other } });
+    const { finished } = await ablate({ ...base, arms: { ADT: {} } });
+    assert.deepEqual(finished.map(({ run }) => run.arm.name), ["ADT"]);
+    await assert.rejects(
+      ablate({ ...base, arms: { ADT: {}, other: { ema_decay: 0.6 } } }),
+      /0\.5 then, 0\.6 now/,
+    );
+    assert.equal((await ablate({ ...base, arms: { ADT: {}, other } })).finished.length, 2);
   }));
 
 Deno.test("the same study twice at once: the second one says who is at it", () =>
