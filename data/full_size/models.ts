@@ -1,7 +1,8 @@
 /** The real configs of the models that are written at full size. */
 import { autoencoder, clipG, clipL, type FullSize, scheduler, t5xxl, unet } from "./parts.ts";
 
-const diffusers = (name: string) => ["diffusers", name], transformers = (name: string) => ["transformers", name];
+const diffusers = (name: string) => ["diffusers", name],
+  transformers = (name: string) => ["transformers", name];
 
 export const FULL_SIZE: Readonly<Record<string, FullSize>> = {
   sd15: {
