@@ -67,18 +67,33 @@ function against({ arms }: Results, reference: string): ArmRow[] {
   return arms.filter((row) => row.score === "fid" && row.reference === reference);
 }
 
+/** How far ADT's FID is from each reference arm's, in per cent. */
 function headline(results: Results): Figure {
-  const rows = fidRows(results), { n, floor } = rows[0]!;
-  return barFigure(rows.map(({ arm }) => arm), [{
-    name: "FID",
-    values: rows.map(({ value }) => value),
-    low: rows.map(({ ci_low }) => ci_low),
-    high: rows.map(({ ci_high }) => ci_high),
-  }], {
-    title: `FID of ${n} images, lower is better; real images score ${floor!.toFixed(2)}`,
-    x: { label: "FID" },
-    y: { label: "" },
-    horizontal: true,
+  const arms = ["ADT", "ADT, 3x"], references = ["untuned", "diffusion loss only", "diffusion loss only, 3x"];
+  const series = references.map((reference) => {
+    const { y, ...bounds } = percent(
+      arms.map((arm) => against(results, reference).find((row) => row.arm === arm)!),
+    );
+    return { name: `against ${reference}`, values: y, ...bounds };
+  });
+  return barFigure(arms, series, {
+    title: "Change of the FID: below 0 is better",
+    x: { label: "" },
+    y: { label: "change", unit: "%" },
+  });
+}
+
+/** How far the FID is from the untuned model's, in per cent, over the length of the tuning. */
+function lengths(headline: Results, longer: Results): Figure {
+  const rows = [...against(headline, "untuned"), ...against(longer, "untuned")];
+  const line = (name: string): Series => {
+    const own = ["", ", 3x", ", 10x"].map((times) => rows.find(({ arm }) => arm === name + times)!);
+    return { name, x: [1, 3, 10], ...percent(own) };
+  };
+  return lineFigure(["ADT", "diffusion loss only"].map(line), {
+    title: "FID against the untuned model's: below 0 is better",
+    x: { label: "length of the tuning, in times the demo's", log: true },
+    y: { label: "change", unit: "%" },
   });
 }
 
@@ -180,10 +195,10 @@ if (import.meta.main) {
   if (chromium === undefined) {
     throw new UserError("Chromium was not found. Install it (Debian: apt install chromium).");
   }
-  const costs = await resultsOf("cost");
+  const study = await resultsOf("headline"), costs = await resultsOf("cost");
   const figures = {
-    headline: headline(await resultsOf("headline")),
-    longer: headline(await resultsOf("longer")),
+    headline: headline(study),
+    lengths: lengths(study, await resultsOf("longer")),
     parts: parts(await resultsOf("parts")),
     samplers: samplers(await resultsOf("samplers")),
     guidance: guidance(await resultsOf("guidance")),

@@ -44,6 +44,9 @@ function whiskers({ values, low = values, high = values }: BarSeries): Json {
   };
 }
 
+/** Pixels of a category whose name stands beside its bars, and of what is above and below them. */
+const NAME_HEIGHT = 22, FRAME = 130;
+
 /**
  * Bars side by side over categories, with whiskers where there are intervals.
  *
@@ -79,8 +82,10 @@ export function barFigure(categories: string[], series: BarSeries[], options: Ba
     series.map(({ values }) => horizontal ? { x: values, y: [] } : { y: values }),
   );
   const title = { text: options.y.label, standoff: 12 }; // beside the names, however long they are
-  const downwards = { ...common.yaxis as { [key: string]: Json }, title, autorange: "reversed" };
-  return { data, layout: { ...common, barmode: "group", ...(horizontal && { yaxis: downwards }) } };
+  const downwards = { ...common.yaxis as { [key: string]: Json }, title, autorange: "reversed", dtick: 1 };
+  const height = Math.max(common.height as number, FRAME + NAME_HEIGHT * categories.length);
+  const lying = horizontal && { yaxis: downwards, height }; // every category's name is shown
+  return { data, layout: { ...common, barmode: "group", ...lying } };
 }
 
 /** Named numbers whose distribution is shown. */

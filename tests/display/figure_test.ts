@@ -71,6 +71,17 @@ Deno.test("barFigure() has one bar a category, with whiskers from low to high", 
   assert.throws(() => barFigure(["x", "y"], [{ ...series, high: [1] }], options), /1 values of "high" for 2/);
 });
 
+Deno.test("barFigure() lying is as high as the names of its categories need", () => {
+  const names = Array.from({ length: 20 }, (_, i) => `arm ${i}`),
+    series = { name: "a", values: names.map(() => 1) };
+  const heights = [2, 20].map((count) => {
+    const own = [{ ...series, values: series.values.slice(0, count) }];
+    return barFigure(names.slice(0, count), own, { ...options, horizontal: true }).layout.height as number;
+  });
+  assert.equal(heights[0], barFigure(names, [series], options).layout.height);
+  assert.ok(heights[1]! >= 20 * 20, `${heights}`);
+});
+
 Deno.test("histogramFigure() gives shares over one common range, of finite values", () => {
   const samples = [{ name: "a", values: Float32Array.from([0, 0, 3, NaN]) }, { name: "b", values: [1.5, 6] }];
   const { data } = histogramFigure(samples, options);
