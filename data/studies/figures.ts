@@ -1,5 +1,5 @@
 /**
- * deno task studies:figures: draws the figures of docs/findings.md from the results of the studies in data/studies, as SVG, with
+ * deno task studies:figures [NAME …]: draws the figures of docs/findings.md from the results of the studies in data/studies, as SVG, with
  * Chromium.
  * @module
  */
@@ -190,25 +190,28 @@ async function svg(browser: Browser, figure: Figure): Promise<string> {
   return decodeURIComponent(uri.slice(uri.indexOf(",") + 1)) + "\n";
 }
 
+/** The figures by the names of their files, and the studies that they show. */
+const FIGURES: Record<string, { studies: string[]; draw: (...results: Results[]) => Figure }> = {
+  headline: { studies: ["headline"], draw: headline },
+  lengths: { studies: ["headline", "longer"], draw: lengths },
+  parts: { studies: ["parts"], draw: parts },
+  samplers: { studies: ["samplers"], draw: samplers },
+  guidance: { studies: ["guidance"], draw: guidance },
+  cost_time: { studies: ["cost"], draw: (results) => cost(results, "seconds_per_step") },
+  cost_memory: { studies: ["cost"], draw: (results) => cost(results, "peak_mebibytes") },
+};
+
 if (import.meta.main) {
   const chromium = findChromium();
   if (chromium === undefined) {
     throw new UserError("Chromium was not found. Install it (Debian: apt install chromium).");
   }
-  const study = await resultsOf("headline"), costs = await resultsOf("cost");
-  const figures = {
-    headline: headline(study),
-    lengths: lengths(study, await resultsOf("longer")),
-    parts: parts(await resultsOf("parts")),
-    samplers: samplers(await resultsOf("samplers")),
-    guidance: guidance(await resultsOf("guidance")),
-    cost_time: cost(costs, "seconds_per_step"),
-    cost_memory: cost(costs, "peak_mebibytes"),
-  };
   const browser = await startBrowser(chromium);
   try {
-    for (const [name, figure] of Object.entries(figures)) {
-      await writeText(path(`../../docs/findings/${name}.svg`), await svg(browser, figure));
+    for (const [name, { studies, draw }] of Object.entries(FIGURES)) {
+      if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
+      const results = await Promise.all(studies.map(resultsOf));
+      await writeText(path(`../../docs/findings/${name}.svg`), await svg(browser, draw(...results)));
     }
   } finally {
     await browser.close();
