@@ -118,7 +118,7 @@ function samplers(results: Results): Figure {
   const lines = [...new Set(rows.map(({ sampler }) => sampler))].map((name): Series => {
     const own = rows.filter(({ sampler }) => sampler === name)
       .toSorted((a, b) => a.sampling_steps - b.sampling_steps);
-    return { name, x: own.map(({ sampling_steps }) => sampling_steps), ...percent(own) };
+    return { name, x: own.map(({ sampling_steps }) => sampling_steps), y: percent(own).y }; // four bands would cover one another
   });
   return lineFigure(lines, {
     title: "FID of ADT against the untuned model: below 0 is better",
