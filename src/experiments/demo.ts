@@ -26,7 +26,7 @@ export interface DemoOptions {
   seeds: number;
   /** How many times as long as the configurations say the trainings run. Default 1. */
   longer?: number;
-  /** Trainings at a time; see `tuneAll`. Default 1. */
+  /** Trainings at a time, each in a process of its own; without it, in this process. */
   processes?: number;
   signal?: AbortSignal;
 }

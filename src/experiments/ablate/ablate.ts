@@ -16,7 +16,10 @@ import { type ArmScore, type FinishedRun, summarise } from "./summary.ts";
 import { shortRows, writeTables } from "./tables.ts";
 
 export interface AblateOptions {
-  /** Most trainings at a time, each in a process of its own; fewer where memory is short. Default 1: in this process. */
+  /**
+   * Most trainings at a time, each in a process of its own; fewer where memory is short. Without it they run in this process,
+   * one after the other; what memory each takes is then not told from what those before it left.
+   */
   processes?: number;
   /** Stops the study; what is finished is kept and reported. */
   signal?: AbortSignal;
@@ -96,7 +99,7 @@ function findings(study: Study, results: Map<StudyRun, FinishedRun>, variants: V
 async function runAll(
   study: Study,
   results: Map<StudyRun, FinishedRun>,
-  { processes = 1, signal, onResult }: AblateOptions,
+  { processes, signal, onResult }: AblateOptions,
 ): Promise<void> {
   const { variants, evaluate, output } = study;
   let evaluator: Promise<Evaluator> | undefined;
@@ -117,7 +120,7 @@ async function runAll(
     const waiting = await finishReady(study, finish, signal);
     if (signal?.aborted) return;
     const peaks = inOrder(study, results).flatMap(({ cost }) => cost?.peakBytes ?? []);
-    await tuneAndFinish(waiting, finish, fittingProcesses(processes, peaks), signal);
+    await tuneAndFinish(waiting, finish, processes && fittingProcesses(processes, peaks), signal);
   } finally {
     (await evaluator?.catch(() => undefined))?.dispose();
   }
@@ -146,7 +149,7 @@ async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal
 async function tuneAndFinish(
   runs: StudyRun[],
   finish: Finish,
-  processes: number,
+  processes: number | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   const jobs = runs.map((run) => ({ config: run.config, label: `tuning: ${runName(run)}` }));

@@ -22,7 +22,7 @@ export interface FinishedTuning {
 }
 
 export interface TuneAllOptions {
-  /** Most tunings at a time. 1 (default) runs them in this process, more each in a process of its own. */
+  /** Most tunings at a time, each in a process of its own; without it they run in this process, one after the other. */
   processes?: number;
   /** Stops all tunings; each writes a checkpoint first. */
   signal?: AbortSignal;
@@ -39,11 +39,11 @@ export interface TuneAllOptions {
  */
 export async function tuneAll(
   jobs: readonly TuningJob[],
-  { processes = 1, signal, onFinished }: TuneAllOptions = {},
+  { processes, signal, onFinished }: TuneAllOptions = {},
 ): Promise<FinishedTuning[] | null> {
-  const count = Math.min(processes, jobs.length), failed = new AbortController();
+  const count = Math.min(processes ?? 1, jobs.length), failed = new AbortController();
   const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
-  const run = count > 1 ? (job: TuningJob) => tuneInChild(job, threadsEach(count), stop) : tuneHere(stop);
+  const run = processes ? (job: TuningJob) => tuneInChild(job, threadsEach(count), stop) : tuneHere(stop);
   const finished: (FinishedTuning | null)[] = jobs.map(() => null), queue = jobs.entries();
   const lane = async () => {
     for (const [i, job] of queue) {
