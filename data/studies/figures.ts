@@ -198,7 +198,6 @@ const FIGURES: Record<string, { studies: string[]; draw: (...results: Results[])
   samplers: { studies: ["samplers"], draw: samplers },
   guidance: { studies: ["guidance"], draw: guidance },
   cost_time: { studies: ["cost"], draw: (results) => cost(results, "seconds_per_step") },
-  cost_memory: { studies: ["cost"], draw: (results) => cost(results, "peak_mebibytes") },
 };
 
 if (import.meta.main) {
