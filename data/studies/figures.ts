@@ -1,16 +1,15 @@
 /**
- * deno task studies:figures [NAME …]: draws the figures of docs/findings.md from the results of the studies in data/studies, as SVG, with
- * Chromium.
+ * deno task studies:figures [NAME …]: draws the figures of docs/findings.md from the results of the studies beside this file,
+ * as SVG, with Chromium.
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
 import { barFigure } from "../../src/display/bar_figure.ts";
 import { type Figure, lineFigure, type Series } from "../../src/display/figure.ts";
-import { plotlyScript } from "../../src/display/plotly.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { writeText } from "../../src/weights/atomic_write.ts";
 import { findChromium, startBrowser } from "../../tests/notebooks/browser.ts";
+import { plotlyImage, plotlyPage } from "../../tests/notebooks/plotly_image.ts";
 
 /** A row of `arms` in a study's results.json. */
 interface ArmRow {
@@ -37,7 +36,6 @@ interface ArmRow {
 interface CostRow {
   arm: string;
   seconds_per_step: number;
-  peak_mebibytes: number;
 }
 
 interface Results {
@@ -51,16 +49,6 @@ const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 async function resultsOf(study: string): Promise<Results> {
   return JSON.parse(await Deno.readTextFile(path(`${study}/results.json`))) as Results;
 }
-
-/** Rows of the FID, one for each arm (and way to sample). */
-function fidRows({ arms }: Results): ArmRow[] {
-  const fid = arms.filter(({ score }) => score === "fid"),
-    key = (row: ArmRow) => [row.arm, wayOf(row)].join();
-  return [...new Map(fid.map((row) => [key(row), row])).values()];
-}
-
-const wayOf = ({ sampler, sampling_steps, guidance_scale }: ArmRow) =>
-  `${sampler} ${sampling_steps} ${guidance_scale}`;
 
 /** Rows of the FID that compare with a reference. */
 function against({ arms }: Results, reference: string): ArmRow[] {
@@ -135,8 +123,9 @@ function percent(rows: ArmRow[]): Pick<Series, "y" | "low" | "high"> {
   };
 }
 
-function guidance(results: Results): Figure {
-  const rows = fidRows(results);
+function guidance({ arms }: Results): Figure {
+  const fid = arms.filter(({ score }) => score === "fid"); // a row for each reference: the last of them will do
+  const rows = [...new Map(fid.map((row) => [`${row.arm} ${row.guidance_scale}`, row])).values()];
   const lines = [...new Set(rows.map(({ arm }) => arm))].map((name): Series => {
     const own = rows.filter(({ arm }) => arm === name);
     return {
@@ -154,41 +143,28 @@ function guidance(results: Results): Figure {
   });
 }
 
-/** Seconds of an update over the sampling steps T; a line for each plan and K. */
-function cost({ costs }: Results, of: "seconds_per_step" | "peak_mebibytes"): Figure {
+/** Seconds of an update over the sampling steps T; a line for each plan and K. Truncated ones cost what stopped ones do. */
+function cost({ costs }: Results): Figure {
   const plans = new Map<string, CostRow[]>();
   for (const row of costs) {
-    const [, plan, , k = ""] = /^(.+), T = (\d+)(?:, K = (\d+))?$/.exec(row.arm) ?? [];
+    const [, plan, steps, k] = /^(full|stop-input), T = (\d+)(?:, K = (\d+))?$/.exec(row.arm) ?? [];
     if (plan === undefined) continue;
-    const steps = stepsOf(row),
-      name = k === "" ? plan : Number(k) === steps ? `${plan}, K = T` : `${plan}, K = ${k}`;
+    const name = k === undefined ? plan : `${plan}, K = ${k === steps ? "T" : k}`;
     plans.set(name, [...plans.get(name) ?? [], row]);
   }
   const lines = [...plans].map(([name, rows]): Series => ({
     name,
     x: rows.map(stepsOf),
-    y: rows.map((row) => row[of]),
+    y: rows.map(({ seconds_per_step }) => seconds_per_step),
   }));
-  const seconds = of === "seconds_per_step";
   return lineFigure(lines, {
-    title: seconds ? "Time of an update" : "Peak memory of a training",
+    title: "Time of an update",
     x: { label: "sampling steps T" },
-    y: seconds ? { label: "time", unit: "s" } : { label: "resident memory", unit: "MiB" },
+    y: { label: "time", unit: "s" },
   });
 }
 
 const stepsOf = ({ arm }: CostRow) => Number(/T = (\d+)/.exec(arm)![1]);
-
-async function svg(browser: Browser, figure: Figure): Promise<string> {
-  const page = await browser.newPage();
-  await page.setContent(`<!doctype html><body>${(await plotlyScript()).markup}</body>`);
-  const size = `width: ${WIDTH}, height: ${figure.layout.height ?? 360}`;
-  const uri = await page.evaluate<string>(
-    `window.Plotly.toImage(${JSON.stringify(figure)}, { format: "svg", ${size} })`,
-  );
-  await page.close();
-  return decodeURIComponent(uri.slice(uri.indexOf(",") + 1)) + "\n";
-}
 
 /** The figures by the names of their files, and the studies that they show. */
 const FIGURES: Record<string, { studies: string[]; draw: (...results: Results[]) => Figure }> = {
@@ -197,7 +173,7 @@ const FIGURES: Record<string, { studies: string[]; draw: (...results: Results[])
   parts: { studies: ["parts"], draw: parts },
   samplers: { studies: ["samplers"], draw: samplers },
   guidance: { studies: ["guidance"], draw: guidance },
-  cost_time: { studies: ["cost"], draw: (results) => cost(results, "seconds_per_step") },
+  cost_time: { studies: ["cost"], draw: cost },
 };
 
 if (import.meta.main) {
@@ -207,10 +183,13 @@ if (import.meta.main) {
   }
   const browser = await startBrowser(chromium);
   try {
+    const page = await plotlyPage(browser);
     for (const [name, { studies, draw }] of Object.entries(FIGURES)) {
       if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
       const results = await Promise.all(studies.map(resultsOf));
-      await writeText(path(`../../docs/findings/${name}.svg`), await svg(browser, draw(...results)));
+      const uri = await plotlyImage(page, draw(...results), { format: "svg", width: WIDTH });
+      const svg = decodeURIComponent(uri.slice(uri.indexOf(",") + 1));
+      await writeText(path(`../../docs/findings/${name}.svg`), svg + "\n");
     }
   } finally {
     await browser.close();

@@ -4,28 +4,21 @@
  * shows, and look at the result.
  * @module
  */
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import sharp from "sharp";
 import type { Figure } from "../../src/display/figure.ts";
-import { figureBundle, plotlyScript } from "../../src/display/plotly.ts";
+import { figureBundle } from "../../src/display/plotly.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { findChromium, startBrowser } from "./browser.ts";
 import { execute, FOLDER, join, type Notebook, notebookNames, typeErrors } from "./notebook.ts";
+import { plotlyImage, plotlyPage } from "./plotly_image.ts";
 import { carriesLibrary, missingOutputs, PLOTLY, recordingFaults } from "./outputs.ts";
 
 const WIDTH = 720;
 
-async function plotlyPage(browser: Browser): Promise<Page> {
-  const page = await browser.newPage();
-  await page.setContent(`<!doctype html><body>${(await plotlyScript()).markup}</body>`);
-  return page;
-}
-
 /** A figure as PNG, in few colours, on a see-through ground. */
 async function picture(page: Page, figure: Figure): Promise<Uint8Array> {
-  const draw = `window.Plotly.toImage(${JSON.stringify(figure)}, {
-    format: "png", width: ${WIDTH}, height: ${figure.layout.height ?? 360}, scale: 2 })`;
-  const uri = await page.evaluate<string>(draw);
+  const uri = await plotlyImage(page, figure, { format: "png", width: WIDTH, scale: 2 });
   const png = Uint8Array.from(atob(uri.split(",")[1]!), (character) => character.charCodeAt(0));
   return await sharp(png).png({ palette: true, colours: 64 }).toBuffer();
 }
