@@ -15,7 +15,8 @@
 
 // Engines, randomness, memory
 export { UserError } from "./src/runtime/errors.ts";
-export { type Backend, type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
+export type { Backend } from "./src/runtime/backends.ts";
+export { type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
 export { doctor, type DoctorReport, doctorText } from "./src/runtime/doctor.ts";
 export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/memory.ts";
 export { freeUnreachableTensors } from "./src/runtime/unreachable.ts";
@@ -164,9 +165,9 @@ export {
   trajectoryGradient,
   trajectoryGradients,
 } from "./src/adt/trajectory_gradient.ts";
+export type { AdversarialLoss, ScoreKind } from "./src/adt/kinds.ts";
 export {
   type DiscriminatorConfig,
-  type ScoreKind,
   type TwinDiscriminator,
   twinDiscriminator,
 } from "./src/adt/discriminator.ts";
@@ -186,12 +187,7 @@ export {
   noAugmentation,
   photoAugmentation,
 } from "./src/adt/augmentation.ts";
-export {
-  type AdversarialLoss,
-  discriminatorLoss,
-  generatorLoss,
-  relativisticLoss,
-} from "./src/adt/losses.ts";
+export { discriminatorLoss, generatorLoss, relativisticLoss } from "./src/adt/losses.ts";
 export type { AdtBatch, AdtSettings, AdtSetup, AdtState } from "./src/adt/setup.ts";
 export { type AdtFunctions, adtFunctions } from "./src/adt/functions.ts";
 export { adtStep, type AdtStepResult, adversarialGradient } from "./src/adt/step.ts";

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { fileURLToPath } from "node:url";
 import { UserError } from "./runtime/errors.ts";
+import { taskCommand } from "./runtime/task_command.ts";
 
 /** Where the notebooks' Python environment is and how to start its programs. */
 export interface Lab {
@@ -37,7 +38,8 @@ async function call(program: string, args: string[]): Promise<void> {
 }
 
 async function findPythonWithVenv(): Promise<string> {
-  for (const name of windows ? ["python", "py"] : ["python3", "python"]) {
+  const named = Deno.env.get("ADT_PYTHON");
+  for (const name of named ? [named] : windows ? ["python", "py"] : ["python3", "python"]) {
     try {
       const check = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"];
       const { success } = await new Deno.Command(name, { args: check, stdout: "null", stderr: "null" })
@@ -49,7 +51,8 @@ async function findPythonWithVenv(): Promise<string> {
   }
   throw new UserError(
     "JupyterLab needs Python 3.10 or newer with its venv module, and none was found. Install it and try again " +
-      "(Debian, Ubuntu: apt install python3-venv; macOS: brew install python; Windows: winget install Python.Python.3.13).",
+      "(Debian, Ubuntu: apt install python3-venv; macOS: brew install python; Windows: winget install Python.Python.3.13), or set " +
+      "ADT_PYTHON to its path.",
   );
 }
 
@@ -124,7 +127,7 @@ async function openLab({ root, python }: Lab, { browser, port }: Arguments): Pro
 }
 
 if (import.meta.main) {
-  const command = new Command("deno task lab")
+  const command = new Command(taskCommand("lab"))
     .description(
       "Opens the notebooks in JupyterLab with the Deno kernel. The first call sets both up in .venv.",
     )

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { startEngine } from "../src/runtime/engine.ts";
 
 let started: Promise<unknown> | undefined;
@@ -53,5 +54,5 @@ export async function noLeak(f: () => void | Promise<void>): Promise<void> {
 
 /** Path of a recorded fixture, e.g. `fixture("dinov2/outputs.safetensors")`. */
 export function fixture(path: string): string {
-  return new URL(`./fixtures/${path}`, import.meta.url).pathname;
+  return fileURLToPath(new URL(`./fixtures/${path}`, import.meta.url));
 }

@@ -177,6 +177,10 @@ const FIGURES: Record<string, { studies: string[]; draw: (...results: Results[])
 };
 
 if (import.meta.main) {
+  const unknown = Deno.args.find((name) => !(name in FIGURES));
+  if (unknown !== undefined) {
+    throw new UserError(`there is no figure "${unknown}"; there are ${Object.keys(FIGURES).join(", ")}`);
+  }
   const chromium = findChromium();
   if (chromium === undefined) {
     throw new UserError("Chromium was not found. Install it (Debian: apt install chromium).");

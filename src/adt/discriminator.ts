@@ -4,17 +4,7 @@ import { conv2d } from "../nn/layers.ts";
 import { UserError } from "../runtime/errors.ts";
 import { layerNorm } from "../tensor/layer_norm.ts";
 import type { Params } from "../tensor/params.ts";
-
-/**
- * How a pair (x, reference) becomes a score. The ADT abstract says "similarity" between generated and real image; it can
- * be read in three ways, and the single branch is the usual discriminator, for comparison:
- * - cosine: mean cosine of the two branches' patch embeddings, times a learned temperature;
- * - difference: a layer on |h(x) − h(reference)|, the classic siamese verification network (Koch et al. 2015);
- * - relativistic: d(x) − d(reference), difference of the branches' logits (relativistic pairing GAN);
- * - single: d(x), real/fake logits as in StyleGAN-T (Sauer et al. 2023) and ADD (Sauer et al. 2023).
- */
-export const scoreKinds = ["cosine", "difference", "relativistic", "single"] as const;
-export type ScoreKind = typeof scoreKinds[number];
+import type { ScoreKind } from "./kinds.ts";
 
 export interface DiscriminatorConfig {
   score: ScoreKind;

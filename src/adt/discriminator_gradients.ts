@@ -10,7 +10,8 @@ import type { Params } from "../tensor/params.ts";
 import { valueAndGrad, vjp } from "../tensor/vjp.ts";
 import { augment, type AugmentationParameters, type AugmentationSettings } from "./augmentation.ts";
 import type { TwinDiscriminator } from "./discriminator.ts";
-import { type AdversarialLoss, discriminatorLoss, generatorLoss, relativisticLoss } from "./losses.ts";
+import type { AdversarialLoss } from "./kinds.ts";
+import { discriminatorLoss, generatorLoss, relativisticLoss } from "./losses.ts";
 
 /** All that judges images, apart from the trainable weights. */
 export interface Adversary {

@@ -9,9 +9,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-
-export const adversarialLosses = ["hinge", "softplus", "least_squares"] as const;
-export type AdversarialLoss = typeof adversarialLosses[number];
+import type { AdversarialLoss } from "./kinds.ts";
 
 /**
  * The discriminator's loss: real scores should exceed 1, generated ones fall below −1 (softly for softplus).

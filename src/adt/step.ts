@@ -116,12 +116,12 @@ export async function adtStep(
     return headStartStep(setup, functions, state, batch, step, signal);
   }
   if (settings.lambdaAdv === 0) {
-    const { generator, metrics } = await updateGenerator(setup, functions, state, null, batch, step);
+    const { generator, metrics } = await stepGenerator(setup, functions, state, null, batch, step);
     return { state: { ...state, generator }, metrics, plans: [] };
   }
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
-  const updated = await updateGenerator(setup, functions, state, judged.gradient, batch, step);
-  const discriminated = await updateDiscriminator(setup, functions, state, judged.images, batch, step);
+  const updated = await stepGenerator(setup, functions, state, judged.gradient, batch, step);
+  const discriminated = await stepDiscriminator(setup, functions, state, judged.images, batch, step);
   judged.images.dispose();
   return {
     state: { generator: updated.generator, discriminator: discriminated.discriminator },
@@ -188,7 +188,7 @@ async function headStartStep(
   const plans = startsOf(setup, step).map((from): BackwardPlan => ({ kind, from, to, trained: [] }));
   const groups = await rollOutGroups(setup, functions, state.generator.weights, batch, plans, step, signal);
   const images = tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end))));
-  const { discriminator, metrics } = await updateDiscriminator(setup, functions, state, images, batch, step);
+  const { discriminator, metrics } = await stepDiscriminator(setup, functions, state, images, batch, step);
   groups.forEach(disposeGroup);
   images.dispose();
   return { state: { ...state, discriminator }, metrics: { ...metrics, start: meanStart(plans) }, plans };
@@ -200,7 +200,7 @@ const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: Ad
 const meanStart = (plans: BackwardPlan[]) => plans.reduce((sum, { from }) => sum + from, 0) / plans.length;
 
 /** Updates the network; the adversarial gradient is used up. */
-async function updateGenerator(
+async function stepGenerator(
   setup: AdtSetup,
   functions: AdtFunctions,
   state: AdtState,
@@ -233,7 +233,7 @@ async function updateGenerator(
   return { generator: next, metrics: { ...metrics, lr } };
 }
 
-async function updateDiscriminator(
+async function stepDiscriminator(
   setup: AdtSetup,
   functions: AdtFunctions,
   state: AdtState,

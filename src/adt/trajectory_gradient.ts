@@ -81,19 +81,24 @@ export function trajectoryGradients(
 ): tf.Tensor {
   const throughInput = paths[0]!.plan.kind !== "stop-input", ofWeights = new Sums();
   const walks = paths.map((path) => walkBack(sampler, path));
-  let calls = walks.map((walk) => walk.next().value);
-  while (calls.some((call) => call)) {
-    const trained = calls.flatMap((call, path) => call ? [{ path, ...call }] : []);
-    const [weights, ...inputs] = tf.tidy(() => {
-      const { weights, inputs } = pullback(trained, throughInput);
-      return inputs ? [weights, ...inputs] : [weights];
-    });
-    ofWeights.add(0, weights!, 1);
-    weights!.dispose();
-    calls = calls.map(() => undefined);
-    trained.forEach(({ path }, k) => calls[path] = walks[path]!.next(inputs[k]).value);
+  try {
+    let calls = walks.map((walk) => walk.next().value);
+    while (calls.some((call) => call)) {
+      const trained = calls.flatMap((call, path) => call ? [{ path, ...call }] : []);
+      const [weights, ...inputs] = tf.tidy(() => {
+        const { weights, inputs } = pullback(trained, throughInput);
+        return inputs ? [weights, ...inputs] : [weights];
+      });
+      ofWeights.add(0, weights!, 1);
+      weights!.dispose();
+      calls = calls.map(() => undefined);
+      trained.forEach(({ path }, k) => calls[path] = walks[path]!.next(inputs[k]).value);
+    }
+    return ofWeights.take(0)!;
+  } finally {
+    ofWeights.dispose();
+    walks.forEach((walk) => walk.return(undefined));
   }
-  return ofWeights.take(0)!;
 }
 
 /** Goes a path backwards, stopping at each trained call; takes the gradient at its input, disposes it and its own. */
@@ -105,24 +110,31 @@ function* walkBack(
   requireLinear(sampler, plan.from, plan.to);
   const path = sampler.path(plan.from), first = plan.trained[0]!, trained = new Set(plan.trained);
   const ofStates = new Sums(), ofOutputs = new Sums();
-  ofStates.add(plan.to, endGradient, 1);
-  for (let i = plan.to - 1; i >= first; i--) {
-    const step = path[i - plan.from]!, adjoint = ofStates.take(i + 1);
-    for (const { back, x, m } of adjoint ? termsOf(step) : []) {
-      if (i - back >= first) ofStates.add(i - back, adjoint!, x);
-      if (trained.has(i - back)) ofOutputs.add(i - back, adjoint!, m);
+  try {
+    ofStates.add(plan.to, endGradient, 1);
+    for (let i = plan.to - 1; i >= first; i--) {
+      const step = path[i - plan.from]!, adjoint = ofStates.take(i + 1);
+      for (const { back, x, m } of adjoint ? termsOf(step) : []) {
+        if (i - back >= first) ofStates.add(i - back, adjoint!, x);
+        if (trained.has(i - back)) ofOutputs.add(i - back, adjoint!, m);
+      }
+      adjoint?.dispose();
+      if (!trained.has(i)) continue;
+      const state = states.get(i);
+      if (!state) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
+      const cotangent = ofOutputs.take(i) ?? tf.zerosLike(endGradient), x = tf.mul(state, step.inputScale);
+      try {
+        const input = yield { x, timestep: step.timestep, cotangent };
+        if (input) ofStates.add(i, input, step.inputScale);
+        input?.dispose();
+      } finally {
+        tf.dispose([x, cotangent]);
+      }
     }
-    adjoint?.dispose();
-    if (!trained.has(i)) continue;
-    const state = states.get(i);
-    if (!state) throw new Error(`trajectoryGradient(): the roll-out kept no state of step ${i}`);
-    const cotangent = ofOutputs.take(i) ?? tf.zerosLike(endGradient), x = tf.mul(state, step.inputScale);
-    const input = yield { x, timestep: step.timestep, cotangent };
-    if (input) ofStates.add(i, input, step.inputScale);
-    tf.dispose([x, cotangent]);
-    input?.dispose();
+  } finally {
+    ofStates.dispose();
+    ofOutputs.dispose();
   }
-  ofStates.take(first)?.dispose();
 }
 
 /** Running sums of tensors, by index. */
@@ -141,5 +153,10 @@ class Sums {
     const sum = this.#sums.get(index);
     this.#sums.delete(index);
     return sum;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#sums.values()]);
+    this.#sums.clear();
   }
 }

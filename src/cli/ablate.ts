@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
+import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
@@ -28,7 +28,7 @@ export function addAblate(program: Command, context: CommandContext): void {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  deno task adt ablate data/studies/headline.yaml --jobs 2\n\n" +
+      `\nExample:\n  ${PROGRAM} ablate data/studies/headline.yaml --jobs 2\n\n` +
         "The file: `base`, a tune configuration; `arms`, what each changes in it; `references`, `seeds`, `evaluate`, `output`.",
     )
     .action(async (file: string, _: unknown, command: Command) => {

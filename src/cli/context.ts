@@ -1,3 +1,4 @@
+import { taskCommand } from "../runtime/task_command.ts";
 import type { GlobalOptions } from "./options.ts";
 
 /** What a command gets to know about its call, and what it says about its end. */
@@ -16,7 +17,7 @@ export async function startChosenEngine({ backend }: GlobalOptions): Promise<voi
 }
 
 /** How the user starts this program. */
-const PROGRAM = "deno task adt";
+export const PROGRAM = taskCommand("adt");
 
 /** The same call as a line for the shell. */
 export function commandLine(args: readonly string[]): string {

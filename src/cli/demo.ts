@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
+import { taskCommand } from "../runtime/task_command.ts";
 
 interface DemoCommandOptions extends GlobalOptions {
   output: string;
@@ -35,7 +36,7 @@ export function addDemo(program: Command, context: CommandContext): void {
       wholeNumber(1),
       defaultJobs(),
     )
-    .addHelpText("after", "\nExample:\n  deno task demo --seeds 3 --output runs/three-seeds")
+    .addHelpText("after", `\nExample:\n  ${taskCommand("demo")} --seeds 3 --output runs/three-seeds`)
     .action(async (_: unknown, command: Command) => {
       const { output, n, seeds, longer, jobs, ...options } = command.optsWithGlobals<DemoCommandOptions>();
       await startChosenEngine(options);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, PROGRAM } from "./context.ts";
 
 /** Adds `adt doctor`. */
 export function addDoctor(program: Command, context: CommandContext): void {
@@ -9,7 +9,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
       "Looks at the machine, Deno, Python, Jupyter and each engine, and names the command that mends what is missing. " +
         "Changes nothing. The exit code is 1 if no engine works.",
     )
-    .addHelpText("after", "\nExample:\n  deno task adt doctor")
+    .addHelpText("after", `\nExample:\n  ${PROGRAM} doctor`)
     .action(async () => {
       const { doctor, doctorExitCode, doctorText } = await import("../runtime/doctor.ts");
       const report = await doctor();

@@ -1,6 +1,11 @@
 import { type Command, Option } from "commander";
-import { startChosenEngine } from "./context.ts";
-import { evaluateFoldersCommand, folderOptions, type FoldersCommandOptions } from "./evaluate_folders.ts";
+import { PROGRAM, startChosenEngine } from "./context.ts";
+import {
+  evaluateFoldersCommand,
+  folderOptions,
+  type FoldersCommandOptions,
+  refuseOptionsOfFolders,
+} from "./evaluate_folders.ts";
 import { type SamplingOptions, samplingOptions, wholeNumber } from "./options.ts";
 
 interface EvaluateCommandOptions extends SamplingOptions {
@@ -35,8 +40,8 @@ export function addEvaluate(program: Command): void {
     .option("--json <file>", "also write the scores to this file")
     .addHelpText(
       "after",
-      "\nExample:\n  deno task adt evaluate --model runs/mine/weights --n 2000 --json scores.json\n" +
-        "  deno task adt evaluate --a samples-before samples-after --b photos --features dinov2",
+      `\nExample:\n  ${PROGRAM} evaluate --model runs/mine/weights --n 2000 --json scores.json\n` +
+        `  ${PROGRAM} evaluate --a samples-before samples-after --b photos --features dinov2`,
     )
     .action(async (_: unknown, command: Command) => {
       const { a, b, model } = command.optsWithGlobals<FoldersCommandOptions>();
@@ -47,6 +52,7 @@ export function addEvaluate(program: Command): void {
 }
 
 async function evaluateDigitsModel(command: Command): Promise<void> {
+  refuseOptionsOfFolders(command);
   const options = command.optsWithGlobals<EvaluateCommandOptions>();
   const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
   if (options.json) await checkParentFolder(options.json);

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { FEATURE_KINDS, type FeatureKind } from "../metrics/feature_kinds.ts";
 import { startChosenEngine } from "./context.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
-import type { GlobalOptions } from "./options.ts";
+import { type GlobalOptions, refuseGiven } from "./options.ts";
 
 /** What the options are parsed to. */
 export interface FoldersCommandOptions extends GlobalOptions {
@@ -32,14 +32,19 @@ export function folderOptions(): Option[] {
 /** Options of models, which say nothing of folders. */
 const OF_MODELS = ["scheduler", "sampler", "steps", "guidanceScale", "classifier"];
 
+/** Options of folders, which say nothing of models. */
+const OF_FOLDERS = ["features", "hpsv2", "aesthetic"];
+
+/** Ends the command if it scores a model and also names what is for folders. */
+export function refuseOptionsOfFolders(command: Command): void {
+  refuseGiven(command, OF_FOLDERS, "is for folders of images (--a, --b), not for models of the digits");
+}
+
 /** `adt evaluate --a … --b …`. */
 export async function evaluateFoldersCommand(command: Command): Promise<void> {
   const options = command.optsWithGlobals<FoldersCommandOptions>(), { a, b, json, seed } = options;
   const given = (name: string) => command.getOptionValueSource(name) === "cli";
-  const foreign = command.options.filter((option) =>
-    OF_MODELS.includes(option.attributeName()) && given(option.attributeName())
-  );
-  if (foreign.length) command.error(`error: ${foreign[0]!.long} is for models, not for folders of images`);
+  refuseGiven(command, OF_MODELS, "is for models, not for folders of images");
   if (!a || !b) {
     return command.error(`error: ${a ? "--b" : "--a"} is missing; folders are compared by --a and --b`);
   }

@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import project from "../../deno.json" with { type: "json" };
 import { UserError } from "../runtime/errors.ts";
 import { addAblate } from "./ablate.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, PROGRAM } from "./context.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
@@ -56,7 +56,7 @@ function commands(context: CommandContext): Command {
   addDoctor(program, context);
   return program.addHelpText(
     "after",
-    "\nExample:\n  deno task adt sample --model data/models/digits-unet --output digits.png\n\n" +
+    `\nExample:\n  ${PROGRAM} sample --model data/models/digits-unet --output digits.png\n\n` +
       '"adt <command> --help" explains a command.',
   );
 }

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { SAMPLER_NAMES, type SamplerName } from "../experiments/sampler_names.ts";
-import type { Backend } from "../runtime/engine.ts";
+import { type Backend, BACKENDS } from "../runtime/backends.ts";
 
 /** Options of the whole program; every command has them too. */
 export interface GlobalOptions {
@@ -8,13 +8,10 @@ export interface GlobalOptions {
   verbose?: boolean;
 }
 
-const BACKENDS: readonly (Backend | "auto")[] = ["auto", "tensorflow", "webgpu", "wasm"];
-
 /** `--backend`, which wins over ADT_BACKEND. */
 export function backendOption(): Option {
-  return new Option("--backend <name>", "engine to compute on (default: ADT_BACKEND, or else auto)").choices(
-    BACKENDS,
-  );
+  return new Option("--backend <name>", "engine to compute on (default: ADT_BACKEND, or else auto)")
+    .choices(["auto", ...BACKENDS]);
 }
 
 /** Reads a whole number of at least `least`. */
@@ -38,6 +35,14 @@ export function classList(text: string): number[] {
   const parts = text.split(",").map((part) => part.trim());
   if (parts.every((part) => /^\d+$/.test(part))) return parts.map(Number);
   throw new InvalidArgumentError("It must be class numbers with commas in between, like 0,1,2.");
+}
+
+/** Ends the command with `why` if one of these options was given. @param names as attributes, like guidanceScale */
+export function refuseGiven(command: Command, names: readonly string[], why: string): void {
+  const foreign = command.options.find((option) =>
+    names.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli"
+  );
+  if (foreign) command.error(`error: ${foreign.long} ${why}`);
 }
 
 /** The options by which a model is named and sampled, for `sample` and `evaluate`. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type CommandContext, startChosenEngine } from "./context.ts";
+import { type CommandContext, PROGRAM, startChosenEngine } from "./context.ts";
 import { type GlobalOptions, notNegative } from "./options.ts";
 
 interface ParityCommandOptions extends GlobalOptions {
@@ -31,7 +31,7 @@ export function addParity(program: Command, context: CommandContext): void {
       "shift that a scheduler with use_dynamic_shifting was recorded with",
       notNegative,
     )
-    .addHelpText("after", "\nExample:\n  deno task adt parity models/sd15/unet --tolerance 1e-3")
+    .addHelpText("after", `\nExample:\n  ${PROGRAM} parity models/sd15/unet --tolerance 1e-3`)
     .action(async (folder: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<ParityCommandOptions>();
       await startChosenEngine(options);

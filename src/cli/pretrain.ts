@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { type CommandContext, commandLine } from "./context.ts";
+import { type CommandContext, commandLine, PROGRAM } from "./context.ts";
 import {
   firstArguments,
-  overridden,
   type TrainOptions,
   trainUntilStopped,
+  withFlags,
   withTrainOptions,
 } from "./train.ts";
 
@@ -13,17 +13,16 @@ export function addPretrain(program: Command, context: CommandContext): void {
   withTrainOptions(program.command("pretrain"))
     .summary("train a model from scratch")
     .description(
-      "Trains a model from scratch as a YAML file says: a diffusion model, a classifier, or a DINOv2 backbone without " +
-        "labels. The run has a folder of its own; at the end its weights/ holds the averaged weights (float16) in the " +
+      "Trains a model from scratch as a YAML file says: a diffusion model, a classifier, or a DINOv2 backbone. The run has a folder of its own; at the end its weights/ holds the averaged weights (float16) in the " +
         "library's layout, with a record of how they were made. Prints that folder. Ctrl-C leaves a checkpoint and " +
         "prints the command that goes on from there.",
     )
-    .addHelpText("after", "\nExample:\n  deno task adt pretrain data/models/digits-unet.yaml")
+    .addHelpText("after", `\nExample:\n  ${PROGRAM} pretrain data/models/digits-unet.yaml`)
     .action(async (file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>();
       const { loadConfig } = await import("../experiments/config.ts");
       const { pretrainSchema } = await import("../experiments/pretrain_config.ts");
-      const config = overridden(await loadConfig(file, pretrainSchema), options);
+      const config = withFlags(await loadConfig(file, pretrainSchema), options);
       const { pretrain } = await import("../experiments/pretrain.ts");
       const recorded = commandLine(firstArguments(context));
       await trainUntilStopped(

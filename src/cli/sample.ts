@@ -1,7 +1,12 @@
 import { type Command, Option } from "commander";
-import { startChosenEngine } from "./context.ts";
+import { PROGRAM, startChosenEngine } from "./context.ts";
 import { classList, type SamplingOptions, samplingOptions, wholeNumber } from "./options.ts";
-import { pipelineOptions, type PipelineSampling, samplePipelineCommand } from "./sample_pipeline.ts";
+import {
+  pipelineOptions,
+  type PipelineSampling,
+  refuseOptionsOfPipelines,
+  samplePipelineCommand,
+} from "./sample_pipeline.ts";
 
 interface SampleCommandOptions extends SamplingOptions, PipelineSampling {
   classes?: number[];
@@ -30,28 +35,28 @@ export function addSample(program: Command): void {
     .option("--output <path>", "a .png for one grid, otherwise a folder for single images", "samples.png")
     .addHelpText(
       "after",
-      "\nExample:\n  deno task adt sample --model runs/mine/weights --classes 3,5 --n 20 --output threes.png\n" +
-        '  deno task adt sample --pipeline stabilityai/stable-diffusion-xl-base-1.0 --prompt "a red house" "a blue house" ' +
+      `\nExample:\n  ${PROGRAM} sample --model runs/mine/weights --classes 3,5 --n 20 --output threes.png\n` +
+        `  ${PROGRAM} sample --pipeline stabilityai/stable-diffusion-xl-base-1.0 --prompt "a red house" "a blue house" ` +
         "--lora runs/sdxl-adt/weights --n 2",
     )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<SampleCommandOptions>();
       if (!options.model === !options.pipeline) command.error("error: give either --model or --pipeline");
-      const { checkImageOutput, saveImages } = await import("../experiments/save_images.ts");
+      if (options.model) refuseOptionsOfPipelines(command);
+      const { checkImageOutput } = await import("../experiments/save_images.ts");
       await checkImageOutput(options.output);
       await startChosenEngine(options);
-      await saveImages(
-        options.output,
-        options.pipeline ? await samplePipelineCommand(command) : await sampleModel(options),
-      );
+      if (options.pipeline) await samplePipelineCommand(command, options.output);
+      else await sampleModel(options);
       console.log(options.output);
     });
 }
 
-async function sampleModel(options: SampleCommandOptions) {
+async function sampleModel(options: SampleCommandOptions): Promise<void> {
   const { sampleImages } = await import("../experiments/sample_images.ts");
-  const { model, scheduler, sampler, steps, guidanceScale, classes, n, seed } = options;
-  return await sampleImages({
+  const { saveImages } = await import("../experiments/save_images.ts");
+  const { model, scheduler, sampler, steps, guidanceScale, classes, n, seed, output } = options;
+  const images = await sampleImages({
     unet: model,
     scheduler,
     sampler: { name: sampler, steps, guidance_scale: guidanceScale },
@@ -59,4 +64,5 @@ async function sampleModel(options: SampleCommandOptions) {
     n,
     seed,
   });
+  await saveImages(output, images);
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
-import type { SampledImages } from "../experiments/sample_images.ts";
-import { type SamplingOptions, wholeNumber } from "./options.ts";
+import { isStop } from "../runtime/stop.ts";
+import { stopOnInterrupt } from "./interrupt.ts";
+import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
 
 /** What `pipelineOptions` are parsed to. */
 export interface PipelineSampling {
@@ -27,20 +28,43 @@ export function pipelineOptions(): Option[] {
   ];
 }
 
-/** Samples from the pipeline of the command's options; what is not given is as the pipeline has it. */
-export async function samplePipelineCommand(command: Command): Promise<SampledImages> {
+/** Options of pipelines, which say nothing to a single model. */
+const OF_PIPELINES = ["prompt", "negative", "lora", "size"];
+
+/** Ends the command if it names a single model and also what is a pipeline's. */
+export function refuseOptionsOfPipelines(command: Command): void {
+  refuseGiven(command, OF_PIPELINES, "is for pipelines (--pipeline), not for --model");
+}
+
+/** Samples from the pipeline of the command's options, each image into `output` as it is made; what is not given is as the pipeline has it. */
+export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
   const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
   const { pipeline, prompt: prompts, lora, negative, size, n = 1, seed } = options;
   if (!prompts) command.error("error: --pipeline needs at least one --prompt");
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
   const { samplePipeline } = await import("../experiments/sample_pipeline.ts");
-  return await samplePipeline({
-    pipeline: pipeline!,
-    prompts,
-    ...{ lora, negative, size, n, seed },
-    sampler: given("sampler", options.sampler),
-    steps: given("steps", options.steps),
-    guidanceScale: given("guidanceScale", options.guidanceScale),
-  });
+  const { saveImages } = await import("../experiments/save_images.ts");
+  using interrupt = stopOnInterrupt();
+  let done = 0;
+  try {
+    await samplePipeline({
+      pipeline: pipeline!,
+      prompts,
+      ...{ lora, negative, size, n, seed },
+      sampler: given("sampler", options.sampler),
+      steps: given("steps", options.steps),
+      guidanceScale: given("guidanceScale", options.guidanceScale),
+      signal: interrupt.signal,
+      async onImage(soFar, total) {
+        await saveImages(output, soFar, { from: done, total });
+        done = soFar.labels.length;
+      },
+    });
+  } catch (error) {
+    if (isStop(error, interrupt.signal)) {
+      console.error(`stopped after ${done} images, which are in ${output}`);
+    }
+    throw error;
+  }
 }

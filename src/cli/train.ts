@@ -27,7 +27,7 @@ export function withTrainOptions(command: Command): Command {
 }
 
 /** The configuration with what the command line changes. */
-export function overridden<C extends TrainConfig>(config: C, { output, steps, seed }: TrainOptions): C {
+export function withFlags<C extends TrainConfig>(config: C, { output, steps, seed }: TrainOptions): C {
   const train = { ...config.train, steps: steps ?? config.train.steps, seed: seed ?? config.train.seed };
   return { ...config, output: output ?? config.output, train };
 }

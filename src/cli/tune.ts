@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { CommandContext } from "./context.ts";
-import { overridden, type TrainOptions, trainUntilStopped, withTrainOptions } from "./train.ts";
+import { type CommandContext, PROGRAM } from "./context.ts";
+import { type TrainOptions, trainUntilStopped, withFlags, withTrainOptions } from "./train.ts";
 
 /** Adds `adt tune`. */
 export function addTune(program: Command, context: CommandContext): void {
@@ -13,13 +13,13 @@ export function addTune(program: Command, context: CommandContext): void {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  deno task adt tune data/configs/digits-adt.yaml --output runs/mine --steps 200",
+      `\nExample:\n  ${PROGRAM} tune data/configs/digits-adt.yaml --output runs/mine --steps 200`,
     )
     .action(async (file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>();
       const { loadConfig } = await import("../experiments/config.ts");
       const { tuneSchema } = await import("../experiments/tune_config.ts");
-      const config = overridden(await loadConfig(file, tuneSchema), options);
+      const config = withFlags(await loadConfig(file, tuneSchema), options);
       const { tune } = await import("../experiments/tune.ts");
       await trainUntilStopped(context, options, config, (run) => tune(config, run));
     });

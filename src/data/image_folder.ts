@@ -123,7 +123,7 @@ export function describeSkipped(skipped: readonly SkippedImage[]): string {
  *
  * @returns RGB, [resolution, resolution, 3], 0 … 255
  */
-export async function decodeImage(file: string, resolution: number): Promise<Uint8Array> {
+async function decodeImage(file: string, resolution: number): Promise<Uint8Array> {
   const { data, info } = await sharp(file)
     .autoOrient()
     .flatten({ background: "white" })

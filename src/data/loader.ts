@@ -13,8 +13,6 @@ export interface Loader {
   indices(k: number): Uint32Array;
   /** Reads batch `k`: 0 is the first of a run, and there is no last one. */
   batch(k: number): Promise<Batch>;
-  /** Batches in one pass over the data, rarely a whole number. */
-  batchesPerEpoch: number;
 }
 
 /**
@@ -46,5 +44,5 @@ export function makeLoader(dataset: Dataset, { batchSize, seed }: LoaderOptions)
     }
     return out;
   };
-  return { indices, batch: (k) => dataset.get(indices(k)), batchesPerEpoch: dataset.size / batchSize };
+  return { indices, batch: (k) => dataset.get(indices(k)) };
 }

@@ -23,7 +23,7 @@ export interface ManifestEntry {
 export const dataFolder: URL = new URL("../../data/", import.meta.url);
 
 /** All entries of the manifest. Throws a UserError when the manifest is missing. */
-export async function readManifest(folder: URL = dataFolder): Promise<ManifestEntry[]> {
+async function readManifest(folder: URL = dataFolder): Promise<ManifestEntry[]> {
   const bytes = await readBundled("manifest.json", folder);
   return JSON.parse(new TextDecoder().decode(bytes)).entries;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import type { HostData } from "../weights/dtypes.ts";
 import { readTensors, writeTensors } from "../weights/safetensors.ts";
+import { isThere } from "../runtime/files.ts";
 
 type Tensors = Record<string, tf.Tensor>;
 
@@ -40,7 +41,7 @@ export async function openTensorCache(folder: string): Promise<TensorCache> {
   await makeFolder(folder);
   const fileOf = (key: string) => join(folder, key.slice(0, 2), `${key}.safetensors`);
   return {
-    has: (key) => Deno.stat(fileOf(key)).then(() => true, () => false),
+    has: (key) => isThere(fileOf(key)),
     async get(key) {
       const tensors = await readTensors(fileOf(key));
       return Object.fromEntries(

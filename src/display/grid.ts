@@ -92,6 +92,11 @@ function checkLabels({ captions = [], rowLabels = [] }: GridOptions, { count, co
   }
 }
 
+/** A pixel's value in [-1,1], clamped, as 0 … 255. */
+export function toByte(value: number): number {
+  return Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);
+}
+
 /** Writes image `at` into the sheet: nearest neighbour, values clamped to [-1,1], what is not a number in magenta. */
 function paint(sheet: Uint8Array, sheetWidth: number, data: Float32Array, at: number, p: Plan): void {
   const left = GAP / 2 + (at % p.columns) * p.pitchX, top = GAP / 2 + Math.floor(at / p.columns) * p.pitchY;
@@ -101,9 +106,7 @@ function paint(sheet: Uint8Array, sheetWidth: number, data: Float32Array, at: nu
       const to = ((top + y) * sheetWidth + left + x) * 4;
       for (let c = 0; c < 3; c++) {
         const value = data[from + c]!;
-        sheet[to + c] = Number.isNaN(value)
-          ? (c === 1 ? 0 : 255)
-          : Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);
+        sheet[to + c] = Number.isNaN(value) ? (c === 1 ? 0 : 255) : toByte(value);
       }
       sheet[to + 3] = 255;
     }

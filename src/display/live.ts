@@ -7,7 +7,7 @@ import { bundle, describe } from "./show.ts";
 export interface Live {
   /** Shows what `make` gives in the place of what was shown before. Cheap: `make` is called at a bounded rate. */
   update(make: () => unknown): void;
-  /** Shows the latest state. */
+  /** Shows the latest state. @throws what drawing failed with, now or before */
   done(): Promise<void>;
 }
 
@@ -26,7 +26,8 @@ type Draw = (value: unknown, last: boolean) => Promise<void>;
 /** The library for figures goes out with the first drawing, and with the last: that is the one a file keeps. */
 function notebookDraw(): Draw {
   const replace = replaceableOutput();
-  void replace({ "text/plain": "" }); // keeps the place: the first drawing may take longer than what is shown next
+  replace({ "text/plain": "" }) // keeps the place: the first drawing may take longer than what is shown next
+    .catch(() => {}); // the first drawing says so
   let carriesLibrary = false, shown = false;
   const figure = (value: Figure, last: boolean): Promise<MimeBundle> => {
     carriesLibrary ||= claimLibrary();
@@ -72,15 +73,18 @@ export function live(options: LiveOptions = {}): Live {
   const { interval = 1, clock = () => performance.now() / 1000 } = options;
   const draw = options.draw ?? (inNotebook() ? notebookDraw() : terminalDraw);
   let latest: (() => unknown) | undefined, pending: Promise<void> | undefined, drawnAt = -Infinity;
+  const failures: unknown[] = [];
   return {
     update(make) {
       latest = make;
       if (pending !== undefined || clock() - drawnAt < interval) return;
       drawnAt = clock();
-      pending = draw(make(), false).finally(() => pending = undefined);
+      pending = draw(make(), false).catch((error) => void failures.push(error))
+        .finally(() => pending = undefined);
     },
     async done() {
       await pending;
+      if (failures.length > 0) throw failures[0];
       if (latest !== undefined) await draw(latest(), true);
     },
   };

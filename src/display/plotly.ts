@@ -3,7 +3,7 @@ import { type Markup, markup, pngUri, raw, scriptJson } from "./html.ts";
 import type { MimeBundle } from "./host.ts";
 
 /** The source of plotly.js (lines, points, bars: 1.2 MB), for pages that must show figures with no network. */
-export async function plotlySource(): Promise<string> {
+async function plotlySource(): Promise<string> {
   const module = await import("plotly.js-basic-dist-min/plotly-basic.min.js", { with: { type: "text" } });
   return module.default as unknown as string;
 }

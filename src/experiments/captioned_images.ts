@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { AdtBatch } from "../adt/setup.ts";
-import type { ImageFacts } from "../data/image_folder.ts";
+import type { ImageFacts, ImageFolder } from "../data/image_folder.ts";
 import { makeLoader } from "../data/loader.ts";
 import { openTensorCache } from "../data/tensor_cache.ts";
 import { cacheLatents } from "../pipelines/encoded_images.ts";
@@ -24,27 +24,33 @@ export interface CaptionedImages {
   dispose(): void;
 }
 
+/** Opens a folder of images. @throws UserError as `imageFolder`, and when an image has no caption */
+export async function captionedFolder(data: PipelineTuneConfig["data"]): Promise<ImageFolder> {
+  const folder = await openImageFolder({ ...data, refuseSmall: true });
+  if (folder.images.some(({ caption }) => caption === undefined)) throw noCaptions(data.path);
+  return folder;
+}
+
 /**
- * Opens a folder of captioned images for a pipeline. Latents and encoded captions come from a cache, which is completed
- * first.
+ * Captioned images for a pipeline. Latents and encoded captions come from a cache, which is completed first.
  *
+ * @param folder from `captionedFolder`
  * @param signal stops the encoding between two images or groups of captions
- * @throws UserError when there are no captions, and as `imageFolder`, `cacheTexts` and `cacheLatents`
+ * @throws UserError as `cacheTexts` and `cacheLatents`
  */
 export async function captionedImages(
   pipeline: Pipeline,
+  folder: ImageFolder,
   { model, data, adt, train }: PipelineTuneConfig,
   signal?: AbortSignal,
 ): Promise<CaptionedImages> {
   const { pairing, resolution } = adt.discriminator;
-  const folder = await openImageFolder({ ...data, refuseSmall: true });
-  const captions = folder.images.map(({ caption }) => caption);
-  if (captions.includes(undefined)) throw noCaptions(data.path);
+  const captions = folder.images.map(({ caption }) => caption!);
   const cache = await openTensorCache(model.cache ?? join(cacheFolder(), "encoded")),
     options = { cache, signal };
   const texts = await measured(
     "encoding captions",
-    (onProgress) => cacheTexts(pipeline, captions as string[], { ...options, onProgress }),
+    (onProgress) => cacheTexts(pipeline, captions, { ...options, onProgress }),
   );
   const readLatents = await measured(
     "encoding images",

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { relativeChange } from "../metrics/score.ts";
 import { formatScores } from "../metrics/format.ts";
 import type { Scores } from "../metrics/evaluate.ts";
@@ -14,6 +15,7 @@ import { type LoadedGenerator, loadGenerator } from "./load_generator.ts";
 import { tuneAll } from "./processes/tune_all.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
+import { isStop } from "../runtime/stop.ts";
 import { type TuneConfig, tuneSchema, type UNetTuneConfig } from "./tune_config.ts";
 import type { UNetModelConfig } from "./tune_model_config.ts";
 
@@ -41,7 +43,7 @@ export interface DemoResult {
 }
 
 /** Folder of the bundled models, configurations and data. */
-const DATA = new URL("../../data/", import.meta.url).pathname;
+const DATA = fileURLToPath(new URL("../../data/", import.meta.url));
 
 /** The methods compared, each with the file of its settings. */
 const METHODS = [
@@ -78,7 +80,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult | null> {
   try {
     return await scoreAndReport(output, n, seeds, tuned, signal);
   } catch (error) {
-    if (signal?.aborted) return null;
+    if (isStop(error, signal)) return null;
     throw error;
   }
 }
@@ -94,12 +96,7 @@ async function scoreAndReport(
   signal?: AbortSignal,
 ): Promise<DemoResult> {
   const { config } = tuned[0]!;
-  const evaluator = await digitsEvaluator({
-    n,
-    seed: 0,
-    signal,
-  });
-  const sampler = config.sampler;
+  const evaluator = await digitsEvaluator({ n, seed: 0, signal }), { sampler } = config;
   const untuned = await loadGenerator({
     unet: config.model.unet,
     scheduler: config.model.scheduler,
@@ -137,7 +134,7 @@ async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
       const label = seeds > 1 ? `tuning: ${name}, seed ${seed}` : `tuning: ${name}`;
       return { method: name, seed, run, label, config: { ...withBundledPaths(base), train, output: run } };
     })).flat();
-  const finished = await tuneAll(trainings, { processes, signal });
+  const finished = await tuneAll(trainings, { processes: processes ? () => processes : undefined, signal });
   return finished && trainings.map((training, i) => ({ ...training, ...finished[i]! }));
 }
 

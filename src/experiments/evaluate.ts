@@ -88,7 +88,15 @@ export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evalua
       }));
     return { reference: heldOut.features, train: train.features, floor };
   };
-  const digits = cache === undefined ? await measure() : await keptRealDigits(cache, measure);
+  const dispose = () => {
+    network.dispose();
+    tf.dispose(params);
+  };
+  const measuring = cache === undefined ? measure() : keptRealDigits(cache, measure);
+  const digits = await measuring.catch((error) => {
+    dispose();
+    throw error;
+  });
   const evaluator: Evaluator = {
     n,
     floor: digits.floor,
@@ -107,10 +115,7 @@ export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evalua
     async evaluate(generator, label) {
       return (await evaluator.score(await evaluator.sample(generator, label), label)).scores;
     },
-    dispose() {
-      network.dispose();
-      tf.dispose(params);
-    },
+    dispose,
   };
   return evaluator;
 }

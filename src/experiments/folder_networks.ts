@@ -7,8 +7,8 @@ import type { FeatureKind } from "../metrics/feature_kinds.ts";
 import {
   clipNetwork,
   type FeatureNetwork,
+  loadClipFeatures,
   loadFeatureNetwork,
-  withAdvice,
 } from "../metrics/feature_networks.ts";
 import type { FolderImages } from "../metrics/folder_images.ts";
 import { clipScore, hpsScore, meanScore } from "../metrics/per_image.ts";
@@ -62,10 +62,6 @@ export async function openFolderNetworks(settings: Settings): Promise<FolderNetw
     dispose();
     throw error;
   }
-}
-
-function loadClipFeatures(folder: string): Promise<ClipScorer> {
-  return withAdvice(folder, "openai/clip-vit-large-patch14", (f) => loadClipScorer(f, "cover"));
 }
 
 async function loadHps(folder: string): Promise<ClipScorer> {

@@ -7,6 +7,7 @@ import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
 import { compile } from "../tensor/compile.ts";
 import type { Generator } from "./generate.ts";
+import { fittingSampler } from "./fitting_sampler.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
 
 /** How a model is sampled. */
@@ -42,15 +43,18 @@ export async function loadGenerator(
   const { sample_size, cross_attention_dim } = model.config, pixels = sample_size * 2;
   const denoiser = unetDenoiser(model, noiseSchedule(config).predictionType),
     forward = compile(denoiser.forward);
-  const sampledBy = ({ name, steps, guidance_scale }: SamplerSettings): Generator => ({
-    denoiser: { ...denoiser, forward },
-    params,
-    autoencoder: spaceToDepth(2),
-    sampler: samplerFromConfig({ ...config, _class_name: SAMPLER_CLASSES[name] }, steps),
-    guidanceScale: guidance_scale,
-    classes: cross_attention_dim - 1,
-    size: [pixels, pixels],
-  });
+  const sampledBy = ({ name, steps, guidance_scale }: SamplerSettings): Generator => {
+    const sampler = samplerFromConfig({ ...config, _class_name: SAMPLER_CLASSES[name] }, steps);
+    return {
+      denoiser: { ...denoiser, forward },
+      params,
+      autoencoder: spaceToDepth(2),
+      sampler: fittingSampler(sampler, name, unet, denoiser.predictionType),
+      guidanceScale: guidance_scale,
+      classes: cross_attention_dim - 1,
+      size: [pixels, pixels],
+    };
+  };
   const dispose = () => {
     forward.dispose();
     tf.dispose(params);

@@ -5,6 +5,7 @@ import { openRunFolder, type RunFolder } from "../training/run_folder.ts";
 import { loadConfig, stringifyConfig } from "./config.ts";
 import type { paceShape } from "./config_parts.ts";
 import { checkSameConfig } from "./same_config.ts";
+import { isThere } from "../runtime/files.ts";
 
 /** What the configurations of all trainings have in common. */
 export interface RunConfig {
@@ -44,7 +45,7 @@ export async function openRun(config: RunConfig, schema: z.ZodType, resume = fal
 
 async function checkBeginning(config: RunConfig, schema: z.ZodType): Promise<void> {
   const file = join(config.output, "config.yaml");
-  if (await Deno.stat(file).then(() => true, () => false)) {
+  if (await isThere(file)) {
     checkSameConfig(await loadConfig(file, schema), config, file);
   }
 }

@@ -3,6 +3,7 @@ import { UserError } from "../runtime/errors.ts";
 import { modelParity } from "./parity_model.ts";
 import { formatParity, type ParityRow } from "./parity_rows.ts";
 import { schedulerParity } from "./parity_scheduler.ts";
+import { isFile } from "../runtime/files.ts";
 
 export { formatParity, type ParityRow };
 
@@ -43,8 +44,4 @@ export async function parity(folder: string, { tolerance, mu }: ParityOptions = 
     );
   }
   return await modelParity(folder, { outputs: tolerance ?? 1e-4, gradients: tolerance ?? 1e-3 });
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }

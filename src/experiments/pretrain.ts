@@ -44,7 +44,10 @@ export async function pretrain(
   const { description: engine } = await startEngine();
   using run = await openRun(config, pretrainSchema, options.resume);
   const { weights, metricsFile } = run.folder;
-  const pretraining = await preparePretraining(config);
+  const pretraining = await preparePretraining(config).catch(async (error) => {
+    await run.folder.withdraw();
+    throw error;
+  });
   const { params, steps, seconds } = await train(config, run, pretraining, options);
   if (steps === config.train.steps) {
     await writeJson(join(weights, "training.json"), {

@@ -1,5 +1,7 @@
+import { basename, dirname } from "node:path";
 import type { Features } from "../metrics/features.ts";
 import type { Floor } from "../metrics/floor.ts";
+import { namesIn } from "../training/folder_lock.ts";
 import { readTensors, writeTensors } from "../weights/safetensors.ts";
 import { readJsonIfThere, writeJson } from "./write_json.ts";
 
@@ -35,7 +37,7 @@ export async function keptRealDigits(path: string, measure: () => Promise<RealDi
 
 async function readRealDigits(path: string): Promise<RealDigits | undefined> {
   const floor = await readJsonIfThere(`${path}.json`) as Floor | undefined;
-  if (!floor) return undefined;
+  if (!floor || !(await namesIn(dirname(path))).includes(`${basename(path)}.safetensors`)) return undefined;
   const tensors = await readTensors(`${path}.safetensors`);
   return {
     reference: featuresOf(tensors.reference!),

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import type { HostTensor } from "../weights/dtypes.ts";
 import { readTensors } from "../weights/safetensors.ts";
+import { isFile } from "../runtime/files.ts";
 
 /**
  * Reads a file of recorded tensors that a comparison needs.
@@ -9,8 +10,7 @@ import { readTensors } from "../weights/safetensors.ts";
  * @throws UserError if it is missing, broken or empty
  */
 export async function readRecorded(path: string): Promise<Record<string, HostTensor>> {
-  const there = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
-  if (!there) {
+  if (!await isFile(path)) {
     throw new UserError(
       `${path}: no such file; save the tensors of a PyTorch run there ("adt parity --help")`,
     );

@@ -67,7 +67,7 @@ function changeLine(name: ScoreName, before: ReportArm, after: ReportArm): Marku
   if (from.length === 0 || to.length === 0 || (from.length > 1 && from.length !== to.length)) {
     return undefined;
   }
-  if (from.some(({ value }) => value <= 0)) return undefined; // no share of nothing: KID can be zero or negative
+  if (SCORE_DEFINITIONS[name].aroundZero || from.some(({ value }) => value <= 0)) return undefined; // no share of nothing
   const moved = change(from, to), judged = verdict(name, moved);
   const word = judged === "unclear" ? "" : ` ${judged}`;
   const title = `95 % interval over seeds: ${formatInterval(moved.ci, formatPercent) || "one seed only"}`;

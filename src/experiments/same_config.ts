@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { isRecord } from "../weights/config.ts";
 
 /**
  * Fails when a run (or `what` it is) would go on with other settings than it began with: it would then be neither run.
@@ -23,9 +24,4 @@ function differing(a: unknown, b: unknown, key: string): string[] {
   }
   const [began, given] = [JSON.stringify(a), JSON.stringify(b)];
   return began === given ? [] : [`${key}: ${began} then, ${given} now`];
-}
-
-/** Whether a value is a mapping of keys to values. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

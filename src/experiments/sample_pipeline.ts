@@ -12,6 +12,7 @@ import type { EncodedPrompts } from "../pipelines/prompts.ts";
 import type { Condition } from "../sampling/denoiser.ts";
 import type { SampledImages } from "./sample_images.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
+import { isFolder } from "../runtime/files.ts";
 
 export interface SamplePipelineOptions {
   /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */
@@ -30,13 +31,15 @@ export interface SamplePipelineOptions {
   size?: number;
   seed: number;
   signal?: AbortSignal;
+  /** Called after every image with all that there are by then, of how many. */
+  onImage?(soFar: SampledImages, total: number): void | Promise<void>;
 }
 
 /**
  * Samples images from a pipeline, with a LoRA if one is given: the first image of each prompt, the second of each, … Image
  * k of every prompt starts from the same noise, that of seed + k, with any LoRA.
  *
- * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`
+ * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`; the signal's reason
  */
 export async function samplePipeline(options: SamplePipelineOptions): Promise<SampledImages> {
   const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true });
@@ -59,7 +62,7 @@ async function mergeLoras(pipeline: Pipeline, file: string): Promise<void> {
 }
 
 async function sampleAll(pipeline: Pipeline, options: SamplePipelineOptions): Promise<SampledImages> {
-  const { prompts, negative, n, seed, signal, size = pipeline.size } = options;
+  const { prompts, negative, n, seed, signal, onImage, size = pipeline.size } = options;
   const steps = options.steps ?? pipeline.defaults.steps;
   const guidanceScale = options.guidanceScale ?? pipeline.defaults.guidanceScale;
   const scheduler = options.sampler &&
@@ -71,6 +74,13 @@ async function sampleAll(pipeline: Pipeline, options: SamplePipelineOptions): Pr
   tf.dispose([encoded.condition, encoded.nullCondition ?? {}]);
   const labels = Array.from({ length: n * prompts.length }, (_, i) => i % prompts.length);
   const pixels = size * size * 3, data = new Float32Array(labels.length * pixels);
+  const firstOf = (count: number): SampledImages => ({
+    data: data.subarray(0, count * pixels),
+    shape: [count, size, size, 3],
+    labels: labels.slice(0, count),
+    classes: prompts.length,
+    captions: labels.slice(0, count).map((label) => prompts[label]!),
+  });
   const bar = progress(labels.length * pipeline.sampler(steps, shared).steps.length, "sampling");
   let done = 0;
   try {
@@ -83,18 +93,13 @@ async function sampleAll(pipeline: Pipeline, options: SamplePipelineOptions): Pr
       });
       data.set(await images.data<"float32">(), i * pixels);
       images.dispose();
+      await onImage?.(firstOf(i + 1), labels.length);
     }
   } finally {
     await bar.done();
     tf.dispose(rows.map(({ condition, nullCondition }) => [condition, nullCondition ?? {}]));
   }
-  return {
-    data,
-    shape: [labels.length, size, size, 3],
-    labels,
-    classes: prompts.length,
-    captions: labels.map((label) => prompts[label]!),
-  };
+  return firstOf(labels.length);
 }
 
 /** Encoded prompts one by one, as new tensors. */
@@ -118,6 +123,5 @@ function networksOf({ networks }: Pipeline): LoraNetworks {
 
 /** The LoRA's file: the path itself, or that under diffusers' name in a folder. */
 async function loraFile(path: string): Promise<string> {
-  const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
-  return isFolder ? join(path, LORA_FILE_NAME) : path;
+  return await isFolder(path) ? join(path, LORA_FILE_NAME) : path;
 }

@@ -1,6 +1,6 @@
 import { encode } from "fast-png";
 import { join } from "node:path";
-import { imageGrid } from "../display/grid.ts";
+import { imageGrid, toByte } from "../display/grid.ts";
 import { UserError } from "../runtime/errors.ts";
 import { writeAtomically, writeText } from "../weights/atomic_write.ts";
 import type { SampledImages } from "./sample_images.ts";
@@ -34,24 +34,35 @@ export async function checkImageOutput(path: string): Promise<void> {
   }
 }
 
+/** Which of the images are new, where they are saved as they are made. */
+export interface SaveOptions {
+  /** Of a folder, the first that is not there yet. Default 0. */
+  from?: number;
+  /** How many images there will be. Default: as many as there are. */
+  total?: number;
+}
+
 /**
  * Writes images: to one PNG as a grid with one class a column, or to a folder, each to its own PNG, with the labels or
  * captions in a `metadata.jsonl`, so that `imageFolder` reads it as a data set.
  *
  * @throws UserError when something cannot be written
  */
-export async function saveImages(path: string, images: SampledImages): Promise<void> {
+export async function saveImages(
+  path: string,
+  images: SampledImages,
+  { from = 0, total = images.labels.length }: SaveOptions = {},
+): Promise<void> {
+  const { labels, captions } = images;
   if (isPicture(path)) {
-    const columns = Math.min(images.classes, images.labels.length);
+    const columns = Math.min(images.classes, labels.length);
     return await writeAtomically(path, [(await imageGrid(images, { columns })).png]);
   }
-  const digits = String(images.labels.length - 1).length, lines: string[] = [];
-  for (const [i, label] of images.labels.entries()) {
-    const name = `${String(i).padStart(digits, "0")}.png`;
-    await writeAtomically(join(path, name), [png(images, i)]);
-    const { captions } = images, facts = captions ? { text: captions[i] } : { label };
-    lines.push(JSON.stringify({ file_name: name, ...facts }) + "\n");
-  }
+  const digits = String(total - 1).length, name = (i: number) => `${String(i).padStart(digits, "0")}.png`;
+  for (let i = from; i < labels.length; i++) await writeAtomically(join(path, name(i)), [png(images, i)]);
+  const lines = labels.map((label, i) =>
+    JSON.stringify({ file_name: name(i), ...captions ? { text: captions[i] } : { label } }) + "\n"
+  );
   await writeText(join(path, "metadata.jsonl"), lines.join(""));
 }
 
@@ -60,7 +71,7 @@ function png({ data, shape: [, height, width] }: SampledImages, i: number): Uint
   const size = height * width * 3;
   const pixels = Uint8Array.from(
     data.subarray(i * size, (i + 1) * size),
-    (value) => Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5),
+    toByte,
   );
   return encode({ width, height, data: pixels, channels: 3 });
 }

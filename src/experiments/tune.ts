@@ -3,6 +3,8 @@ import { adtFunctions } from "../adt/functions.ts";
 import type { AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
 import type { progress } from "../display/progress.ts";
+import { UserError } from "../runtime/errors.ts";
+import { isStop } from "../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../training/loop.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
@@ -41,10 +43,12 @@ export interface TuneResult {
  * @throws UserError for what the configuration names and cannot be had, a folder that holds another run, a full disk
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
+  checkHeadStart(config);
   using run = await openRun(config, tuneSchema, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
-  const tuning = await prepareTuning(config, options.signal).catch((error) => {
-    if (options.signal?.aborted) return null;
+  const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
+    if (isStop(error, options.signal)) return null;
+    await run.folder.withdraw();
     throw error;
   });
   if (!tuning) {
@@ -57,6 +61,16 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
     state = adtState(run.saved.tensors);
   }
   return { ...result, steps: await train(config, run, tuning, state, options) };
+}
+
+function checkHeadStart(
+  { adt: { lambda_adv, discriminator: { head_start } }, train: { steps } }: TuneConfig,
+): void {
+  if (lambda_adv === 0 || head_start < steps) return;
+  throw new UserError(
+    `adt.discriminator.head_start is ${head_start} and train.steps is ${steps}: the discriminator would be trained alone all ` +
+      "the while, and the network stay as it is; make the steps more, or the head start shorter",
+  );
 }
 
 async function train(
@@ -93,7 +107,7 @@ async function train(
       },
     });
     if (done === steps) {
-      await cost.write(recorder.seconds());
+      if (run.from < steps) await cost.write(recorder.seconds()); // otherwise only the weights were missing
       await tuning.save(run.folder.weights, state.generator.average);
     }
     return done;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ADVERSARIAL_LOSSES, SCORE_KINDS } from "../adt/kinds.ts";
 import { count, dataSchema, emaDecaySchema, optimizerSchema, paceShape, path } from "./config_parts.ts";
 import { SAMPLER_NAMES } from "./sampler_names.ts";
 import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./tune_model_config.ts";
@@ -22,8 +23,8 @@ const discriminatorSchema = z.strictObject({
   /** Whether the backbone is trained with the heads; the method's is frozen. */
   train_backbone: z.boolean().default(false),
   /** How generated and real image are compared; `single` judges the generated image alone. */
-  score: z.enum(["cosine", "difference", "relativistic", "single"]).default("cosine"),
-  loss: z.enum(["hinge", "softplus", "least_squares"]).default("hinge"),
+  score: z.enum(SCORE_KINDS).default("cosine"),
+  loss: z.enum(ADVERSARIAL_LOSSES).default("hinge"),
   /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
   pairing: z.enum(["image", "condition"]).default("image"),
   /** Side in pixels that images are brought to before they are judged; left out: they are judged as they are. */
@@ -78,6 +79,15 @@ export const tuneSchema = z.strictObject({
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
   path: ["adt", "lambda_adv"],
   error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
+}).refine(({ adt }) => adt.adv_norm_cap === null || adt.lambda_diffusion > 0 || adt.lambda_adv === 0, {
+  path: ["adt", "adv_norm_cap"],
+  error:
+    "is a multiple of the diffusion loss's gradient, which is 0 as lambda_diffusion is: nothing would be trained; " +
+    "make it null",
+}).refine(({ adt, train }) => adt.discriminator.pairing === "image" || train.batch_size > 1, {
+  path: ["adt", "discriminator", "pairing"],
+  error:
+    'a batch of 1 has no other image of the same condition: make train.batch_size more than 1, or this "image"',
 }).refine(({ model, data }) => !("pipeline" in model) || data.kind === "folder", {
   path: ["data", "kind"],
   error: 'a pipeline is tuned on captioned images: expected "folder"',

@@ -1,13 +1,18 @@
 import { join } from "node:path";
+import { LORA_FILE_NAME } from "../lora/write.ts";
 import { loadConfig } from "./config.ts";
 import { checkSameConfig } from "./same_config.ts";
 import { tune, type TuneOptions } from "./tune.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
+import { isThere } from "../runtime/files.ts";
 
-/** What the folder of a tuning holds. */
-export async function tuningIn(folder: string): Promise<"nothing" | "unfinished" | "finished"> {
-  if (!await exists(join(folder, "config.yaml"))) return "nothing";
-  return await exists(join(folder, "weights", "config.json")) ? "finished" : "unfinished"; // written last
+/** What the output folder of a tuning holds. */
+export async function tuningIn(
+  { output, model }: TuneConfig,
+): Promise<"nothing" | "unfinished" | "finished"> {
+  if (!await isThere(join(output, "config.yaml"))) return "nothing";
+  const last = "pipeline" in model ? LORA_FILE_NAME : "config.json"; // that a tuning writes
+  return await isThere(join(output, "weights", last)) ? "finished" : "unfinished";
 }
 
 /**
@@ -20,7 +25,7 @@ export async function tuneOrResume(
   config: TuneConfig,
   options: Omit<TuneOptions, "resume">,
 ): Promise<string | null> {
-  const state = await tuningIn(config.output);
+  const state = await tuningIn(config);
   if (state === "finished") {
     const file = join(config.output, "config.yaml");
     checkSameConfig(await loadConfig(file, tuneSchema), config, file);
@@ -28,14 +33,4 @@ export async function tuneOrResume(
   }
   const { weights, steps } = await tune(config, { ...options, resume: state === "unfinished" });
   return steps === config.train.steps ? weights : null;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

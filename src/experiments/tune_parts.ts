@@ -11,6 +11,10 @@ import type { Autoencoder } from "../models/autoencoder.ts";
 import { loadDinov2Features } from "../models/load.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { flatten, type Layout, layoutOf } from "../tensor/params.ts";
+import { requireLinear } from "../sampling/coefficients.ts";
+import type { PredictionType } from "../sampling/denoiser.ts";
+import type { Sampler } from "../sampling/sampler.ts";
+import { fittingSampler } from "./fitting_sampler.ts";
 import { resize } from "../tensor/resize.ts";
 import { zeroMoments } from "../training/adamw.ts";
 import { optimizerOptions } from "./optimizer_options.ts";
@@ -21,8 +25,8 @@ import type { TuneConfig } from "./tune_config.ts";
 export interface Judge {
   adversary: Adversary;
   headLayout: Layout;
-  /** State before the first step. */
-  initial: AdtState["discriminator"];
+  /** State before the first step, the caller's to dispose. */
+  initial(): AdtState["discriminator"];
   /** What of the settings is the discriminator's. */
   augmentation: AugmentationSettings;
   dispose(): void;
@@ -45,13 +49,31 @@ export async function openJudge(
   return {
     adversary: { discriminator: twin, extractor, loss, fill: used.fill },
     headLayout,
-    initial: tf.tidy(() => ({
-      weights: flatten({ ...initParams(twin.declarations, train.seed), ...weights }, headLayout),
-      moments: zeroMoments(headLayout.length),
-    })),
+    initial: () =>
+      tf.tidy(() => ({
+        weights: flatten({ ...initParams(twin.declarations, train.seed), ...weights }, headLayout),
+        moments: zeroMoments(headLayout.length),
+      })),
     augmentation: used,
     dispose: () => tf.dispose(loaded.params),
   };
+}
+
+/**
+ * The sampler, if a tuning can run it.
+ *
+ * @param model in words, for the error
+ * @throws UserError when it runs on something else than the model predicts, or clips where it is trained through
+ */
+export function tunableSampler(
+  sampler: Sampler,
+  { sampler: { name }, adt }: TuneConfig,
+  model: string,
+  predictionType: PredictionType,
+): Sampler {
+  const fitting = fittingSampler(sampler, name, model, predictionType);
+  if (adt.lambda_adv > 0) requireLinear(fitting, 0, fitting.steps.length);
+  return fitting;
 }
 
 /** The numbers of a tuning. */

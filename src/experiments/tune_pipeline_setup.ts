@@ -11,14 +11,13 @@ import { checkpointingBlocks } from "../nn/checkpointing.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { loadPipeline } from "../pipelines/load_pipeline.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
-import { UserError } from "../runtime/errors.ts";
 import type { Denoiser } from "../sampling/denoiser.ts";
 import { flatten, type Layout, layoutOf, unflatten } from "../tensor/params.ts";
 import { initialState } from "../training/training_state.ts";
-import { captionedImages } from "./captioned_images.ts";
+import { captionedFolder, captionedImages } from "./captioned_images.ts";
 import { SAMPLER_CLASSES } from "./sampler_names.ts";
 import type { PipelineTuneConfig } from "./tune_config.ts";
-import { adtSettings, type Judge, judgedAt, openJudge } from "./tune_parts.ts";
+import { adtSettings, type Judge, judgedAt, openJudge, tunableSampler } from "./tune_parts.ts";
 import type { Tuning } from "./tune_setup.ts";
 
 /** The LoRA's file in kohya's layout, beside diffusers' `LORA_FILE_NAME`. */
@@ -30,12 +29,21 @@ export async function preparePipelineTuning(
   signal?: AbortSignal,
 ): Promise<Tuning> {
   const { model, data, train } = config, { discriminator } = config.adt;
-  const pipeline = await loadPipeline(model.pipeline, { freeTextEncoders: true });
+  using opened = new DisposableStack();
+  const folder = await captionedFolder(data); // what is wrong on this machine shows before anything is downloaded
+  const augmentation = photoAugmentation(discriminator.resolution ?? data.resolution);
+  const judge = opened.adopt(await openJudge(config, augmentation), (judge) => judge.dispose());
+  const pipeline = opened.adopt(
+    await loadPipeline(model.pipeline, { freeTextEncoders: true }),
+    (pipeline) => pipeline.dispose(),
+  );
   const component: LoraComponent = "unet" in pipeline.networks ? "unet" : "transformer";
   const adapter = loraAdapter(pipeline.networks[component]!.declarations, model.lora);
   const sampler = samplerOf(pipeline, config); // what is wrong with it shows before the images are encoded
-  const judge = await openJudge(config, photoAugmentation(discriminator.resolution ?? data.resolution));
-  const images = await captionedImages(pipeline, config, signal);
+  const images = opened.adopt(
+    await captionedImages(pipeline, folder, config, signal),
+    (images) => images.dispose(),
+  );
   const layout = layoutOf(shapesOf(adapter.declarations)), autoencoder = await pipeline.autoencoder();
   const setup: AdtSetup = {
     ...networks(pipeline, judge, judgedAt(autoencoder, discriminator.resolution), model.checkpointing),
@@ -49,9 +57,10 @@ export async function preparePipelineTuning(
   const generator = tf.tidy(() =>
     initialState(flatten(initParams(adapter.declarations, train.seed), layout))
   );
+  const held = opened.move();
   return {
     setup,
-    initial: { generator, discriminator: judge.initial },
+    initial: { generator, discriminator: judge.initial() },
     batch: images.batch,
     async save(folder, weights) {
       const params = tf.tidy(() => unflatten(weights, layout)), loras = { [component]: { adapter, params } };
@@ -59,11 +68,7 @@ export async function preparePipelineTuning(
       await writeLora(join(folder, LORA_FILE_NAME), loras, { layout: "diffusers", dtype: "F32" });
       tf.dispose(params);
     },
-    dispose() {
-      judge.dispose();
-      images.dispose();
-      pipeline.dispose();
-    },
+    dispose: () => held.dispose(),
   };
 }
 
@@ -73,14 +78,8 @@ const sizeOf = ({ data: { resolution } }: PipelineTuneConfig) => ({ height: reso
 function samplerOf(pipeline: Pipeline, config: PipelineTuneConfig) {
   const { name, steps } = config.sampler;
   const scheduler = { clip_sample: false, ...pipeline.scheduler, _class_name: SAMPLER_CLASSES[name] };
-  const sampler = pipeline.sampler(steps, { scheduler, ...sizeOf(config) }),
-    { predictionType } = pipeline.denoiser;
-  if (sampler.predictionType === predictionType) return sampler;
-  const fitting = predictionType === "flow" ? "flow_euler, the only one for it" : "another one";
-  throw new UserError(
-    `sampler.name: ${name} runs on ${sampler.predictionType}, but ${pipeline.className} predicts ${predictionType}; ` +
-      `choose ${fitting}`,
-  );
+  const sampler = pipeline.sampler(steps, { scheduler, ...sizeOf(config) });
+  return tunableSampler(sampler, config, pipeline.className, pipeline.denoiser.predictionType);
 }
 
 /** The frozen weights of the denoiser with the LoRA of some tuned weights beside them. */

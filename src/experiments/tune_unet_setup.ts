@@ -8,51 +8,53 @@ import { type Autoencoder, spaceToDepth } from "../models/autoencoder.ts";
 import { loadUNet2DCondition } from "../models/load.ts";
 import { unetDenoiser } from "../models/unet_denoiser.ts";
 import { shapesOf } from "../nn/declare.ts";
+import type { PredictionType } from "../sampling/denoiser.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
+import type { Sampler } from "../sampling/sampler.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
 import { flatten, layoutOf, unflatten } from "../tensor/params.ts";
 import { classTokens } from "../training/class_tokens.ts";
 import { initialState } from "../training/training_state.ts";
 import { saveParams } from "../weights/checkpoint.ts";
+import type { Config } from "../weights/config.ts";
 import { checkClassTokens, requireClasses } from "./class_conditional.ts";
 import { openDataset } from "./open_dataset.ts";
 import { SAMPLER_CLASSES } from "./sampler_names.ts";
 import type { UNetTuneConfig } from "./tune_config.ts";
-import { adtSettings, atResolution, judgedAt, openJudge, referenceOf } from "./tune_parts.ts";
+import { adtSettings, atResolution, judgedAt, openJudge, referenceOf, tunableSampler } from "./tune_parts.ts";
 import type { Tuning } from "./tune_setup.ts";
 import { writeJson } from "./write_json.ts";
 
 /** Prepares the tuning of all weights of a class-conditional UNet. */
 export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning> {
+  using opened = new DisposableStack(), loading = new DisposableStack();
   const { model, params, config: unetConfig } = await loadUNet2DCondition(config.model.unet);
+  loading.defer(() => tf.dispose(params));
   const schedulerConfig = await readSchedulerConfig(config.model.scheduler);
   const schedule = noiseSchedule(schedulerConfig), { pairing, resolution } = config.adt.discriminator;
   const dataset = await openDataset(config.data), classes = requireClasses(dataset);
   checkClassTokens(model.config, classes);
-  const judge = await openJudge(config, digitsAugmentation);
+  const judge = opened.adopt(await openJudge(config, digitsAugmentation), (judge) => judge.dispose());
   const layout = layoutOf(shapesOf(model.declarations));
-  const nullTokens = classTokens([-1], classes), autoencoder = spaceToDepth(2);
+  const nullTokens = opened.adopt(classTokens([-1], classes), tf.dispose), autoencoder = spaceToDepth(2);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(model, schedule.predictionType),
     params: (weights) => unflatten(weights, layout),
     autoencoder: judgedAt(autoencoder, resolution),
     schedule,
-    sampler: samplerFromConfig(
-      { ...schedulerConfig, _class_name: SAMPLER_CLASSES[config.sampler.name] },
-      config.sampler.steps,
-    ),
+    sampler: samplerOf(config, schedulerConfig, schedule.predictionType),
     nullCondition: () => nullTokens,
     adversary: judge.adversary,
     headLayout: judge.headLayout,
     settings: adtSettings(config, judge.augmentation),
   };
   const generator = tf.tidy(() => initialState(flatten(params, layout)));
-  tf.dispose(params);
   const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
+  const held = opened.move();
   return {
     setup,
-    initial: { generator, discriminator: judge.initial },
+    initial: { generator, discriminator: judge.initial() },
     batch: async (step) =>
       classBatch(await loader.batch(step - 1), autoencoder, classes, { pairing, resolution }),
     async save(folder, weights) {
@@ -65,11 +67,19 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
       await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
       tf.dispose(params);
     },
-    dispose() {
-      judge.dispose();
-      tf.dispose(nullTokens);
-    },
+    dispose: () => held.dispose(),
   };
+}
+
+/** The sampler that the configuration names on the model's noise schedule. */
+function samplerOf(
+  config: UNetTuneConfig,
+  scheduler: Config,
+  predictionType: PredictionType,
+): Sampler {
+  const { name, steps } = config.sampler;
+  const sampler = samplerFromConfig({ ...scheduler, _class_name: SAMPLER_CLASSES[name] }, steps);
+  return tunableSampler(sampler, config, config.model.unet, predictionType);
 }
 
 /** Images, latents, class tokens and each image's partner, from a batch of the data set, which is used up. */

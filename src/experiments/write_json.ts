@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { writeText } from "../weights/atomic_write.ts";
 import { readJsonObject } from "../weights/config.ts";
+import { isFolder } from "../runtime/files.ts";
 
 /** Writes a value as a JSON file that people can read, atomically. Errors as `writeAtomically`. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
@@ -29,6 +30,6 @@ export async function readJsonIfThere(path: string): Promise<Record<string, unkn
  */
 export async function checkParentFolder(path: string): Promise<void> {
   const folder = dirname(path);
-  if (await Deno.stat(folder).then(({ isDirectory }) => isDirectory, () => false)) return;
+  if (await isFolder(folder)) return;
   throw new UserError(`cannot write ${path}: there is no folder ${folder}; create it first`);
 }

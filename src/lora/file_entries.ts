@@ -115,7 +115,11 @@ function sameMatrix(given: readonly number[], expected: readonly number[]): bool
 
 /** Shapes of A and B as files have them: [r,in] and [out,r], or [r,in,k,k] and [out,r,1,1]. */
 export function fileShapes(base: Declarations, target: LoraTarget) {
-  const { declarations } = adapterOf(base, [target]);
-  const shape = (factor: string) => checkpointShape(declarations[`${target.module}.${factor}.weight`]!.shape);
+  return factorShapes(adapterOf(base, [target]).declarations, target.module);
+}
+
+/** Shapes of an adapter's two factors of a module, as files have them. */
+export function factorShapes(declarations: Declarations, module: string) {
+  const shape = (factor: string) => checkpointShape(declarations[`${module}.${factor}.weight`]!.shape);
   return { a: shape("lora_A"), b: shape("lora_B") };
 }

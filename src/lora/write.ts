@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import type { HostData, WriteDtype } from "../weights/dtypes.ts";
-import { checkpointShape, toCheckpointLayout } from "../weights/layout.ts";
+import { toCheckpointLayout } from "../weights/layout.ts";
 import { writeTensors } from "../weights/safetensors.ts";
 import type { Lora, LoraTarget } from "./adapter.ts";
 import { diffusersName, isSdxl, kohyaPlace, LORA_COMPONENTS, type LoraComponent } from "./components.ts";
+import { factorShapes } from "./file_entries.ts";
 import { type Factors, fuseFactors, swapHalves } from "./fused_qkv.ts";
 import { ADAPTER_METADATA, adapterMetadata } from "./peft_metadata.ts";
 
@@ -65,7 +66,8 @@ async function addDiffusers(
   dtype: WriteDtype,
 ): Promise<void> {
   for (const target of lora.adapter.targets) {
-    const { a, b } = await factorsOf(lora, target), shapes = shapesOf(lora, target);
+    const { a, b } = await factorsOf(lora, target),
+      shapes = factorShapes(lora.adapter.declarations, target.module);
     const name = diffusersName(component, target.module);
     tensors[`${name}.lora_A.weight`] = { shape: shapes.a, data: a, dtype };
     tensors[`${name}.lora_B.weight`] = { shape: shapes.b, data: b, dtype };
@@ -79,7 +81,7 @@ async function addKohya(
   dtype: WriteDtype,
   numbered: boolean,
 ): Promise<void> {
-  const add = (name: string, { a, b, alpha }: Factors, shapes: ReturnType<typeof shapesOf>) => {
+  const add = (name: string, { a, b, alpha }: Factors, shapes: ReturnType<typeof factorShapes>) => {
     tensors[`${name}.lora_down.weight`] = { shape: shapes.a, data: a, dtype };
     tensors[`${name}.lora_up.weight`] = { shape: shapes.b, data: b, dtype };
     tensors[`${name}.alpha`] = { shape: [], data: Float32Array.of(alpha), dtype: "F32" };
@@ -90,7 +92,11 @@ async function addKohya(
   }));
   for (const { target, name, swapped } of places.filter(({ third }) => third === undefined)) {
     const factors = await factorsOf(lora, target);
-    add(name, swapped ? { ...factors, b: swapHalves(factors.b) } : factors, shapesOf(lora, target));
+    add(
+      name,
+      swapped ? { ...factors, b: swapHalves(factors.b) } : factors,
+      factorShapes(lora.adapter.declarations, target.module),
+    );
   }
   const groups = Object.groupBy(places.filter(({ third }) => third !== undefined), ({ name }) => name);
   for (const [name, members] of Object.entries(groups)) {
@@ -103,7 +109,10 @@ async function addKohya(
     }
     const parts: (Factors | undefined)[] = [undefined, undefined, undefined];
     for (const { target, third } of members!) parts[third!] = await factorsOf(lora, target);
-    const { a: [, inputs], b: [outputs] } = shapesOf(lora, first) as { a: [number, number]; b: [number] };
+    const { a: [, inputs], b: [outputs] } = factorShapes(lora.adapter.declarations, first.module) as {
+      a: [number, number];
+      b: [number];
+    };
     const shapes = { a: [3 * first.rank, inputs], b: [3 * outputs, 3 * first.rank] };
     add(name, fuseFactors(parts, inputs, outputs), shapes);
   }
@@ -118,12 +127,6 @@ function placeOf(component: LoraComponent, { adapter }: Lora, { module }: LoraTa
 }
 
 /** Shapes of A and B as files have them. */
-function shapesOf({ adapter }: Lora, { module }: LoraTarget) {
-  const shape = (factor: string) =>
-    checkpointShape(adapter.declarations[`${module}.${factor}.weight`]!.shape);
-  return { a: shape("lora_A"), b: shape("lora_B") };
-}
-
 async function factorsOf({ params }: Lora, { module, rank, alpha }: LoraTarget): Promise<Factors> {
   const [a, b] = await Promise.all([
     download(params[`${module}.lora_A.weight`]!),

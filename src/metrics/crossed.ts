@@ -5,7 +5,7 @@
  */
 import { UserError } from "../runtime/errors.ts";
 import { integer } from "../runtime/random.ts";
-import { type Interval, mean, studentQuantile } from "./interval.ts";
+import { type Interval, mean, studentQuantile, variance } from "./interval.ts";
 
 /** Terms of a score (`ScoreTerms`): one row per training seed, as many columns in each. */
 export type TermTable = readonly ArrayLike<number>[];
@@ -125,14 +125,6 @@ function degreesOfFreedom(table: TermTable, columns: number): number {
     .map((means) => ({ variance: variance(means) / means.length, df: means.length - 1 }));
   const total = parts.reduce((sum, part) => sum + part.variance, 0);
   return total ** 2 / parts.reduce((sum, part) => sum + part.variance ** 2 / part.df, 0);
-}
-
-/** Unbiased. */
-function variance(values: ArrayLike<number>): number {
-  const m = mean(values);
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i]! - m) ** 2;
-  return sum / (values.length - 1);
 }
 
 function checkedColumns(table: TermTable): number {

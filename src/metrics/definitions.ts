@@ -10,6 +10,8 @@ export interface ScoreDefinition {
   /** Which direction is better; "floor": nearer to the real images' value. */
   better: "lower" | "higher" | "floor";
   range: string;
+  /** Whether it is unbiased around 0, so that a change of it is no share of anything. */
+  aroundZero?: true;
   unit: string;
   /** Decimals in tables; where absent, three significant digits. */
   decimals?: number;
@@ -41,6 +43,7 @@ export const SCORE_DEFINITIONS: Readonly<Record<ScoreName, ScoreDefinition>> = {
     label: "KID",
     better: "lower",
     range: "around 0 and up; unbiased, so it can be negative",
+    aroundZero: true,
     unit: "kernel (x·y/d + 1)³",
     meaning: "Squared maximum mean discrepancy of generated and held-out images.",
     source: "Bińkowski et al. 2018, arXiv 1801.01401",

@@ -7,7 +7,7 @@ import { type Floor, floorInSteps, type FloorOptions, floorSteps } from "./floor
 import { groupTerms, jackknifeTerms } from "./groups.ts";
 import { kidWithTerms } from "./kid.ts";
 import { type ManifoldScores, manifoldTerms, scoresOfManifoldTerms } from "./manifold.ts";
-import { type CopyScores, copyScoresWithTerms } from "./nearest.ts";
+import { type CopyScores, copyScores } from "./nearest.ts";
 import { stepper } from "./progress.ts";
 import type { Score } from "./score.ts";
 
@@ -88,7 +88,7 @@ export async function evaluateWithTerms(
     const value = floor.scores[name as ScoreName];
     if (value !== undefined) score.floor = value;
   }
-  const ofCopies = copyScoresWithTerms(generated, train, heldOutDistances, seed);
+  const ofCopies = copyScores(generated, train, heldOutDistances, seed);
   Object.assign(scores, ofCopies.scores);
   await step();
   const perImage = {

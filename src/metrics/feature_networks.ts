@@ -8,7 +8,7 @@ import { disposeParams } from "../tensor/params.ts";
 import { type ClipScorer, loadClipScorer } from "./clip_scorer.ts";
 import type { FeatureKind } from "./feature_kinds.ts";
 import type { Preparation } from "./prepare_image.ts";
-import { readPreprocessor, sides } from "./preprocessor.ts";
+import { readPreprocessor } from "./preprocessor.ts";
 
 /** A network that makes features of images. */
 export interface FeatureNetwork {
@@ -22,16 +22,22 @@ export interface FeatureNetwork {
 /**
  * Loads the network of a kind from its folder:
  * - "inception": FID's Inception-v3 (see `loadInceptionV3`), 2,048 features, on clean-fid's resize to 299×299;
- * - "dinov2": a Dinov2Model in transformers' layout, the class token after the last norm (Stein et al. 2023);
- * - "clip": a CLIPModel in transformers' layout, the image embedding at length 1.
+ * - "dinov2": a Dinov2Model in transformers' layout, the class token after the last norm, of images squashed to 224×224 (as
+ *   Stein et al. 2023, whose values are those of DINOv2-L);
+ * - "clip": a CLIPModel in transformers' layout, the image embedding at length 1, of the images' centres as CLIP's own
+ *   processor prepares them (published values of CMMD are those of openai/clip-vit-large-patch14-336).
  *
  * @throws {UserError} for a folder without such a network; it says what to put there
  */
 export async function loadFeatureNetwork(kind: FeatureKind, folder: string): Promise<FeatureNetwork> {
   if (kind === "inception") return await inceptionNetwork(folder);
   if (kind === "dinov2") return await withAdvice(folder, "facebook/dinov2-large", dinov2Network);
-  const scorer = await withAdvice(folder, "openai/clip-vit-large-patch14", (f) => loadClipScorer(f, "cover"));
-  return clipNetwork(scorer);
+  return clipNetwork(await loadClipFeatures(folder));
+}
+
+/** CLIP of the kind "clip", whose embeddings captions can be compared with. Errors as {@linkcode loadFeatureNetwork}. */
+export function loadClipFeatures(folder: string): Promise<ClipScorer> {
+  return withAdvice(folder, "openai/clip-vit-large-patch14", (f) => loadClipScorer(f, "cover"));
 }
 
 /** CLIP's image tower, seen as a feature network. */
@@ -40,7 +46,7 @@ export function clipNetwork({ preparation, embedImages, dispose }: ClipScorer): 
 }
 
 /** Loads a network; where the folder does not hold one, the error also says which repository is meant. */
-export async function withAdvice<T>(
+async function withAdvice<T>(
   folder: string,
   repository: string,
   load: (folder: string) => Promise<T>,
@@ -74,7 +80,7 @@ async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
 }
 
 async function dinov2Network(folder: string): Promise<FeatureNetwork> {
-  const preprocessor = await readPreprocessor(folder), statistics = parseNormalisation(preprocessor);
+  const statistics = parseNormalisation(await readPreprocessor(folder));
   const model = await loadModel(folder);
   if (!model.className.startsWith("Dinov2")) {
     model.dispose();
@@ -84,7 +90,7 @@ async function dinov2Network(folder: string): Promise<FeatureNetwork> {
     model.call({ pixel_values: normalise(images, statistics) }).pooler_output as tf.Tensor2D
   );
   return {
-    preparation: { ...sides(preprocessor, { size: 224, shortest: 256 }), fit: "cover", eightBit: true },
+    preparation: { size: 224, fit: "squash", eightBit: true },
     features,
     dispose() {
       features.dispose();

@@ -81,7 +81,11 @@ export function fidEstimate(
   options: FidOptions = {},
 ): FidEstimate {
   checkSameSpace({ reference, generated }, 4);
-  const steps = fidSteps(generated, frechetDistanceTo(gaussian(reference)), options);
+  return resultOf(fidSteps(generated, frechetDistanceTo(gaussian(reference)), options));
+}
+
+/** What work in steps comes to, done at once. */
+export function resultOf<T>(steps: Generator<void, T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;

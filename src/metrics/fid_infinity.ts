@@ -1,7 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
 import { permutation } from "../runtime/random.ts";
 import { checkSameSpace, type Features, takeRows } from "./features.ts";
-import { type FidEstimate, fidSteps, frechetDistanceTo } from "./fid.ts";
+import { type FidEstimate, fidSteps, frechetDistanceTo, resultOf } from "./fid.ts";
 import { type Gaussian, gaussian } from "./gaussian.ts";
 import { mean, studentQuantile } from "./interval.ts";
 import type { Score } from "./score.ts";
@@ -41,8 +41,8 @@ export function fidInfinity(
 ): Score {
   checkSameSpace({ reference, generated }, 4);
   const distance = frechetDistanceTo(gaussian(reference));
-  const atN = drain(fidSteps(generated, distance, { seed: options.seed }));
-  return drain(fidInfinitySteps(generated, reference.n, distance, atN, options));
+  const atN = resultOf(fidSteps(generated, distance, { seed: options.seed }));
+  return resultOf(fidInfinitySteps(generated, reference.n, distance, atN, options));
 }
 
 /** Whether there are enough images for subsets with more images than features. */
@@ -69,7 +69,9 @@ export function* fidInfinitySteps(
       `FID∞ needs at least ${2 * (d + 1)} generated images for ${d} features, got ${n}: add images`,
     );
   }
-  if (!(points >= 3)) throw new UserError(`FID∞ through ${points} points; expected a whole number from 3 on`);
+  if (!(Number.isInteger(points) && points >= 3)) {
+    throw new UserError(`FID∞ through ${points} points; expected a whole number from 3 on`);
+  }
   const least = Math.max(Math.ceil(n / 10), d + 1), inverse: number[] = [], values: number[] = [];
   for (let p = 0; p < points; p++) {
     const size = Math.round(least + (n - least) * p / (points - 1));
@@ -95,11 +97,4 @@ function lineEnd(x: number[], y: number[]): { intercept: number; variance: numbe
   const slope = sxy / sxx, intercept = height - slope * centre;
   const residuals = x.reduce((sum, value, i) => sum + (y[i]! - intercept - slope * value) ** 2, 0);
   return { intercept, variance: residuals / (n - 2) * (1 / n + centre ** 2 / sxx) };
-}
-
-function drain<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
 }

@@ -89,24 +89,6 @@ export async function floorInSteps(options: FloorOptions, step: () => Promise<vo
   return { n, nReference: reference.n, draws: parts.length, scores, heldOutDistances, k, referenceRadii };
 }
 
-/**
- * The FID's floor alone: mean FID of `draws` disjoint random draws of n real images against the reference.
- *
- * @param real real images that are not in the reference, e.g. the training set
- * @param n how many images the generated set has: a floor at another n says nothing
- * @throws {UserError} if there are fewer than n real images, or the features do not fit together
- */
-export function fidFloor(
-  real: Features,
-  reference: Features,
-  n: number,
-  { draws = 3, seed = 0 } = {},
-): number {
-  checkSameSpace({ reference, real }, 2);
-  const distance = frechetDistanceTo(gaussian(reference));
-  return mean(realDraws(real, n, draws, seed).map((part) => distance(gaussian(part))));
-}
-
 function realDraws(real: Features, n: number, draws: number, seed: number): Features[] {
   const order = permutation({ seed, purpose: "floor", step: 0 }, real.n);
   return Array.from(

@@ -26,7 +26,7 @@ export interface ScoreTable {
  *
  * @throws {UserError} if there is nothing to show, or the models were evaluated at different n
  */
-export function scoreTable(rows: readonly ScoreRow[]): ScoreTable {
+function scoreTable(rows: readonly ScoreRow[]): ScoreTable {
   const [first] = rows;
   if (!first) throw new UserError("a table of scores needs at least one model's scores; none were given");
   const names = (Object.keys(SCORE_DEFINITIONS) as ScoreName[]).filter((name) =>

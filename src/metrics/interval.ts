@@ -55,7 +55,7 @@ export function wilsonInterval(share: number, n: number): Interval {
 export function meanInterval(values: ArrayLike<number>): { mean: number; ci: Interval } {
   const n = values.length, m = mean(values);
   if (n < 2) return { mean: m, ci: [-Infinity, Infinity] };
-  const half = studentQuantile(n - 1) * Math.sqrt(sumOfSquares(values) / ((n - 1) * n));
+  const half = studentQuantile(n - 1) * Math.sqrt(variance(values) / n);
   return { mean: m, ci: [m - half, m + half] };
 }
 
@@ -77,6 +77,11 @@ export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
+}
+
+/** The unbiased variance of a sample. */
+export function variance(values: ArrayLike<number>): number {
+  return sumOfSquares(values) / (values.length - 1);
 }
 
 /** Σ (v - mean)². */

@@ -26,23 +26,14 @@ export function nearestDistances(a: Features, b: Features): Float64Array {
 }
 
 /**
- * Distances of generated and of held-out images to the training set.
+ * Distances of generated and of held-out images to the training set, and what the scores' means run over: one number per
+ * generated image.
  *
  * @param heldOutDistances `nearestDistances(heldOut, train)`, which do not depend on the generator
  * @param seed of the bootstrap
  * @throws {UserError} if the features are of different networks or not finite
  */
 export function copyScores(
-  generated: Features,
-  train: Features,
-  heldOutDistances: Float64Array,
-  seed = 0,
-): CopyScores {
-  return copyScoresWithTerms(generated, train, heldOutDistances, seed).scores;
-}
-
-/** {@linkcode copyScores}, and what their means run over: one number per generated image. */
-export function copyScoresWithTerms(
   generated: Features,
   train: Features,
   heldOutDistances: Float64Array,

@@ -12,12 +12,10 @@ export interface Preparation {
   /** Side of the square in pixels. */
   size: number;
   /**
-   * "squash": both sides to `size`, as clean-fid does; "cover": the shorter side to `shortest`, then the centre, as
-   * CLIP's and DINOv2's processors do; "contain": the longer side to `size`, in the middle of black, as HPSv2 does.
+   * "squash": both sides to `size`, as clean-fid and FD-DINOv2 do; "cover": the shorter side to `size`, then the centre,
+   * as CLIP's processor does; "contain": the longer side to `size`, in the middle of black, as HPSv2 does.
    */
   fit: "squash" | "cover" | "contain";
-  /** "cover": the shorter side before the crop. Default: `size`. */
-  shortest?: number;
   /** Rounds to whole numbers after each direction, as a resize of 8-bit images does. */
   eightBit: boolean;
 }
@@ -34,8 +32,8 @@ export interface Preparation {
  * @returns [size, size, 3]
  */
 export function prepareImage(image: Pixels, preparation: Preparation): Float32Array {
-  const { size, fit, shortest = size, eightBit } = preparation;
-  const [height, width] = resizedSides(image, size, fit, shortest);
+  const { size, fit, eightBit } = preparation;
+  const [height, width] = resizedSides(image, size, fit);
   const columns = resizeRows(image.data, image.height, image.width, width, eightBit);
   const resized = resizeColumns(columns, image.height, width, height, eightBit);
   if (height === size && width === size) return resized;
@@ -47,7 +45,6 @@ function resizedSides(
   { width, height }: Pixels,
   size: number,
   fit: Preparation["fit"],
-  shortest: number,
 ): [number, number] {
   if (fit === "squash") return [size, size];
   if (fit === "contain") {
@@ -55,7 +52,7 @@ function resizedSides(
     return [height, width].map((side) => Math.max(1, roundHalfEven(side * scale))) as [number, number];
   }
   const short = Math.min(width, height);
-  return [height, width].map((side) => Math.trunc(shortest * side / short)) as [number, number];
+  return [height, width].map((side) => Math.trunc(size * side / short)) as [number, number];
 }
 
 /** The centre of a larger image, or a smaller one in the middle of black: [size, size, 3]. */

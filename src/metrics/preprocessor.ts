@@ -11,18 +11,3 @@ export async function readPreprocessor(folder: string): Promise<Config> {
     throw error;
   }
 }
-
-/** Side of the crop, and the shorter side before it: from transformers' `crop_size` and `size`, or the fallback. */
-export function sides(
-  { crop_size, size }: Config,
-  fallback: { size: number; shortest: number },
-): { size: number; shortest: number } {
-  const side = (value: unknown, key: string) => {
-    const found = typeof value === "object" && value !== null ? (value as Config)[key] : value;
-    return Number.isInteger(found) ? found as number : undefined;
-  };
-  const crop = side(crop_size, "height"), shortest = side(size, "shortest_edge") ?? fallback.shortest;
-  if (crop === undefined && shortest < fallback.size) return { size: shortest, shortest };
-  const square = crop ?? fallback.size;
-  return { size: square, shortest: Math.max(shortest, square) };
-}

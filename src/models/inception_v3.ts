@@ -4,9 +4,6 @@ import { chain } from "../nn/layers.ts";
 import type { Params } from "../tensor/params.ts";
 import { averagePool, branches, type Conv, convolutions, maxPool } from "./inception_v3_layers.ts";
 
-/** Features per image. */
-export const INCEPTION_FEATURES = 2048;
-
 /** A network whose weights have the names of pytorch-fid's checkpoint. */
 export interface InceptionV3 {
   readonly declarations: Declarations;

@@ -45,7 +45,7 @@ async function storedShapes(folder: string): Promise<Record<string, readonly num
 }
 
 /** How to come by the weights. */
-export function inceptionAdvice(folder: string): string {
+function inceptionAdvice(folder: string): string {
   return `Inception-v3 is read from ${folder}/model.safetensors. Download ${CHECKPOINT} (release "fid_weights" of ` +
     "github.com/mseitzer/pytorch-fid), create the folder, and convert it once with Python's torch and safetensors:\n" +
     `  python -c 'import torch, safetensors.torch as s; s.save_file(torch.load("${CHECKPOINT}"), "${folder}/model.safetensors")'`;

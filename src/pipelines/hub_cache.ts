@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { openWeightFiles } from "../weights/weight_files.ts";
 import { readModelIndex } from "./model_index.ts";
+import { isThere } from "../runtime/files.ts";
 
 /** An environment variable; empty ones count as not set. */
 export function environment(name: string): string | undefined {
@@ -70,9 +71,4 @@ async function lackingFiles(folder: string, component: string): Promise<string[]
     if (error instanceof UserError) return [`weights of ${component}`];
     throw error;
   }
-}
-
-/** Whether there is such a file or folder; a link to nothing counts as none. */
-export async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

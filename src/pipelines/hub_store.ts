@@ -1,6 +1,6 @@
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { isThere } from "./hub_cache.ts";
+import { isThere } from "../runtime/files.ts";
 
 /** A file to put into a cache. */
 export interface StoredFile {

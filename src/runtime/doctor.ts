@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "./cache_folder.ts";
-import { type Backend, BACKENDS } from "./engine.ts";
+import { type Backend, BACKENDS } from "./backends.ts";
 import { UserError } from "./errors.ts";
 import { folderSize } from "./folder_size.ts";
 import { nvidiaCuda, type NvidiaProblem, nvidiaUsable } from "./nvidia.ts";
@@ -11,6 +11,7 @@ import { bytesText } from "./progress_line.ts";
 import { findPython, runCommand } from "./python.ts";
 import { installedTensorflow } from "./setup.ts";
 import { webgpuAdapter } from "./webgpu.ts";
+import { taskCommand } from "./task_command.ts";
 
 /** One thing that was looked at. */
 export interface Check {
@@ -140,7 +141,7 @@ function jupyter(): Check {
     name: "Jupyter",
     ok: false,
     detail: "no Deno kernel (only notebooks need it)",
-    fix: "deno task lab",
+    fix: taskCommand("lab"),
   };
 }
 
@@ -168,7 +169,7 @@ function installedTensorflowOrNone(): string | undefined {
 }
 
 const FIXES: Record<Backend, string> = {
-  tensorflow: "deno task setup",
+  tensorflow: taskCommand("setup"),
   webgpu: "install the graphics card's Vulkan driver (Debian, Ubuntu: apt install mesa-vulkan-drivers)",
   wasm: "deno install (fetches the npm packages again)",
 };

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { type Backend, BACKENDS } from "./backends.ts";
 import { UserError } from "./errors.ts";
 import { Interrupted } from "./fetch_wheel.ts";
 import { nameCudaTools, nvidiaProblem, nvidiaState } from "./nvidia.ts";
@@ -6,12 +7,7 @@ import { installedTensorflow, setupTensorflow } from "./setup.ts";
 import { startTensorflow, type TensorflowInfo } from "./tensorflow/install.ts";
 import { startWasm } from "./wasm/start.ts";
 import { startWebgpu, webgpuAdapter } from "./webgpu.ts";
-
-/** The engines that tfjs can compute on here, best first. */
-export const BACKENDS = ["tensorflow", "webgpu", "wasm"] as const;
-
-/** One of `BACKENDS`. */
-export type Backend = (typeof BACKENDS)[number];
+import { taskCommand } from "./task_command.ts";
 
 /** The engine that computes. */
 export interface EngineInfo {
@@ -76,7 +72,7 @@ async function startNamed(backend: Backend): Promise<EngineInfo> {
     if (!(error instanceof UserError) || error instanceof Interrupted) throw error;
     throw new UserError(
       `The engine "${backend}" cannot start: ${sentence(error.message)} ` +
-        `"deno task doctor" shows what is there; ADT_BACKEND=auto takes the best engine that works.`,
+        `"${taskCommand("doctor")}" shows what is there; ADT_BACKEND=auto takes the best engine that works.`,
       { cause: error },
     );
   }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { NVIDIA_LIBRARIES } from "./wheels.ts";
+import { taskCommand } from "./task_command.ts";
 
 /** The CUDA version that the installed NVIDIA driver supports, e.g. "12.4"; undefined without a usable NVIDIA GPU. */
 export function nvidiaCuda(): string | undefined {
@@ -86,13 +87,13 @@ export function nvidiaProblem({ driver, built, gpus, missing }: NvidiaState): Nv
   if (!built) {
     return {
       detail: `${card}, but TensorFlow's build is for the CPU only`,
-      fix: "deno task setup --cuda (and unset ADT_TENSORFLOW_LIB and TF_LIB_DIR, if set)",
+      fix: `${taskCommand("setup --cuda")} (and unset ADT_TENSORFLOW_LIB and TF_LIB_DIR, if set)`,
     };
   }
   if (missing.length) {
     return {
       detail: `${card}, but TensorFlow does not find its libraries: ${missing.join(", ")}`,
-      fix: "deno task setup --cuda, or pip install the packages nvidia-*-cu12 beside TensorFlow",
+      fix: `${taskCommand("setup --cuda")}, or pip install the packages nvidia-*-cu12 beside TensorFlow`,
     };
   }
   return {

@@ -3,7 +3,8 @@
  * JSON. `doctor` runs this as a process of its own: a library that crashes takes nothing else with it.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type Backend, startEngine } from "./engine.ts";
+import type { Backend } from "./backends.ts";
+import { startEngine } from "./engine.ts";
 import { UserError } from "./errors.ts";
 import { type NvidiaProblem, nvidiaProblem, nvidiaState } from "./nvidia.ts";
 import { engineSpeed, speedText } from "./speed.ts";

@@ -5,6 +5,7 @@ import { installedEngine, installEngine, type InstallOptions } from "./install_e
 import { nvidiaUsable } from "./nvidia.ts";
 import { libraryPath } from "./tensorflow/library.ts";
 import { type EngineFiles, tensorflowFiles } from "./wheels.ts";
+import { taskCommand } from "./task_command.ts";
 
 /** Which build of TensorFlow: "auto" is CUDA where an NVIDIA driver can run it, otherwise CPU. */
 export type TensorflowBuild = "auto" | "cpu" | "cuda";
@@ -83,7 +84,7 @@ async function main(args: readonly string[]): Promise<number> {
     | TensorflowBuild
     | undefined;
   if (!build) {
-    console.error(`Unknown: ${args.join(" ")}. Usage: deno task setup [--cuda | --cpu]`);
+    console.error(`Unknown: ${args.join(" ")}. Usage: ${taskCommand("setup [--cuda | --cpu]")}`);
     return 2;
   }
   try {

@@ -15,7 +15,7 @@ export interface NetworkInput {
  * @param nullCondition the same names as the condition, batch B or 1
  * @returns tensors with batch 2B
  */
-export function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Condition): NetworkInput {
+function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Condition): NetworkInput {
   const batch = x.shape[0]!;
   return tf.tidy(() => {
     const both: Condition = {};
@@ -37,7 +37,7 @@ export function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: 
  * m = m_u + w·(m_c − m_u) (Ho & Salimans 2022) from the outputs of a `guidanceBatch` [2B,h,w,c].
  * @returns [B,h,w,c]
  */
-export function combineGuidance(outputs: tf.Tensor, guidanceScale: number): tf.Tensor {
+function combineGuidance(outputs: tf.Tensor, guidanceScale: number): tf.Tensor {
   return tf.tidy(() => {
     const [unconditional, conditional] = tf.split(outputs, 2, 0) as [tf.Tensor, tf.Tensor];
     return tf.add(tf.mul(unconditional, 1 - guidanceScale), tf.mul(conditional, guidanceScale));

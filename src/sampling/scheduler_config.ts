@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
-import type { Config } from "../weights/config.ts";
+import { type Config, readJsonObject } from "../weights/config.ts";
+import { isFile } from "../runtime/files.ts";
 
 /** diffusers writes null for "not set"; keys it does not write take diffusers' default. */
 export function setting<T extends z.ZodType>(type: T, fallback: z.output<T>) {
@@ -37,27 +38,7 @@ export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): 
 export async function readSchedulerConfig(path: string): Promise<Config> {
   const files = [join(path, "scheduler_config.json"), join(path, "scheduler", "scheduler_config.json")];
   for (const file of files) {
-    if (await exists(file)) return await readPythonJson(file);
+    if (await isFile(file)) return await readJsonObject(file, "");
   }
-  return await readPythonJson(path);
-}
-
-async function readPythonJson(file: string): Promise<Config> {
-  const text = await Deno.readTextFile(file).catch((cause: Error) => {
-    const hint = "give a scheduler_config.json or a folder that holds one";
-    throw new UserError(`cannot read ${file} (${cause.message}); ${hint}`, { cause });
-  });
-  let value: unknown;
-  try {
-    // 1e999 is JSON for a number that is read as Infinity.
-    value = JSON.parse(text.replace(/(":\s*-?)Infinity\b/g, (_, before) => `${before}1e999`));
-  } catch (cause) {
-    throw new UserError(`${file}: not valid JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Config;
-  throw new UserError(`${file}: expected a JSON object`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+  return await readJsonObject(path, "give a scheduler_config.json or a folder that holds one");
 }

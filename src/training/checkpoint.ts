@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import type { HostData } from "../weights/dtypes.ts";
 import { openSafetensors, type TensorSource, writeSafetensors } from "../weights/safetensors.ts";
+import { namesIn } from "./folder_lock.ts";
 
 /** What a run needs to go on as if it had never stopped. */
 export interface Checkpoint {
@@ -114,13 +115,4 @@ async function prune(folder: string, keep: number): Promise<void> {
   const halfWritten = (await namesIn(folder)).filter((name) => /^\.step-.*\.tmp$/.test(name));
   const old = (await checkpointFiles(folder)).slice(Math.max(1, keep));
   for (const path of [...halfWritten.map((name) => join(folder, name)), ...old]) await Deno.remove(path);
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }

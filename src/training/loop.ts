@@ -45,7 +45,7 @@ export async function trainingLoop(options: LoopOptions): Promise<number> {
       const numbers = broken.map(([name, value]) => `${name} = ${value}`).join(", ");
       throw new UserError(
         `training diverged: ${numbers} at step ${step}, the last of ${patience} in a row; ` +
-          "lower the learning rate or start from an earlier checkpoint",
+          "lower the learning rate; to go on from the checkpoint before, delete the newest one and resume",
       );
     }
     await onStep?.(step, metrics);

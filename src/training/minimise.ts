@@ -41,7 +41,8 @@ export interface Objective<B extends tf.TensorContainer> {
 /**
  * Minimises a loss over a network's weights from their start values, with AdamW, clipping and EMA.
  *
- * @returns the averaged weights and the number of updates done (fewer than asked when the signal stopped it)
+ * @returns the averaged weights, all that are declared, and the number of updates done (fewer than asked when the signal
+ * stopped it)
  */
 export async function minimise<B extends tf.TensorContainer>(
   objective: Objective<B>,
@@ -52,27 +53,29 @@ export async function minimise<B extends tf.TensorContainer>(
   const layout = layoutOf(shapesOf(declarations));
   const update = compiledUpdate(objective, layout, optimizer);
   let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
-  const steps = await trainingLoop({
-    from: resume?.step,
-    steps: training.steps,
-    signal,
-    onStep: (step, metrics) => onStep?.(step, metrics, state),
-    async update(step) {
-      const batch = await objective.batch(step);
-      const lr = learningRate(optimizer, step, training.steps);
-      const scalars = stepScalars(step, lr, optimizer.betas);
-      const decay = tf.scalar(emaDecay(step, training.emaDecay));
-      const { next, loss, gradNorm } = update(state, batch, scalars, decay);
-      const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
-      tf.dispose([batch, scalars, decay, state, loss, gradNorm]);
-      state = next;
-      return metrics;
-    },
-  });
-  update.dispose();
-  const params = tf.tidy(() => unflatten(state.average, layout));
-  tf.dispose(state);
-  return { params, steps };
+  try {
+    const steps = await trainingLoop({
+      from: resume?.step,
+      steps: training.steps,
+      signal,
+      onStep: (step, metrics) => onStep?.(step, metrics, state),
+      async update(step) {
+        const batch = await objective.batch(step);
+        const lr = learningRate(optimizer, step, training.steps);
+        const scalars = stepScalars(step, lr, optimizer.betas);
+        const decay = tf.scalar(emaDecay(step, training.emaDecay));
+        const { next, loss, gradNorm } = update(state, batch, scalars, decay);
+        const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
+        tf.dispose([batch, scalars, decay, state, loss, gradNorm]);
+        state = next;
+        return metrics;
+      },
+    });
+    return { params: tf.tidy(() => unflatten(state.average, layout)), steps };
+  } finally {
+    update.dispose();
+    tf.dispose(state);
+  }
 }
 
 function compiledUpdate<B extends tf.TensorContainer>(

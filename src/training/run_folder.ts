@@ -13,6 +13,8 @@ export interface RunFolder extends Disposable {
   checkpoints: string;
   /** Folder of the resulting weights. */
   weights: string;
+  /** Gives the folder back to a new run, if this one is new: nothing has come of it. */
+  withdraw(): Promise<void>;
 }
 
 export interface RunFolderOptions {
@@ -45,6 +47,7 @@ export async function openRunFolder(
     metricsFile: join(path, "metrics.jsonl"),
     checkpoints: join(path, "checkpoints"),
     weights: join(path, "weights"),
+    withdraw: () => resume ? Promise.resolve() : Deno.remove(join(path, CONFIG)),
     [Symbol.dispose]: () => lock.close(),
   };
   try {

@@ -17,7 +17,8 @@ export async function readConfig(folder: string): Promise<Config> {
 }
 
 /**
- * Reads a JSON file that must hold an object; `hint` ends the message when there is no such file.
+ * Reads a JSON file that must hold an object; `hint` ends the message when there is no such file. Infinities as Python
+ * writes them are understood.
  *
  * @throws UserError if it is missing, not JSON or not an object.
  */
@@ -30,14 +31,18 @@ export async function readJsonObject(path: string, hint: string): Promise<Record
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // 1e999 is JSON for a number that is read as Infinity.
+    value = JSON.parse(text.replace(/(":\s*-?)Infinity\b/g, (_, before) => `${before}1e999`));
   } catch (error) {
     throw new UserError(`${path}: not valid JSON: ${(error as Error).message}`, { cause: error });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UserError(`${path}: expected a JSON object`);
-  }
-  return value as Record<string, unknown>;
+  if (isRecord(value)) return value;
+  throw new UserError(`${path}: expected a JSON object`);
+}
+
+/** Whether a value is a mapping of keys to values, as a JSON object is. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

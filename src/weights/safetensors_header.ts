@@ -1,5 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { DTYPE_BYTES } from "./dtypes.ts";
+import { isRecord } from "./config.ts";
 
 /** Where one tensor lies; offsets in bytes from the start of the data section. */
 export interface TensorEntry {
@@ -116,10 +117,6 @@ function firstDuplicateKey(json: string): string | undefined {
       seen.add(key);
     }
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { augmentationTensors, digitsAugmentation, drawAugmentation } from "../../src/adt/augmentation.ts";
-import { type ScoreKind, scoreKinds, twinDiscriminator } from "../../src/adt/discriminator.ts";
+import { twinDiscriminator } from "../../src/adt/discriminator.ts";
 import type { FeatureExtractor } from "../../src/models/feature_extractor.ts";
 import {
   adversarialLossAndGradient,
@@ -9,7 +9,12 @@ import {
   type AugmentedImages,
   discriminatorLossAndGradient,
 } from "../../src/adt/discriminator_gradients.ts";
-import { type AdversarialLoss, adversarialLosses } from "../../src/adt/losses.ts";
+import {
+  ADVERSARIAL_LOSSES,
+  type AdversarialLoss,
+  SCORE_KINDS,
+  type ScoreKind,
+} from "../../src/adt/kinds.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { normal } from "../../src/runtime/random.ts";
 import { compile } from "../../src/tensor/compile.ts";
@@ -58,8 +63,8 @@ const slope = (f: (h: number) => tf.Tensor, h = 3e-4) =>
 const inner = (a: Params, b: Params) =>
   Object.keys(a).reduce((sum, name) => sum + a[name]!.mul(b[name]!).sum().dataSync()[0]!, 0);
 
-for (const score of scoreKinds) {
-  for (const loss of adversarialLosses) {
+for (const score of SCORE_KINDS) {
+  for (const loss of ADVERSARIAL_LOSSES) {
     Deno.test(`gradients agree with finite differences: score ${score}, loss ${loss}`, async () => {
       await noLeak(() =>
         tf.tidy(() => {
@@ -168,7 +173,7 @@ Deno.test("the generator's gradient reaches every pixel that augmentation keeps"
 });
 
 Deno.test("compiled gradients equal the plain ones", async () => {
-  for (const score of scoreKinds) {
+  for (const score of SCORE_KINDS) {
     const { adversary, heads } = setUp(score, "hinge");
     const generated = augmented(images(0), "generated"), real = augmented(images(1), "real");
     const batch = { generated, real, positive: augmented(real.images, "positive") };
@@ -211,7 +216,7 @@ function faintStripes(vertical: boolean, sample: number): AugmentedImages {
   return { images: images(sample, 16).add(pattern), augmentation: {} };
 }
 
-for (const score of scoreKinds) {
+for (const score of SCORE_KINDS) {
   Deno.test(`thirty steps teach the heads to tell two sets apart: score ${score}`, () => {
     tf.tidy(() => {
       const { adversary, heads } = setUp(score, "hinge");

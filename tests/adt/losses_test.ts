@@ -1,14 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import {
-  adversarialLosses,
-  discriminatorLoss,
-  generatorLoss,
-  relativisticLoss,
-  softplus,
-} from "../../src/adt/losses.ts";
+import { discriminatorLoss, generatorLoss, relativisticLoss, softplus } from "../../src/adt/losses.ts";
 import { valueAndGrad } from "../../src/tensor/vjp.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
+import { ADVERSARIAL_LOSSES } from "../../src/adt/kinds.ts";
 
 await startTestEngine();
 
@@ -48,7 +43,7 @@ Deno.test("the losses have the papers' values", () => {
 Deno.test("generatorLoss() pulls where the discriminator pushes", () => {
   tf.tidy(() => {
     const real = tf.tensor1d([0.1, -0.4]), fake = tf.tensor1d([-0.3, 0.2]);
-    for (const loss of adversarialLosses) {
+    for (const loss of ADVERSARIAL_LOSSES) {
       const [pushReal, pushFake] = valueAndGrad((r, f) => discriminatorLoss(loss, r, f), [real, fake]).grads;
       const [pull] = valueAndGrad((f) => generatorLoss(loss, f), [fake]).grads;
       assert.ok(pushReal!.max().dataSync()[0]! < 0 && pushFake!.min().dataSync()[0]! > 0, loss);

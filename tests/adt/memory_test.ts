@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import type { PlanSettings } from "../../src/adt/backward_plan.ts";
 import { adversarialGradient } from "../../src/adt/step.ts";
@@ -50,7 +51,7 @@ Deno.test({
   name: "the process's peak memory does not grow with T and K",
   ignore: !compiled || !resetPeakResident(), // measured by Linux only
   async fn() {
-    const run = new URL("./memory_run.ts", import.meta.url).pathname;
+    const run = fileURLToPath(new URL("./memory_run.ts", import.meta.url));
     const { stdout, success } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", run],
       stdout: "piped",

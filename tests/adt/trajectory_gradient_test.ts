@@ -222,3 +222,31 @@ Deno.test("trajectoryGradient() leaves only its result", async () => {
     }
   });
 });
+
+Deno.test("trajectoryGradient() leaves nothing when a pullback fails", async () => {
+  await noLeak(async () => {
+    for (const kind of ["full", "stop-input"] as const) {
+      const sampler = EVERY_SAMPLER.Heun!, denoiser = smallNetwork("epsilon");
+      const plan = drawPlan({ kind, steps: 3 }, { from: 0, to: sampler.steps.length }, { seed: 3, step: 1 });
+      const { end, states } = await rollOut(
+        denoiser,
+        { weights: smallWeights },
+        sampler,
+        start,
+        condition,
+        plan,
+        {
+          noise,
+        },
+      );
+      const good = pullbackOf(denoiser, smallWeights);
+      let calls = 0;
+      const failing: Pullback = (...call) => {
+        if (++calls === 2) throw new Error("out of memory");
+        return good(...call);
+      };
+      assert.throws(() => trajectoryGradient(sampler, plan, states, endGradient, failing), /out of memory/);
+      tf.dispose([end, ...states.values()]);
+    }
+  });
+});

@@ -75,3 +75,20 @@ Deno.test("--verbose shows the stack of an error", async () => {
   assert.match(stderr, /^error: UserError: none\.yaml: no such file\n +at /);
   assert.equal(code, 1);
 });
+
+Deno.test("options that say nothing to what is asked for are refused, not passed over", async () => {
+  const outcomes = await Promise.all([
+    adt("sample", "--model", "x", "--lora", "y"),
+    adt("evaluate", "--model", "x", "--features", "clip"),
+    adt("evaluate", "--a", "x", "--b", "y", "--steps", "3"),
+  ]);
+  const messages = [
+    /--lora is for pipelines \(--pipeline\), not for --model/,
+    /--features is for folders of images \(--a, --b\), not for models of the digits/,
+    /--steps is for models, not for folders of images/,
+  ];
+  for (const [i, { code, stderr }] of outcomes.entries()) {
+    assert.match(stderr, messages[i]!);
+    assert.equal(code, 2);
+  }
+});

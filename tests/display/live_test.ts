@@ -46,3 +46,10 @@ Deno.test("live() that was never updated shows nothing", async () => {
   await it.done();
   assert.deepEqual(drawn, []);
 });
+
+Deno.test("live() tells at its end that a drawing on the way failed", async () => {
+  const it = live({ draw: () => Promise.reject(new Error("no place to draw")) });
+  it.update(() => 1);
+  await settled();
+  await assert.rejects(it.done(), /no place to draw/);
+});

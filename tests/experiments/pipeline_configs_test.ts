@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { loadConfig } from "../../src/experiments/config.ts";
 import { samplePipeline } from "../../src/experiments/sample_pipeline.ts";
 import { tune } from "../../src/experiments/tune.ts";
@@ -35,7 +36,7 @@ function onTiny(
 for (const [name, pipeline] of CONFIGS) {
   Deno.test(`data/configs/${name}.yaml tunes a LoRA, and samplePipeline() shows what it does`, () =>
     withPipelineTuning(pipeline, async (tiny) => {
-      const file = new URL(`../../data/configs/${name}.yaml`, import.meta.url).pathname;
+      const file = fileURLToPath(new URL(`../../data/configs/${name}.yaml`, import.meta.url));
       const config = onTiny(await loadConfig(file, tuneSchema) as PipelineTuneConfig, tiny);
       const { weights, steps } = await tune(config);
       assert.equal(steps, 2);

@@ -86,7 +86,7 @@ Deno.test("tune() of a pipeline says what is wrong with sampler, images and capt
       assert.rejects(prepareTuning({ ...config, ...changes } as TuneConfig), { name: "UserError", message });
     await refused(
       { sampler: { ...config.sampler, name: "ddim" } },
-      /sampler\.name: ddim runs on epsilon, but StableDiffusion3Pipeline predicts flow; choose flow_euler/,
+      /the sampler ddim runs on epsilon, but StableDiffusion3Pipeline predicts flow; choose flow_euler/,
     );
     await refused({ data: { ...config.data, resolution: 30 } }, /height: 30 pixels; .* multiples of 8/);
     const lora = { ...config.model.lora, targets: ["to_w"] };

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { tune } from "../../src/experiments/tune.ts";
 import { prepareTuning, type Tuning } from "../../src/experiments/tune_setup.ts";
 import type { TuneConfig } from "../../src/experiments/tune_config.ts";
@@ -86,7 +87,7 @@ Deno.test("tune() refuses to resume with other settings and leaves the run as it
 async function killedAfter(last: number, config: TuneConfig, file: string, resume: boolean): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", "--no-check", new URL("./tune_run.ts", import.meta.url).pathname],
+      ...["run", "-A", "--no-check", fileURLToPath(new URL("./tune_run.ts", import.meta.url))],
       ...[file, config.output, String(last), resume ? "resume" : "start"],
     ],
     stdout: "piped",
@@ -114,4 +115,42 @@ Deno.test("tune() killed by kill -9 loses no more than the updates since its las
     const { steps } = await tune(config, { resume: true });
     assert.equal(steps, 4);
     await assertSameRun(config, whole);
+  }));
+
+Deno.test("tune() that cannot be prepared leaves the folder to the next try", () =>
+  withTuning(async (config) => {
+    const { discriminator } = config.adt, backbone = join(config.output, "..", "none");
+    const wrong = { ...config, adt: { ...config.adt, discriminator: { ...discriminator, backbone } } };
+    await assert.rejects(tune(wrong), /cannot read .*none.config\.json/);
+    assert.equal((await tune(config)).steps, 4);
+  }));
+
+Deno.test("tune() refuses what would leave the network as it is, or cannot be trained through, before it starts", () =>
+  withTuning(async (config) => {
+    const { adt, sampler, model } = config, discriminator = { ...adt.discriminator, head_start: 4 };
+    await assert.rejects(
+      tune({ ...config, adt: { ...adt, discriminator } }),
+      /head_start is 4 and train\.steps is 4: the discriminator would be trained alone/,
+    );
+    await assert.rejects(
+      tune({ ...config, sampler: { ...sampler, name: "flow_euler" } }),
+      /the sampler flow_euler runs on flow, but .*unet predicts epsilon; choose another one/,
+    );
+    const clips = join(config.output, "..", "clips.json");
+    await Deno.writeTextFile(clips, "{}"); // diffusers' default is to clip
+    await assert.rejects(
+      tune({ ...config, model: { ...model, scheduler: clips } as TuneConfig["model"] }),
+      /clips its estimate of the image .*; set clip_sample to false/,
+    );
+    await assert.rejects(Deno.stat(join(config.output, "config.yaml")), Deno.errors.NotFound);
+  }));
+
+Deno.test("tune() that lacks nothing but its weights writes them, and keeps what the training cost", () =>
+  withTuning(async (config) => {
+    const { weights } = await tune(config), cost = join(config.output, "cost.json");
+    const told = await Deno.readTextFile(cost);
+    await Deno.remove(join(weights, "config.json"));
+    assert.equal((await tune(config, { resume: true })).steps, 4);
+    await Deno.stat(join(weights, "config.json"));
+    assert.equal(await Deno.readTextFile(cost), told);
   }));

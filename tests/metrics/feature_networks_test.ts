@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { loadFeatureNetwork } from "../../src/metrics/feature_networks.ts";
-import { sides } from "../../src/metrics/preprocessor.ts";
 import { imagenetNormalisation } from "../../src/models/feature_extractor.ts";
 import { fromNCHW } from "../../src/models/image_layout.ts";
 import { recorded } from "../models/recorded.ts";
@@ -16,7 +15,7 @@ Deno.test("the DINOv2 features are the class token after the last norm, as trans
   const images = fromNCHW(pixel_values!).mul(tf.tensor1d([...std])).add(tf.tensor1d([...mean])).mul(2).sub(1);
   await noLeak(async () => {
     const network = await loadFeatureNetwork("dinov2", fixture("dinov2"));
-    assert.deepEqual(network.preparation, { size: 224, shortest: 256, fit: "cover", eightBit: true });
+    assert.deepEqual(network.preparation, { size: 224, fit: "squash", eightBit: true });
     const features = network.features(images as tf.Tensor4D);
     const token = tf.tidy(() => last_hidden_state!.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]));
     assertClose(features, token, { relative: 1e-4 });
@@ -30,17 +29,4 @@ Deno.test("the CLIP features have length 1", async () => {
   const features = network.features(tf.randomUniform([2, 32, 32, 3], -1, 1, "float32", 3));
   assertClose(features.square().sum(1), [1, 1], { absolute: 1e-5 });
   network.dispose();
-});
-
-Deno.test("sides() reads transformers' sizes of the resize and the crop", () => {
-  const fallback = { size: 224, shortest: 256 };
-  assert.deepEqual(sides({}, fallback), fallback);
-  assert.deepEqual(
-    sides({ size: { shortest_edge: 300 }, crop_size: { height: 280, width: 280 } }, fallback),
-    {
-      size: 280,
-      shortest: 300,
-    },
-  );
-  assert.deepEqual(sides({ size: 64 }, fallback), { size: 64, shortest: 64 });
 });

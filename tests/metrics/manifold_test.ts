@@ -50,9 +50,10 @@ Deno.test("nearestDistances() finds exact copies at distance 0 for any number of
 
 Deno.test("copyScores() tells a generator that copies from one that does not", () => {
   const train = gaussianFeatures(400, 6, 1), heldOut = nearestDistances(gaussianFeatures(200, 6, 2), train);
-  const honest = copyScores(gaussianFeatures(200, 6, 3), train, heldOut);
+  const honest = copyScores(gaussianFeatures(200, 6, 3), train, heldOut).scores;
   const copies = takeRows(train, Array.from({ length: 200 }, (_, i) => i));
-  const copying = copyScores({ ...copies, data: copies.data.map((value) => value + 1e-3) }, train, heldOut);
+  const moved = { ...copies, data: copies.data.map((value) => value + 1e-3) };
+  const copying = copyScores(moved, train, heldOut).scores;
   assert.ok(honest.nearCopies.value < 0.05 && copying.nearCopies.value === 1);
   assert.ok(Math.abs(honest.nearestTrain.value / honest.nearestTrain.floor! - 1) < 0.1);
   assert.ok(copying.nearestTrain.value < 0.01 * copying.nearestTrain.floor!);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import type { TrainingState } from "../../src/training/training_state.ts";
 import { digitsDataset } from "../../src/data/digits.ts";
 import { digitClassifier } from "../../src/models/digit_classifier.ts";
@@ -8,7 +9,7 @@ import { UserError } from "../../src/runtime/errors.ts";
 import { type ClassifierTraining, pretrainClassifier } from "../../src/training/pretrain_classifier.ts";
 import { loadParams } from "../../src/weights/checkpoint.ts";
 import { readConfig } from "../../src/weights/config.ts";
-import { assertClose, startTestEngine } from "../support.ts";
+import { assertClose, noLeak, startTestEngine } from "../support.ts";
 
 const tiny = {
   _class_name: "DigitClassifier",
@@ -40,7 +41,7 @@ const training: ClassifierTraining = {
 
 Deno.test("the bundled digit classifier recognises at least 98.5 % of the held-out digits", async () => {
   await startTestEngine();
-  const folder = new URL("../../data/models/digits-classifier", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../../data/models/digits-classifier", import.meta.url));
   const model = digitClassifier(await readConfig(folder));
   const params = await loadParams(folder, model.declarations), heldOut = await digitsDataset("heldout");
   let right = 0;
@@ -102,4 +103,15 @@ Deno.test("pretrainClassifier() gives the same weights when it is stopped and re
     resume: { state: held!, step: 2 },
   });
   for (const name in whole.params) assertClose(second.params[name]!, whole.params[name]!, { absolute: 0 });
+});
+
+Deno.test("a training that fails in the middle leaves no tensors behind", async () => {
+  await startTestEngine();
+  const model = digitClassifier(tiny), dataset = await digitsDataset("train");
+  await noLeak(async () => {
+    const onStep = (step: number) => {
+      if (step === 2) throw new Error("the disk is full");
+    };
+    await assert.rejects(pretrainClassifier({ model, dataset }, training, { onStep }), /the disk is full/);
+  });
 });

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { dinov2, dinov2WithRegisters } from "../../src/models/dinov2.ts";
 import { loadParams } from "../../src/weights/checkpoint.ts";
 import { readConfig } from "../../src/weights/config.ts";
@@ -141,7 +142,7 @@ Deno.test("dinov2Features() refuses a block that is not there", () => {
 
 Deno.test("the bundled backbone gives patch features that differ between patches", async () => {
   await startTestEngine();
-  const folder = new URL("../../data/models/digits-dino", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../../data/models/digits-dino", import.meta.url));
   const config = await readConfig(folder), params = await loadParams(folder, dinov2(config).declarations);
   const preprocessor = JSON.parse(await Deno.readTextFile(`${folder}/preprocessor_config.json`));
   const { images } = await (await digitsDataset("heldout")).get([0, 1, 2, 3]);

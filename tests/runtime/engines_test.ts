@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { BACKENDS } from "../../src/runtime/engine.ts";
+import { BACKENDS } from "../../src/runtime/backends.ts";
 import { startTestEngine } from "../support.ts";
 import { PORTABLE, testOn, untestable } from "./on_every_engine.ts";
 

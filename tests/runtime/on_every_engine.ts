@@ -3,7 +3,7 @@
  * WebGPU read values by `await tensor.data()`.
  */
 import { fileURLToPath } from "node:url";
-import { type Backend, BACKENDS } from "../../src/runtime/engine.ts";
+import { type Backend, BACKENDS } from "../../src/runtime/backends.ts";
 import { type Outcome, runCommand } from "../../src/runtime/python.ts";
 import { installedTensorflow } from "../../src/runtime/setup.ts";
 import { webgpuAdapter } from "../../src/runtime/webgpu.ts";

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/runtime/errors.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.ts";
 import { writeTensors } from "../../src/weights/safetensors.ts";
@@ -135,7 +136,7 @@ Deno.test("checkpoints leave no tensors behind", () =>
 
 Deno.test("kill -9 at any moment loses no checkpoint that was saved", () =>
   withFolder(async (folder) => {
-    const writer = new URL("./checkpoint_writer.ts", import.meta.url).pathname;
+    const writer = fileURLToPath(new URL("./checkpoint_writer.ts", import.meta.url));
     for (let round = 0; round < 3; round++) {
       const child = new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-check", writer, folder],

@@ -5,6 +5,7 @@ import { loadConfig, stringifyConfig } from "../../experiments/config.ts";
 import { tuneSchema } from "../../experiments/tune_config.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { runCommand } from "../../runtime/python.ts";
+import { isThere } from "../../runtime/files.ts";
 
 /** A checkpoint of real size that the benchmark tunes. */
 export interface FullSizeModel {
@@ -41,7 +42,7 @@ export async function checkpointFolder(
   log: (line: string) => void,
 ): Promise<string> {
   const path = join(folder, name), part = `${path}.part`;
-  if (await Deno.stat(path).then(() => true, () => false)) return path;
+  if (await isThere(path)) return path;
   log(`writing random weights of ${name} into ${path} (once)`);
   const script = fromRoot("data/make_full_size.ts");
   const options = WITHOUT_T5.includes(name) ? ["--without-t5"] : [];

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { sharedBars } from "../../display/progress.ts";
 import type { Rows } from "../../display/text.ts";
+import { isStop } from "../../runtime/stop.ts";
 import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
-import { tuneAll } from "../processes/tune_all.ts";
+import { tuneAll, type TuneAllOptions } from "../processes/tune_all.ts";
 import { writePage } from "../report_page.ts";
 import { readCost } from "../tune_cost.ts";
 import { tuneOrResume, tuningIn } from "../tune_or_resume.ts";
@@ -78,7 +79,7 @@ export async function ablate(
   try {
     await runAll(study, results, options);
   } catch (error) {
-    if (!options.signal?.aborted) throw error;
+    if (!isStop(error, options.signal)) throw error;
   }
   const found = findings(study, results, study.variants), { finished, scores } = found;
   const report = join(study.output, "report.html");
@@ -119,8 +120,12 @@ async function runAll(
   try {
     const waiting = await finishReady(study, finish, signal);
     if (signal?.aborted) return;
-    const peaks = inOrder(study, results).flatMap(({ cost }) => cost?.peakBytes ?? []);
-    await tuneAndFinish(waiting, finish, processes && fittingProcesses(processes, peaks), signal);
+    await tuneAndFinish(
+      waiting,
+      finish,
+      processes ? fittingProcesses(processes, study, results) : undefined,
+      signal,
+    );
   } finally {
     (await evaluator?.catch(() => undefined))?.dispose();
   }
@@ -139,7 +144,7 @@ async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal
   for (const run of runs) {
     if (signal?.aborted) break;
     if (run.arm.untuned) await finish(run, untunedModel(run));
-    else if (await tuningIn(run.config.output) === "finished") {
+    else if (await tuningIn(run.config) === "finished") {
       await finish(run, (await tuneOrResume(run.config, {}))!); // says so if it was another tuning
     } else waiting.push(run);
   }
@@ -149,7 +154,7 @@ async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal
 async function tuneAndFinish(
   runs: StudyRun[],
   finish: Finish,
-  processes: number | undefined,
+  processes: TuneAllOptions["processes"],
   signal?: AbortSignal,
 ): Promise<void> {
   const jobs = runs.map((run) => ({ config: run.config, label: `tuning: ${runName(run)}` }));
@@ -163,11 +168,20 @@ async function tuneAndFinish(
   });
 }
 
-function fittingProcesses(asked: number, peaks: number[]): number {
-  const { available } = Deno.systemMemoryInfo(), fitting = processesWithin(asked, peaks, available);
-  if (fitting < asked) {
-    const free = (available / 2 ** 30).toFixed(1);
-    console.error(`${free} GiB of memory are free: ${fitting} at a time instead of ${asked}`);
-  }
-  return fitting;
+/** How many of the processes asked for fit into memory, by what the runs finished until then needed; says so when fewer. */
+function fittingProcesses(asked: number, study: Study, results: Map<StudyRun, FinishedRun>): () => number {
+  const { available } = Deno.systemMemoryInfo(), free = (available / 2 ** 30).toFixed(1);
+  const unknown = study.arms.some(({ config }) => "pipeline" in config.model);
+  let before = asked;
+  return () => {
+    const peaks = inOrder(study, results).flatMap(({ cost }) => cost?.peakBytes ?? []);
+    const fitting = processesWithin(asked, { peaks, unknown }, available);
+    if (fitting < before) {
+      const why = unknown && peaks.length === 0
+        ? "until the first tells what memory it needs"
+        : `${free} GiB of memory are free`;
+      console.error(`${fitting} at a time instead of ${asked}: ${why}`);
+    }
+    return before = fitting;
+  };
 }

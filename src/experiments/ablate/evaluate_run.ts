@@ -23,10 +23,11 @@ const SCORES = "scores.json";
 const FEATURES = "features.safetensors";
 const folderOf = ({ evaluations }: StudyRun, variant: Variant) => join(evaluations, variantName(variant));
 
-/** An evaluation that has come to its end; undefined otherwise. */
+/** An evaluation that has come to its end and is there as a whole; undefined otherwise. */
 export async function readEvaluation(run: StudyRun, variant: Variant): Promise<Evaluation | undefined> {
-  const kept = await readJsonIfThere(join(folderOf(run, variant), SCORES)) as Evaluation | undefined;
-  if (!kept) return undefined;
+  const folder = folderOf(run, variant);
+  const kept = await readJsonIfThere(join(folder, SCORES)) as Evaluation | undefined;
+  if (!kept || !(await namesIn(folder)).includes(FEATURES)) return undefined;
   const terms = Object.entries(kept.terms).map(([name, values]) => [name, Float64Array.from(values)]);
   return { ...kept, variant, terms: Object.fromEntries(terms) };
 }

@@ -1,4 +1,4 @@
-import { isRecord } from "../same_config.ts";
+import { isRecord } from "../../weights/config.ts";
 import type { TuneConfig } from "../tune_config.ts";
 
 /** Settings nested in settings, as YAML has them. */

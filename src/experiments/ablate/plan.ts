@@ -54,7 +54,7 @@ export async function planStudy(study: Study): Promise<Plan> {
 async function stateOf({ variants }: Study, run: StudyRun): Promise<PlannedRun> {
   const evaluations = await Promise.all(variants.map((variant) => readEvaluation(run, variant)));
   const evaluated = evaluations.map((one) => one?.seconds ?? null);
-  const state = run.arm.untuned ? "nothing" : await tuningIn(run.config.output);
+  const state = run.arm.untuned ? "nothing" : await tuningIn(run.config);
   if (state === "finished") {
     return { run, done: run.config.train.steps, cost: await readCost(run.config), evaluated };
   }

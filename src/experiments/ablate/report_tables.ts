@@ -9,7 +9,8 @@ import type { ArmScore, Comparison, FinishedRun } from "./summary.ts";
 
 const NOTE =
   "[low, high] are 95 % confidence intervals of a bootstrap over training seeds and images at once (of the images alone " +
-  "where there is one seed); the reference images are held fixed. Changes are paired: seed by seed, image by image from " +
+  "where there is one seed): of generated images, with the reference held fixed; for recall and coverage, which are shares of " +
+  "the reference, of its images, with the generated ones held fixed. Changes are paired: seed by seed, image by image from " +
   "the same noise. A change is called better or worse where its interval excludes zero. The floor is what real images score " +
   "at the same n.";
 
@@ -64,9 +65,9 @@ function scoreCell(score: ArmScore | undefined): Cell {
 
 /** The paired change: relative where that has a meaning. */
 function change(name: ScoreName, { reference, difference, relative }: Comparison): Markup {
-  const judged = verdict(name, difference), word = judged === "unclear" ? "" : ` ${judged}`;
   const signed = (value: number) => `${value > 0 ? "+" : ""}${formatScore(value)}`;
   const [shown, format] = relative ? [relative, formatPercent] : [difference, signed];
+  const judged = verdict(name, shown), word = judged === "unclear" ? "" : ` ${judged}`;
   const text = `${format(shown.value)} ${formatInterval(shown.ci, format)}${word} than ${reference}`;
   return markup`<small class="${judged}">${text}</small>`;
 }

@@ -20,8 +20,13 @@ export async function loadSettings(base: string | Settings, file: string): Promi
     return parse(await Deno.readTextFile(base)) as Settings;
   }
   const settings = { output: "unused", ...base };
-  parseConfig(stringifyConfig(settings), `${file}: base`, tuneSchema);
+  parseSettings(settings, `${file}: base`);
   return settings;
+}
+
+/** A tune configuration of its settings, defaults filled in. */
+export function parseSettings(settings: Settings, what: string): TuneConfig {
+  return parseConfig(stringifyConfig(settings), what, tuneSchema);
 }
 
 export interface ArmSettings {
@@ -32,8 +37,8 @@ export interface ArmSettings {
   file: string;
 }
 
-/** What an untuned arm may change: the model and how it is sampled. */
-const OF_UNTUNED = ["model", "sampler"];
+/** What an untuned arm may change; how it is sampled is the study's to say. */
+const OF_UNTUNED = ["model"];
 
 /**
  * The whole settings of an arm.
@@ -53,5 +58,5 @@ export function parseArm({ name, changes, untuned, base, file }: ArmSettings): T
   if (untuned && idle) {
     refuse(idle, `an untuned arm is not trained; allowed here: ${OF_UNTUNED.join(", ")}, base, untuned`);
   }
-  return parseConfig(stringifyConfig(overridden(base, changes)), `${file}: arms.${name}`, tuneSchema);
+  return parseSettings(overridden(base, changes), `${file}: arms.${name}`);
 }

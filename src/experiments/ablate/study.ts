@@ -4,7 +4,8 @@ import { UserError } from "../../runtime/errors.ts";
 import { loadConfig, parseConfig } from "../config.ts";
 import type { SamplerSettings } from "../load_generator.ts";
 import type { TuneConfig } from "../tune_config.ts";
-import { loadSettings, parseArm } from "./settings.ts";
+import type { Settings } from "./overrides.ts";
+import { loadSettings, parseArm, parseSettings } from "./settings.ts";
 import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";
 
 /** One of the things that a study compares. */
@@ -68,19 +69,20 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
   const config = typeof source === "string"
     ? await loadConfig(source, studySchema)
     : parseConfig(JSON.stringify(source), file, studySchema);
-  const arms = await resolveArms(config, file);
+  const base = await loadSettings(config.base, file), arms = await resolveArms(config, base, file);
+  const { sampler } = parseSettings(base, `${file}: base`);
   const { evaluate, output } = config, seeds = [...new Set(config.seeds)];
   return {
     arms,
     seeds,
     runs: runsOf(arms, seeds, output),
     evaluate: evaluate ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier } : null,
-    variants: evaluate ? variantsOf(evaluate, arms[0]!.config.sampler) : [],
+    variants: evaluate ? variantsOf(evaluate, sampler) : [],
     output,
   };
 }
 
-async function resolveArms(config: StudyConfig, file: string): Promise<Arm[]> {
+async function resolveArms(config: StudyConfig, base: Settings, file: string): Promise<Arm[]> {
   const names = Object.keys(config.arms), references = config.references ?? names.slice(0, 1);
   for (const name of references) {
     if (names.includes(name)) continue;
@@ -88,7 +90,7 @@ async function resolveArms(config: StudyConfig, file: string): Promise<Arm[]> {
       `${file}: references: there is no arm "${name}", did you mean "${closest(name, names)}"?`,
     );
   }
-  const base = await loadSettings(config.base, file), arms: Arm[] = [];
+  const arms: Arm[] = [];
   for (const [name, { base: own, untuned, ...changes }] of Object.entries(config.arms)) {
     const begin = own === undefined ? base : await loadSettings(own, file);
     const slug = slugOf(name), same = arms.find((arm) => arm.slug === slug);
@@ -110,7 +112,7 @@ async function resolveArms(config: StudyConfig, file: string): Promise<Arm[]> {
 }
 
 function slugOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9.+]+/g, "-").replace(/^-|-$/g, "") || "arm";
+  return name.toLowerCase().replace(/[^a-z0-9.+]+/g, "-").replace(/^[-.]+|-$/g, "") || "arm";
 }
 
 function runsOf(arms: Arm[], seeds: number[], output: string): StudyRun[] {
@@ -131,9 +133,10 @@ function variantsOf(
   { samplers, steps, guidance_scales }: NonNullable<StudyConfig["evaluate"]>,
   own: Variant,
 ): Variant[] {
-  return (samplers ?? [own.name]).flatMap((name) =>
-    (steps ?? [own.steps]).flatMap((steps) =>
-      (guidance_scales ?? [own.guidance_scale]).map((guidance_scale) => ({ name, steps, guidance_scale }))
+  const each = <T>(given: readonly T[] | undefined, otherwise: T) => [...new Set(given ?? [otherwise])];
+  return each(samplers, own.name).flatMap((name) =>
+    each(steps, own.steps).flatMap((steps) =>
+      each(guidance_scales, own.guidance_scale).map((guidance_scale) => ({ name, steps, guidance_scale }))
     )
   );
 }

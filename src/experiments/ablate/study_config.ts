@@ -32,7 +32,7 @@ export const studySchema = z.strictObject({
     n: count.min(10),
     /** Of the images' noise, which is the same for all models. */
     seed: z.int().min(0).default(0),
-    /** Ways to sample, in all combinations; the base's own when left out. The first one is the study's headline. */
+    /** Ways to sample, the same for all arms, in all combinations; those of `base` when left out. The first is the headline. */
     samplers: list(z.enum(SAMPLER_NAMES)).optional(),
     steps: list(count.max(1000)).optional(),
     guidance_scales: list(z.number().min(0)).optional(),

@@ -16,7 +16,7 @@ interface StudyRecord {
 
 /**
  * Holds a study's folder until it is disposed. Seeds, arms and ways to sample can be added to a study that is there, or left
- * out: what they gave stays in the folder.
+ * out: what they gave stays in the folder. Arms of which nothing has come yet can change.
  *
  * @throws UserError when another process is using the folder; when it holds another study or other files; when it cannot
  * be written
@@ -58,12 +58,24 @@ export async function checkStudyFolder(study: Study): Promise<StudyRecord | unde
       `${output} holds another study, of ${Object.keys(began.arms).join(", ")}; choose a new or empty folder`,
     );
   }
+  const used: string[] = [];
+  for (const name of names) if (await isUsed(study, name)) used.push(name);
   const common = ({ evaluate, arms }: StudyRecord) => ({
     evaluate,
-    arms: Object.fromEntries(names.map((name) => [name, arms[name]])),
+    arms: Object.fromEntries(used.map((name) => [name, arms[name]])),
   });
   checkSameConfig(common(began), common(given), file, "study");
   return began;
+}
+
+/** Whether anything has come of an arm yet: until then its settings may change. */
+async function isUsed({ arms, output }: Study, name: string): Promise<boolean> {
+  const folder = join(output, "arms", arms.find((arm) => arm.name === name)!.slug);
+  for (const run of await namesIn(folder)) {
+    if ((await namesIn(join(folder, run, "evaluations"))).length > 0) return true;
+    if ((await namesIn(join(folder, run, "run"))).includes("config.yaml")) return true;
+  }
+  return false;
 }
 
 function recordOf({ evaluate, arms }: Study): StudyRecord {

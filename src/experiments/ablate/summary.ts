@@ -28,7 +28,7 @@ export interface Comparison {
   reference: string;
   /** arm − reference. */
   difference: Estimate;
-  /** arm / reference − 1; null where the reference is not above 0. */
+  /** arm / reference − 1; null for a score around 0, and where the reference is not above 0. */
   relative: Estimate | null;
 }
 
@@ -65,7 +65,7 @@ export function summarise(
         const own = terms.get(arm)!;
         if (own.size === 0) return [];
         const comparisons = arms.filter((other) => other.reference && other !== arm)
-          .flatMap((reference) => comparison(reference.name, own, terms.get(reference)!) ?? []);
+          .flatMap((reference) => comparison(score, reference.name, own, terms.get(reference)!) ?? []);
         const { floor, n, nReference } = seen[0]!;
         return {
           arm: arm.name,
@@ -98,7 +98,12 @@ function termsOf(finished: readonly FinishedRun[], arm: Arm, variant: Variant, s
   return new Map(own);
 }
 
-function comparison(reference: string, own: SeedTerms, other: SeedTerms): Comparison | undefined {
+function comparison(
+  score: ScoreName,
+  reference: string,
+  own: SeedTerms,
+  other: SeedTerms,
+): Comparison | undefined {
   const seeds = (terms: SeedTerms) => terms.has(null) ? null : [...terms.keys()];
   const ours = seeds(own), theirs = seeds(other);
   const common = ours && theirs ? ours.filter((seed) => other.has(seed)) : null;
@@ -106,7 +111,7 @@ function comparison(reference: string, own: SeedTerms, other: SeedTerms): Compar
     common && !terms.has(null) ? common.map((seed) => terms.get(seed)!) : [...terms.values()];
   const after = rows(own), before = rows(other);
   if (after.length === 0 || before.length === 0) return undefined;
-  const positive = before.every((row) => mean(row) > 0);
+  const positive = !SCORE_DEFINITIONS[score].aroundZero && before.every((row) => mean(row) > 0);
   return {
     reference,
     difference: crossedInterval(differences(after, before)),

@@ -22,8 +22,11 @@ export interface FinishedTuning {
 }
 
 export interface TuneAllOptions {
-  /** Most tunings at a time, each in a process of its own; without it they run in this process, one after the other. */
-  processes?: number;
+  /**
+   * How many tunings may run at a time, each in a process of its own; asked before each starts. Without it they run in this
+   * process, one after the other.
+   */
+  processes?(): number;
   /** Stops all tunings; each writes a checkpoint first. */
   signal?: AbortSignal;
   /** Called when a tuning has come to its end; the next one in its place waits until it is done. */
@@ -41,25 +44,28 @@ export async function tuneAll(
   jobs: readonly TuningJob[],
   { processes, signal, onFinished }: TuneAllOptions = {},
 ): Promise<FinishedTuning[] | null> {
-  const count = Math.min(processes ?? 1, jobs.length), failed = new AbortController();
+  const failures: unknown[] = [], failed = new AbortController();
   const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
-  const run = processes ? (job: TuningJob) => tuneInChild(job, threadsEach(count), stop) : tuneHere(stop);
-  const finished: (FinishedTuning | null)[] = jobs.map(() => null), queue = jobs.entries();
-  const lane = async () => {
-    for (const [i, job] of queue) {
-      if (stop.aborted) return;
+  const allowed = () => Math.max(1, Math.min(processes?.() ?? 1, jobs.length));
+  const run = processes ? (job: TuningJob) => tuneInChild(job, threadsEach(allowed()), stop) : tuneHere(stop);
+  const finished: (FinishedTuning | null)[] = jobs.map(() => null), running = new Set<Promise<void>>();
+  const start = async (i: number, job: TuningJob) => {
+    try {
       const tuning = finished[i] = await run(job);
       if (tuning) await onFinished?.(i, tuning);
+    } catch (error) {
+      failures.push(error);
+      failed.abort();
     }
   };
-  const lanes = Array.from({ length: count }, () =>
-    lane().catch((error) => {
-      failed.abort();
-      throw error;
-    }));
-  for (const result of await Promise.allSettled(lanes)) {
-    if (result.status === "rejected") throw result.reason;
+  for (const [i, job] of jobs.entries()) {
+    while (running.size >= allowed()) await Promise.race(running);
+    if (stop.aborted) break;
+    const tuning: Promise<void> = start(i, job).finally(() => running.delete(tuning));
+    running.add(tuning);
   }
+  await Promise.all(running);
+  if (failures.length > 0) throw failures[0];
   return finished.every((job) => job !== null) ? finished : null;
 }
 

@@ -7,6 +7,7 @@ import type { Progress, ProgressOptions } from "../../display/progress.ts";
 import { startEngine } from "../../runtime/engine.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { linesOf } from "../../runtime/lines.ts";
+import { STOP_SIGNALS } from "../../runtime/stop.ts";
 import { tuneOrResume } from "../tune_or_resume.ts";
 import type { Message } from "./messages.ts";
 
@@ -20,7 +21,7 @@ function reportedProgress(total: number, _label: string, { start = 0 }: Progress
 }
 
 const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => stop.abort());
+for (const name of STOP_SIGNALS) Deno.addSignalListener(name, () => stop.abort());
 
 try {
   const input = linesOf(Deno.stdin.readable), { value } = await input.next();

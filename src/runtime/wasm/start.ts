@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fileURLToPath } from "node:url";
 import { registerKernels } from "./kernels.ts";
 
 /**
@@ -15,7 +16,7 @@ import { registerKernels } from "./kernels.ts";
  */
 export async function startWasm(): Promise<string> {
   const wasm = await import("@tensorflow/tfjs-backend-wasm");
-  wasm.setWasmPaths(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm")).pathname);
+  wasm.setWasmPaths(fileURLToPath(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm"))));
   registerKernels();
   await tf.setBackend("wasm");
   await tf.ready();

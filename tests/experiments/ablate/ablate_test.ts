@@ -13,6 +13,7 @@ import { loadGenerator } from "../../../src/experiments/load_generator.ts";
 import { tune } from "../../../src/experiments/tune.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { noLeak } from "../../support.ts";
+import { withPipelineTuning } from "../tiny_pipeline_tuning.ts";
 import { withStudy } from "./tiny_study.ts";
 
 /** Times of last change of all files of runs and evaluations. */
@@ -215,4 +216,40 @@ Deno.test("planStudy() says unknown until a finished run tells, and counts what 
     assert.ok(plan.seconds! > 0);
     assert.match(plan.text, /\nADT +0 +4\/4 +1\/1 +nothing\n/);
     assert.match(plan.text, /\nADT, 3x +1 +0\/12 +0\/1 +[\d.]+ s\n/);
+  }));
+
+Deno.test("ablate() on a pipeline repeats nothing either", () =>
+  withPipelineTuning("pipeline_sd15", async (base, _, folder) => {
+    const study = { base: { ...base }, arms: { ADT: {} }, output: join(folder, "study") };
+    const first = await ablate(study), runs = join(folder, "study", "arms"), before = await changes(runs);
+    assert.deepEqual(first.finished.map(({ cost }) => cost!.peakBytes > 0), [true]);
+    const again = await ablate(study);
+    assert.deepEqual(await changes(runs), before);
+    assert.deepEqual(again.finished[0]!.cost, first.finished[0]!.cost);
+  }));
+
+Deno.test("an arm that could not start can be mended", () =>
+  withStudy(async (input) => {
+    const wrong = { adt: { discriminator: { backbone: "none" } } };
+    const study = {
+      ...input,
+      seeds: [0],
+      arms: { ADT: {}, other: wrong },
+      references: ["ADT"],
+      evaluate: undefined,
+    };
+    await assert.rejects(ablate(study), /cannot read none.config\.json/);
+    const { finished } = await ablate({ ...study, arms: { ADT: {}, other: { ema_decay: 0.5 } } });
+    assert.deepEqual(finished.map(({ run }) => run.arm.name), ["ADT", "other"]);
+  }));
+
+Deno.test("an evaluation whose images were deleted is made again", () =>
+  withStudy(async (input) => {
+    const study = { ...input, seeds: [0], arms: { untuned: { untuned: true } }, references: undefined };
+    const { scores, finished } = await ablate(study);
+    const { evaluations } = finished[0]!.run, folder = join(evaluations, "ddim-3");
+    await Deno.remove(join(folder, "features.safetensors"));
+    await Deno.remove(join(input.output, "real-digits.safetensors"));
+    assert.deepEqual((await ablate(study)).scores, scores);
+    await Deno.stat(join(folder, "features.safetensors"));
   }));

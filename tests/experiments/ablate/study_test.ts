@@ -70,6 +70,20 @@ Deno.test("an evaluation in several ways is all their combinations, the first on
   ]);
 });
 
+Deno.test("all arms are sampled as the base is, whatever they are tuned along; what is named twice counts once", async () => {
+  const arms = { short: { sampler: { steps: 5 } }, ADT: {} };
+  const own = await loadStudy({ ...study, arms, evaluate: { n: 100 } });
+  assert.deepEqual(own.variants.map(variantName), ["ddim-10"]);
+  assert.equal(own.arms[0]!.config.sampler.steps, 5);
+  const twice = await loadStudy({ ...study, evaluate: { n: 100, steps: [10, 5, 10] } });
+  assert.deepEqual(twice.variants.map(variantName), ["ddim-10", "ddim-5"]);
+});
+
+Deno.test("an arm's folder lies in that of the study, whatever its name", async () => {
+  const { arms } = await loadStudy({ ...study, arms: { "..": {}, "../x": {}, "λ = 0.3": {} } });
+  assert.deepEqual(arms.map(({ slug }) => slug), ["arm", "x", "0.3"]);
+});
+
 Deno.test("what is wrong in a study is named with file, arm and key, and the nearest name", async () => {
   const cases: [string, RegExp][] = [
     [
@@ -100,7 +114,7 @@ Deno.test("what is wrong in a study is named with file, arm and key, and the nea
     ],
     [
       `base: ${base}\narms: { a: { untuned: true, train: { steps: 3 } } }\noutput: x`,
-      /arms\.a\.train: an untuned arm is not trained; allowed here: model, sampler/,
+      /arms\.a\.train: an untuned arm is not trained; allowed here: model, base, untuned/,
     ],
     [
       `base: ${base}\narms: { ADT: {}, control: {} }\nreferences: [contrl]\noutput: x`,
@@ -128,7 +142,7 @@ Deno.test("the studies of this project can be read", async () => {
       headline: 5,
       parts: 20,
       samplers: 3,
-      guidance: 3,
+      guidance: 4,
       longer: 3,
       cost: 29,
     })
@@ -149,10 +163,15 @@ Deno.test("differingSettings() names what is not the same everywhere", async () 
 
 Deno.test("processesWithin() leaves room for this process, and never asks for none", () => {
   const gib = 2 ** 30;
-  assert.equal(processesWithin(4, [gib, 2 * gib], 20 * gib), 4);
-  assert.equal(processesWithin(4, [gib, 2 * gib], 7 * gib), 2);
-  assert.equal(processesWithin(4, [], 2 * gib), 1);
-  assert.equal(processesWithin(1, [gib], gib), 1);
+  const within = (asked: number, peaks: number[], available: number, unknown = false) =>
+    processesWithin(asked, { peaks, unknown }, available);
+  assert.equal(within(4, [gib, 2 * gib], 20 * gib), 4);
+  assert.equal(within(4, [gib, 2 * gib], 7 * gib), 2);
+  assert.equal(within(4, [], 2 * gib), 1);
+  assert.equal(within(4, [], 20 * gib), 4);
+  assert.equal(within(4, [], 20 * gib, true), 1);
+  assert.equal(within(4, [gib], 20 * gib, true), 4);
+  assert.equal(within(1, [gib], gib), 1);
 });
 
 Deno.test("toCsv() quotes what has to be, and leaves a hole where there is no value", () => {

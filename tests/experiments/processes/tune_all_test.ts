@@ -23,7 +23,7 @@ Deno.test("tuneAll() in processes of their own trains the same networks as this 
       TuningJob,
     ];
     await tuneAll([here]);
-    const both = await tuneAll([a, b], { processes: 2 });
+    const both = await tuneAll([a, b], { processes: () => 2 });
     assert.deepEqual(await weightsIn(both![0]!.weights), await weightsIn(both![1]!.weights));
     assert.ok(both!.every(({ seconds }) => seconds > 0));
     assertClose(await lossesOf(a), await lossesOf(here), { relative: 1e-3 }); // it computes on fewer threads
@@ -39,7 +39,7 @@ Deno.test("tuneAll() stopped leaves a checkpoint of each tuning", () =>
     const watch = setInterval(async () => {
       if ((await Promise.all(jobs.map(begun))).every(Boolean)) stop.abort();
     }, 50);
-    assert.equal(await tuneAll(jobs, { processes: 2, signal: stop.signal }), null);
+    assert.equal(await tuneAll(jobs, { processes: () => 2, signal: stop.signal }), null);
     clearInterval(watch);
     for (const { config: { output } } of jobs) {
       const saved = await Array.fromAsync(Deno.readDir(join(output, "checkpoints")));
@@ -50,7 +50,7 @@ Deno.test("tuneAll() stopped leaves a checkpoint of each tuning", () =>
 Deno.test("tuneAll() stopped while its processes start runs none of them on", () =>
   withTuning(async (config) => {
     const jobs = ["a", "b"].map((name) => job(config, name, 10_000)), stop = new AbortController();
-    const tunings = tuneAll(jobs, { processes: 2, signal: stop.signal });
+    const tunings = tuneAll(jobs, { processes: () => 2, signal: stop.signal });
     stop.abort(); // the processes are there, their configurations are on their way
     assert.equal(await tunings, null);
   }));
@@ -62,9 +62,12 @@ Deno.test("tuneAll() passes on what is wrong with one tuning, and stops the othe
       ...wrong.config,
       model: { unet: missing, scheduler: missing, latents: "space_to_depth" },
     };
-    await assert.rejects(tuneAll([job(config, "long", 10_000), wrong], { processes: 2 }), (error: Error) => {
-      assert.equal(error.name, "UserError");
-      assert.ok(error.message.includes(missing), error.message);
-      return true;
-    });
+    await assert.rejects(
+      tuneAll([job(config, "long", 10_000), wrong], { processes: () => 2 }),
+      (error: Error) => {
+        assert.equal(error.name, "UserError");
+        assert.ok(error.message.includes(missing), error.message);
+        return true;
+      },
+    );
   }));

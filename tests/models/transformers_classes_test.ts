@@ -1,42 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import {
-  loadClipText,
-  loadClipTextWithProjection,
-  loadClipVision,
-  loadT5Encoder,
-} from "../../src/models/load_transformers.ts";
 import { checkInputs } from "../../src/models/input_spec.ts";
 import { TRANSFORMERS_CLASSES } from "../../src/models/transformers_classes.ts";
 import { loadTransformersParams } from "../../src/models/transformers_params.ts";
 import { readConfig } from "../../src/weights/config.ts";
 import { fixture, noLeak, startTestEngine } from "../support.ts";
-import { rejectsWith } from "../weights/support.ts";
 
 await startTestEngine();
-
-const loaders = {
-  clip_text: loadClipText,
-  clip_text_projection: loadClipTextWithProjection,
-  clip_vision: loadClipVision,
-  t5_encoder: loadT5Encoder,
-};
-
-for (const [name, load] of Object.entries(loaders)) {
-  Deno.test(`${load.name}() gives the model with its weights`, () =>
-    noLeak(async () => {
-      const { model, params, config } = await load(fixture(name));
-      assert.deepEqual(Object.keys(params), Object.keys(model.declarations));
-      assert.equal(config.transformers_version, "5.23.0");
-      tf.dispose(params);
-    }));
-}
-
-Deno.test("loadClipText() refuses the folder of another class", () =>
-  rejectsWith(
-    () => loadClipText(fixture("clip_text_projection")),
-    /is a config for CLIPTextModelWithProjection \/ clip_text_model, expected CLIPTextModel$/,
-  ));
 
 const main = {
   CLIPTextModel: ["clip_text", "last_hidden_state"],

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { linesOf } from "../../src/runtime/lines.ts";
+
+const module = new URL("../../src/cli/interrupt.ts", import.meta.url).href;
+
+Deno.test({
+  name: "after the first Ctrl-C the next one ends the process at once, whatever it is computing",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "--no-check",
+        `import { stopOnInterrupt } from ${JSON.stringify(module)};
+        const { signal } = stopOnInterrupt();
+        const timer = setInterval(() => {}, 1000);
+        signal.addEventListener("abort", () => setTimeout(() => {
+          console.log("computing");
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+          clearInterval(timer);
+        }));
+        console.log("ready");`,
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const lines = linesOf(child.stdout);
+    assert.equal((await lines.next()).value, "ready");
+    child.kill("SIGINT");
+    child.kill("SIGINT"); // the same press, as deno task passes it on
+    assert.equal((await lines.next()).value, "computing");
+    child.kill("SIGINT");
+    assert.equal((await child.status).signal, "SIGINT");
+    await lines.return(undefined);
+    await child.stderr.cancel();
+  },
+});
