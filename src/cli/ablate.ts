@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
+import type { Study } from "../experiments/ablate/study.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
@@ -19,7 +20,7 @@ export function addAblate(program: Command, context: CommandContext): void {
         "Ctrl-C or killed, the same command goes on where it was; finished runs and evaluations are never repeated.",
     )
     .argument("<study>", "YAML file of the study")
-    .option("--dry-run", "print the runs and how long they take, as far as finished ones tell; do nothing")
+    .option("--dry-run", "print the runs and about how long they take; nothing is trained or kept")
     .option(
       "--jobs <number>",
       "trainings at a time, each in a process of its own; fewer where memory is short",
@@ -36,8 +37,7 @@ export function addAblate(program: Command, context: CommandContext): void {
       const { loadStudy } = await import("../experiments/ablate/study.ts");
       const planned = await loadStudy(file); // what is wrong in it is said before an engine starts
       if (dryRun) {
-        const { planStudy } = await import("../experiments/ablate/plan.ts");
-        return console.log((await planStudy(planned)).text);
+        return console.log(await planText(planned, options));
       }
       await startChosenEngine(options);
       const { ablate } = await import("../experiments/ablate/ablate.ts");
@@ -55,4 +55,14 @@ export function addAblate(program: Command, context: CommandContext): void {
       );
       context.exitCode = INTERRUPTED;
     });
+}
+
+/** The plan; where no finished run tells how long one takes, a few updates and images are timed. */
+async function planText(study: Study, options: GlobalOptions): Promise<string> {
+  const { planStudy } = await import("../experiments/ablate/plan.ts");
+  const plan = await planStudy(study);
+  if (plan.seconds !== null) return plan.text;
+  await startChosenEngine(options);
+  const { measureSpeeds } = await import("../experiments/ablate/speeds.ts");
+  return (await planStudy(study, await measureSpeeds(study))).text;
 }

@@ -38,12 +38,15 @@ Deno.test("adt ablate killed by kill -9, then stopped by Ctrl-C, goes on and rep
     assert.deepEqual((await Deno.stat(weights)).mtime, mtime);
   }));
 
-Deno.test("adt ablate --dry-run prints the plan, says that times are unknown, and writes nothing", () =>
+Deno.test("adt ablate --dry-run prints the plan with times, before anything has run, and writes nothing", () =>
   withSmallStudy(async (file, output) => {
     const { code, stdout, stderr } = await adt("ablate", file, "--dry-run");
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^2 arms, 2 seeds, 3 runs in .*, each scored on 20 images, sampled by ddim-3\n/);
-    assert.match(stdout, /\nADT +1 +0\/4 +0\/1 +unknown\n\nthe time left is unknown for 3 of 3 runs/);
+    assert.match(
+      stdout,
+      /\nADT +1 +0\/4 +0\/1 +[\d.]+ s\n\nabout [\d.]+ s are left, one run at a time; where no finished/,
+    );
     await assert.rejects(Deno.stat(output), Deno.errors.NotFound);
   }));
 

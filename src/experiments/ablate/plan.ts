@@ -4,6 +4,7 @@ import { readCost, type TuneCost } from "../tune_cost.ts";
 import { tuningIn } from "../tune_or_resume.ts";
 import { join } from "node:path";
 import { readEvaluation } from "./evaluate_run.ts";
+import type { Speeds } from "./speeds.ts";
 import { type Study, type StudyRun, variantName } from "./study.ts";
 import { checkStudyFolder } from "./study_folder.ts";
 
@@ -26,18 +27,19 @@ export interface Plan {
 
 /**
  * What a study would do, without doing any of it: its runs in order, how far each is, and how long the rest takes. Times
- * come from finished runs of this study only; where none tells, they are unknown.
+ * come from finished runs of this study; where none tells, from `speeds`, and without them they are unknown.
  *
  * @throws UserError as `openStudyFolder` for a folder that holds something else
  */
-export async function planStudy(study: Study): Promise<Plan> {
+export async function planStudy(study: Study, speeds?: Speeds): Promise<Plan> {
   await checkStudyFolder(study);
   const planned = await Promise.all(study.runs.map((run) => stateOf(study, run)));
-  const rows = planned.map((one) => rowOf(study, one, planned));
+  const rows = planned.map((one) => rowOf(study, one, planned, speeds));
   const times = rows.map(({ seconds }) => seconds), unknown = times.filter((time) => time === null).length;
   const known = times.reduce<number>((sum, time) => sum + (time ?? 0), 0);
   const total = unknown === 0
-    ? `about ${formatDuration(known)} are left, one run at a time`
+    ? `about ${formatDuration(known)} are left, one run at a time` +
+      (speeds ? "; where no finished run tells, by a few updates and images timed just now" : "")
     : `the time left is unknown for ${unknown} of ${rows.length} runs` +
       (known > 0 ? `; the others take about ${formatDuration(known)}` : "") +
       "; finished runs will tell";
@@ -62,12 +64,21 @@ async function stateOf({ variants }: Study, run: StudyRun): Promise<PlannedRun> 
   return { run, done: log.at(-1)?.step ?? 0, evaluated };
 }
 
-function rowOf(study: Study, { run, done, evaluated }: PlannedRun, planned: PlannedRun[]) {
-  const { steps } = run.config.train, { untuned } = run.arm;
-  const perStep = untuned || done === steps ? 0 : secondsPerStep(run, planned);
-  const training = perStep === undefined ? null : perStep * (untuned ? 0 : steps - done);
-  const evaluating = study.variants.map((_, i) =>
-    evaluated[i] === null ? secondsOfEvaluation(i, planned) : 0
+function rowOf(
+  study: Study,
+  { run, done, evaluated }: PlannedRun,
+  planned: PlannedRun[],
+  speeds: Speeds | undefined,
+) {
+  const { steps } = run.config.train, { untuned } = run.arm, left = untuned ? 0 : steps - done;
+  const perStep = secondsPerStep(run, planned);
+  const training = left === 0
+    ? 0
+    : perStep !== undefined
+    ? perStep * left
+    : speeds?.training(run, left) ?? null;
+  const evaluating = study.variants.map((variant, i) =>
+    evaluated[i] !== null ? 0 : secondsOfEvaluation(i, planned) ?? speeds?.evaluation(variant) ?? null
   );
   const parts = [training, ...evaluating];
   const seconds = parts.every((part) => part !== null) ? parts.reduce((sum, part) => sum + part, 0) : null;

@@ -7,6 +7,7 @@ import { ablate } from "../../../src/experiments/ablate/ablate.ts";
 import { openStudyRun } from "../../../src/experiments/ablate/open_run.ts";
 import { planStudy } from "../../../src/experiments/ablate/plan.ts";
 import { armsGrid } from "../../../src/experiments/ablate/report_samples.ts";
+import { measureSpeeds } from "../../../src/experiments/ablate/speeds.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
 import type { FinishedRun } from "../../../src/experiments/ablate/summary.ts";
 import { loadGenerator } from "../../../src/experiments/load_generator.ts";
@@ -204,11 +205,15 @@ Deno.test("the same study twice at once: the second one says who is at it", () =
     assert.ok(second);
   }));
 
-Deno.test("planStudy() says unknown until a finished run tells, and counts what is done", () =>
+Deno.test("planStudy() says unknown until a finished run or a measurement tells, and counts what is done", () =>
   withStudy(async (input) => {
     const fresh = await planStudy(await loadStudy(input));
     assert.equal(fresh.seconds, null);
     assert.match(fresh.text, /unknown for 5 of 5 runs/);
+    await noLeak(async () => {
+      const speeds = (await measureSpeeds(await loadStudy(input)))!;
+      assert.ok((await planStudy(await loadStudy(input), speeds)).seconds! > 0);
+    });
     await assert.rejects(Deno.stat(input.output), Deno.errors.NotFound);
     const longer = { "ADT, 3x": { train: { steps: 12 } } };
     await ablate({ ...input, seeds: [0] });

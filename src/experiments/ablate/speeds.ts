@@ -1,0 +1,101 @@
+import * as tf from "@tensorflow/tfjs";
+import { adtFunctions } from "../../adt/functions.ts";
+import { adtStep } from "../../adt/step.ts";
+import { balancedLabels, generate } from "../generate.ts";
+import { loadGenerator } from "../load_generator.ts";
+import { measured } from "../measured.ts";
+import { prepareTuning } from "../tune_setup.ts";
+import type { Study, StudyRun, Variant } from "./study.ts";
+
+/** How long the parts of a study take, roughly. */
+export interface Speeds {
+  /** Seconds of a run's training with so many updates, its start included. */
+  training(run: StudyRun, updates: number): number;
+  /** Seconds to sample the images of an evaluation; to score them takes little beside that. */
+  evaluation(variant: Variant): number;
+}
+
+/** What is timed of a training, after the update that compiles. */
+const UPDATES = 3;
+/** Images of the timed call, as many as an evaluation makes at once. */
+const IMAGES = 100;
+
+/**
+ * Times a few updates, of one arm with the adversarial loss and of one without, and one batch of images: enough to say whether
+ * a study takes an hour or a day, in about 20 seconds for the digits. Nothing is kept.
+ *
+ * @returns undefined for studies of pipelines, whose images would have to be encoded first
+ */
+export async function measureSpeeds(study: Study): Promise<Speeds | undefined> {
+  const tuned = study.runs.filter(({ arm }) => !arm.untuned);
+  if (tuned.some(({ config }) => "pipeline" in config.model)) return undefined;
+  const kinds = new Map<boolean, { start: number; update: number }>();
+  const adversarial = ({ config }: StudyRun) => config.adt.lambda_adv > 0;
+  const [variant] = study.variants;
+  const timed = [...new Map(tuned.map((run) => [adversarial(run), run])).values()];
+  return await measured("timing", async (onProgress) => {
+    const total = timed.length + (variant ? 1 : 0);
+    for (const [i, run] of timed.entries()) {
+      onProgress(i, total);
+      kinds.set(adversarial(run), await timeUpdates(run));
+    }
+    onProgress(timed.length, total);
+    const perCall = variant ? await timeSampling(study.runs[0]!, variant) : 0;
+    onProgress(total, total);
+    return {
+      training(run, updates) {
+        const { start, update } = kinds.get(adversarial(run))!;
+        return start + updates * update;
+      },
+      evaluation: (variant) => perCall * callsOf(variant) * study.evaluate!.n,
+    };
+  });
+}
+
+async function timeUpdates({ config }: StudyRun): Promise<{ start: number; update: number }> {
+  const began = performance.now(),
+    tuning = await prepareTuning(config),
+    functions = adtFunctions(tuning.setup);
+  let state = tuning.initial;
+  try {
+    const ends: number[] = [], first = config.adt.discriminator.head_start + 1;
+    for (let step = first; step <= first + UPDATES; step++) {
+      const batch = await tuning.batch(step);
+      ({ state } = await adtStep(tuning.setup, functions, state, batch, step));
+      tf.dispose({ ...batch });
+      ends.push(performance.now());
+    }
+    return { start: (ends[0]! - began) / 1000, update: (ends.at(-1)! - ends[0]!) / 1000 / UPDATES };
+  } finally {
+    functions.dispose();
+    tuning.dispose();
+    tf.dispose(state);
+  }
+}
+
+/** Seconds of one image in one call of the network, as in all models of the study. */
+async function timeSampling({ config: { model } }: StudyRun, variant: Variant): Promise<number> {
+  if ("pipeline" in model) throw new Error("measureSpeeds(): a pipeline is not sampled here");
+  const { unet, scheduler } = model, generator = await loadGenerator({ unet, scheduler, sampler: variant });
+  const numbers = Array.from({ length: IMAGES }, (_, i) => i);
+  const sample = async () => {
+    const images = await generate(generator, numbers, balancedLabels(numbers, generator.classes), {
+      seed: 0,
+    });
+    await images.data();
+    images.dispose();
+  };
+  try {
+    await sample(); // compiles
+    const began = performance.now();
+    await sample();
+    return (performance.now() - began) / 1000 / IMAGES / callsOf(variant);
+  } finally {
+    generator.dispose();
+  }
+}
+
+/** Network calls of an image; Heun's method makes two a step, and so does guidance. */
+function callsOf({ name, steps, guidance_scale }: Variant): number {
+  return steps * (name === "heun" ? 2 : 1) * (guidance_scale === 1 ? 1 : 2);
+}
