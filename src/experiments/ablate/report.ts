@@ -42,15 +42,23 @@ export async function studyReport(
   };
 }
 
-/** The headline score of each arm against the first reference. */
+/** Arms that the summary names, at most. */
+const NAMED = 5;
+
+/** The FIDs of the arms against the first reference, the lowest ones first where there are many. */
 function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): string {
   const { length } = study.runs,
     state = finished.length < length ? ` ${finished.length} of ${length} runs so far.` : "";
+  const reference = study.arms.find((arm) => arm.reference)!.name;
   const changes = scores.filter(({ score, variant }) => score === "fid" && variant === study.variants[0])
-    .flatMap(({ arm, comparisons: [first] }) =>
-      first?.relative ? [`${arm}: ${formatPercent(first.relative.value)} against ${first.reference}`] : []
-    );
-  const found = changes.length > 0 ? ` FID: ${changes.join("; ")}.` : "";
+    .flatMap(({ arm, comparisons }) => {
+      const relative = comparisons.find((one) => one.reference === reference)?.relative;
+      return relative ? [{ arm, change: relative.value }] : [];
+    });
+  const many = changes.length > NAMED;
+  const named = many ? changes.toSorted((a, b) => a.change - b.change).slice(0, NAMED) : changes;
+  const list = named.map(({ arm, change }) => `${arm} ${formatPercent(change)}`).join("; ");
+  const found = list ? ` FID against ${reference}${many ? ", the lowest" : ""}: ${list}.` : "";
   const ways = study.variants[0] ? `, ${variantName(study.variants[0])}` : "";
   return `${study.arms.length} arms, ${study.seeds.length} training seeds${ways}.${found}${state}`;
 }

@@ -52,8 +52,15 @@ function variantTable({ arms }: Study, scores: readonly ArmScore[]): Markup {
       markup`${n}${against}`,
     ];
   });
-  return table([["score", ...heads, "floor", "n"], ...rows]);
+  const turned = shown.length > WIDEST;
+  const cells: Cell[][] = [[turned ? "arm" : "score", ...heads, "floor", "n"], ...rows];
+  return table(turned ? transposed(cells) : cells);
 }
+
+/** Arms that stand side by side, at most; more have a row each. */
+const WIDEST = 6;
+
+const transposed = (rows: Cell[][]) => rows[0]!.map((_, i) => rows.map((row) => row[i]!));
 
 function scoreCell(score: ArmScore | undefined): Cell {
   if (!score) return "–";
