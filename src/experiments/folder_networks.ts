@@ -14,7 +14,7 @@ import type { FolderImages } from "../metrics/folder_images.ts";
 import { clipScore, hpsScore, meanScore } from "../metrics/per_image.ts";
 import { type AestheticPredictor, loadAestheticPredictor } from "../models/aesthetic_predictor.ts";
 import { UserError } from "../runtime/errors.ts";
-import { disposeParams, type Params } from "../tensor/params.ts";
+import type { Params } from "../tensor/params.ts";
 import type { FoldersOptions } from "./evaluate_folders.ts";
 import { measured } from "./measured.ts";
 
@@ -83,7 +83,7 @@ type Head = { model: AestheticPredictor; params: Params; dispose(): void };
 async function loadHead(folder: string): Promise<Head> {
   try {
     const { model, params } = await loadAestheticPredictor(folder);
-    return { model, params, dispose: () => disposeParams(params) };
+    return { model, params, dispose: () => tf.dispose(params) };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(

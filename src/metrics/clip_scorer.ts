@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs";
 import { loadClip, unitRows } from "../models/clip.ts";
 import { normalise, parseNormalisation } from "../models/feature_extractor.ts";
 import { compile } from "../tensor/compile.ts";
-import { disposeParams } from "../tensor/params.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { tokenTensors } from "../text/tokenizer.ts";
 import type { Features } from "./features.ts";
@@ -58,7 +57,7 @@ export async function loadClipScorer(folder: string, fit: "cover" | "contain"): 
     dispose() {
       images.dispose();
       texts.dispose();
-      disposeParams(params);
+      tf.dispose(params);
     },
   };
 }

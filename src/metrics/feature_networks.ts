@@ -4,7 +4,6 @@ import { normalise, parseNormalisation } from "../models/feature_extractor.ts";
 import { loadInceptionV3 } from "../models/load_inception_v3.ts";
 import { UserError } from "../runtime/errors.ts";
 import { compile } from "../tensor/compile.ts";
-import { disposeParams } from "../tensor/params.ts";
 import { type ClipScorer, loadClipScorer } from "./clip_scorer.ts";
 import type { FeatureKind } from "./feature_kinds.ts";
 import type { Preparation } from "./prepare_image.ts";
@@ -74,7 +73,7 @@ async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
     features,
     dispose() {
       features.dispose();
-      disposeParams(params);
+      tf.dispose(params);
     },
   };
 }

@@ -1,7 +1,8 @@
+import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { Declarations } from "../nn/declare.ts";
 import { UserError } from "../runtime/errors.ts";
-import { disposeParams, type Params } from "../tensor/params.ts";
+import type { Params } from "../tensor/params.ts";
 import { loadParams } from "../weights/checkpoint.ts";
 import { type Config, expectClass, readConfig, readJsonObject } from "../weights/config.ts";
 import { digitClassifier } from "./digit_classifier.ts";
@@ -92,7 +93,7 @@ export async function loadDinov2Features(
     const extractor = extractorOf(params);
     return { extractor, extractorOf, channels: blocks.map(() => model.config.hidden_size), params };
   } catch (error) {
-    disposeParams(params);
+    tf.dispose(params);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { Declarations } from "../nn/declare.ts";
-import { disposeParams, type Params } from "../tensor/params.ts";
+import type { Params } from "../tensor/params.ts";
 import { loadParams } from "../weights/checkpoint.ts";
 import { type Config, readConfig } from "../weights/config.ts";
 import { loadAutoencoderKLParams } from "./autoencoder_kl_params.ts";
@@ -68,7 +68,7 @@ export async function loadModel(folder: string): Promise<LoadedModel> {
     params,
     inputs: model.inputs,
     call: (inputs) => tf.tidy(() => model.call(params, checkInputs(className, model.inputs, inputs))),
-    dispose: () => disposeParams(params),
+    dispose: () => tf.dispose(params),
   };
 }
 

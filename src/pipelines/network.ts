@@ -1,7 +1,8 @@
+import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { Declarations } from "../nn/declare.ts";
 import { UserError } from "../runtime/errors.ts";
-import { disposeParams, type Params } from "../tensor/params.ts";
+import type { Params } from "../tensor/params.ts";
 import { type Config, expectClass, readConfig } from "../weights/config.ts";
 
 /** A network of a pipeline. Its weights are loaded when they are first asked for, and again after they were freed. */
@@ -47,7 +48,7 @@ export async function openNetwork<M extends { declarations: Declarations }>(
     params() {
       const mine: Promise<Params> = loading ??= load(folder, declarations).then((params) => {
         if (loading !== mine) {
-          disposeParams(params);
+          tf.dispose(params);
           throw new Error(`the weights of ${name} were freed while they were loaded`);
         }
         return loaded = params;
@@ -58,7 +59,7 @@ export async function openNetwork<M extends { declarations: Declarations }>(
       return mine;
     },
     free() {
-      if (loaded) disposeParams(loaded);
+      if (loaded) tf.dispose(loaded);
       loading = loaded = undefined;
     },
   };

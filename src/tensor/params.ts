@@ -75,8 +75,3 @@ export function unflatten(flat: tf.Tensor, layout: Layout): Params {
   const parts = layout.sizes.length === 1 ? [flat] : tf.split(flat as tf.Tensor1D, [...layout.sizes]);
   return Object.fromEntries(layout.names.map((name, i) => [name, parts[i]!.reshape([...layout.shapes[i]!])]));
 }
-
-/** Disposes every tensor of a record of weights. */
-export function disposeParams(params: Params): void {
-  tf.dispose(params);
-}

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { disposeParams, flatten, layoutOf, unflatten } from "../../src/tensor/params.ts";
+import { flatten, layoutOf, unflatten } from "../../src/tensor/params.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { noLeak, startTestEngine } from "../support.ts";
 import { take } from "./parity.ts";
@@ -38,7 +38,7 @@ Deno.test("unflatten() gives back what flatten() joined, by name and shape", () 
     ]);
     const values = await Promise.all(Object.values(params).map(async (x) => [...await x.data()]));
     assert.deepEqual(values, [[1, 2, 3, 4, 5, 6], [7, 8], [9]]);
-    disposeParams(params);
+    tf.dispose(params);
   }));
 
 Deno.test("unflatten(): the gradient is one flat vector, 0 where a weight is not used", async () => {
