@@ -54,6 +54,12 @@ export function parseArm({ name, changes, untuned, base, file }: ArmSettings): T
   }
   const { train } = changes as { train?: Settings };
   if (train && "seed" in train) refuse("train.seed", "the study's `seeds` say it for all arms; remove it");
+  if (untuned && "sampler" in changes) {
+    refuse(
+      "sampler",
+      "an untuned arm is sampled as all arms are; say how in `evaluate`: samplers, steps, guidance_scales",
+    );
+  }
   const idle = Object.keys(changes).find((key) => !OF_UNTUNED.includes(key));
   if (untuned && idle) {
     refuse(idle, `an untuned arm is not trained; allowed here: ${OF_UNTUNED.join(", ")}, base, untuned`);

@@ -117,6 +117,10 @@ Deno.test("what is wrong in a study is named with file, arm and key, and the nea
       /arms\.a\.train: an untuned arm is not trained; allowed here: model, base, untuned/,
     ],
     [
+      `base: ${base}\narms: { a: { untuned: true, sampler: { steps: 5 } } }\noutput: x`,
+      /arms\.a\.sampler: an untuned arm is sampled as all arms are; say how in `evaluate`/,
+    ],
+    [
       `base: ${base}\narms: { ADT: {}, control: {} }\nreferences: [contrl]\noutput: x`,
       /^study\.yaml: references: there is no arm "contrl", did you mean "control"\?/,
     ],
