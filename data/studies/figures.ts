@@ -123,23 +123,17 @@ function percent(rows: ArmRow[]): Pick<Series, "y" | "low" | "high"> {
   };
 }
 
-function guidance({ arms }: Results): Figure {
-  const fid = arms.filter(({ score }) => score === "fid"); // a row for each reference: the last of them will do
-  const rows = [...new Map(fid.map((row) => [`${row.arm} ${row.guidance_scale}`, row])).values()];
+/** How far each arm's FID is from the untuned model's under the same guidance, in per cent. */
+function guidance(results: Results): Figure {
+  const rows = against(results, "untuned");
   const lines = [...new Set(rows.map(({ arm }) => arm))].map((name): Series => {
     const own = rows.filter(({ arm }) => arm === name);
-    return {
-      name,
-      x: own.map(({ guidance_scale }) => guidance_scale),
-      y: own.map(({ value }) => value),
-      low: own.map(({ ci_low }) => ci_low),
-      high: own.map(({ ci_high }) => ci_high),
-    };
+    return { name, x: own.map(({ guidance_scale }) => guidance_scale), ...percent(own) };
   });
   return lineFigure(lines, {
-    title: "FID over guidance scales, lower is better",
+    title: "FID against the untuned model under the same guidance: below 0 is better",
     x: { label: "guidance scale" },
-    y: { label: "FID" },
+    y: { label: "change", unit: "%" },
   });
 }
 
