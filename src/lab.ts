@@ -49,6 +49,9 @@ async function findPythonWithVenv(): Promise<string> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+  if (named) {
+    throw new UserError(`ADT_PYTHON names ${named}, which is no Python 3.10 or newer with its venv module`);
+  }
   throw new UserError(
     "JupyterLab needs Python 3.10 or newer with its venv module, and none was found. Install it and try again " +
       "(Debian, Ubuntu: apt install python3-venv; macOS: brew install python; Windows: winget install Python.Python.3.13), or set " +

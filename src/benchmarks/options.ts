@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { wholeNumber } from "../cli/options.ts";
+import { taskCommand } from "../runtime/task_command.ts";
 import { benchmarkCases } from "./cases.ts";
 
 /** Options of `deno task bench`. */
@@ -17,7 +18,7 @@ const NAMES = benchmarkCases({ webgpu: true }).map(({ name }) => name).join(", "
 
 /** The command, with its options; it throws a CommanderError for wrong usage. */
 export function benchCommand(): Command {
-  return new Command("deno task bench")
+  return new Command(taskCommand("bench"))
     .description(
       "Measures this project against PyTorch + diffusers on the same weights and inputs: time, CPU time and peak memory. " +
         "Both sides run in turns, in processes that stay warm.",

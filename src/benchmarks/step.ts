@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { backendOption, type GlobalOptions, wholeNumber } from "../cli/options.ts";
 import type { Backend } from "../runtime/backends.ts";
 import { UserError } from "../runtime/errors.ts";
+import { taskCommand } from "../runtime/task_command.ts";
 import { ourCommand } from "./cases.ts";
 import { exitCodeOf } from "./failure.ts";
 import { type GivenModels, writeJobFiles } from "./files.ts";
@@ -27,7 +28,7 @@ export interface StepOptions extends GlobalOptions, GivenModels {
  * @throws CommanderError for wrong usage, and after `--help`
  */
 export function parseStepOptions(args: readonly string[]): StepOptions {
-  return new Command("deno task bench:step")
+  return new Command(taskCommand("bench:step"))
     .description(
       "Measures one step of adversarial diffusion tuning: all weights of the UNet tuned by AdamW, gradient stopped at the " +
         "network's input, roll-outs from pure noise. Progress goes to stderr.",

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
 import type { Study } from "../experiments/ablate/study.ts";
+import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
@@ -20,7 +20,7 @@ export function addAblate(program: Command, context: CommandContext): void {
         "Ctrl-C or killed, the same command goes on where it was; finished runs and evaluations are never repeated.",
     )
     .argument("<study>", "YAML file of the study")
-    .option("--dry-run", "print the runs and about how long they take; nothing is trained or kept")
+    .option("--dry-run", "print the runs and about how long they take; nothing is kept")
     .option(
       "--jobs <number>",
       "trainings at a time, each in a process of its own; fewer where memory is short",
@@ -57,11 +57,12 @@ export function addAblate(program: Command, context: CommandContext): void {
     });
 }
 
-/** The plan; where no finished run tells how long one takes, a few updates and images are timed. */
+/** The plan; where no finished run tells how long one takes, a few updates and images are timed (of a pipeline none). */
 async function planText(study: Study, options: GlobalOptions): Promise<string> {
   const { planStudy } = await import("../experiments/ablate/plan.ts");
   const plan = await planStudy(study);
-  if (plan.seconds !== null) return plan.text;
+  const { tunesPipeline } = await import("../experiments/tune_config.ts");
+  if (plan.seconds !== null || study.arms.some(({ config }) => tunesPipeline(config))) return plan.text;
   await startChosenEngine(options);
   const { measureSpeeds } = await import("../experiments/ablate/speeds.ts");
   return (await planStudy(study, await measureSpeeds(study))).text;

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { taskCommand } from "../runtime/task_command.ts";
 import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
-import { taskCommand } from "../runtime/task_command.ts";
 
 interface DemoCommandOptions extends GlobalOptions {
   output: string;

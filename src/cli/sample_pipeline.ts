@@ -36,7 +36,10 @@ export function refuseOptionsOfPipelines(command: Command): void {
   refuseGiven(command, OF_PIPELINES, "is for pipelines (--pipeline), not for --model");
 }
 
-/** Samples from the pipeline of the command's options, each image into `output` as it is made; what is not given is as the pipeline has it. */
+/**
+ * Samples from the pipeline of the command's options, and saves each image as it is made; what is not given is as the
+ * pipeline has it.
+ */
 export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
   const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
   const { pipeline, prompt: prompts, lora, negative, size, n = 1, seed } = options;
@@ -44,9 +47,9 @@ export async function samplePipelineCommand(command: Command, output: string): P
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
   const { samplePipeline } = await import("../experiments/sample_pipeline.ts");
-  const { saveImages } = await import("../experiments/save_images.ts");
+  const { imageSaver } = await import("../experiments/save_images.ts");
   using interrupt = stopOnInterrupt();
-  let done = 0;
+  const saver = imageSaver(output);
   try {
     await samplePipeline({
       pipeline: pipeline!,
@@ -56,14 +59,17 @@ export async function samplePipelineCommand(command: Command, output: string): P
       steps: given("steps", options.steps),
       guidanceScale: given("guidanceScale", options.guidanceScale),
       signal: interrupt.signal,
-      async onImage(soFar, total) {
-        await saveImages(output, soFar, { from: done, total });
-        done = soFar.labels.length;
-      },
+      onImage: saver.update,
     });
+    await saver.done();
   } catch (error) {
+    const count = await saver.done();
     if (isStop(error, interrupt.signal)) {
-      console.error(`stopped after ${done} images, which are in ${output}`);
+      console.error(
+        count === 0
+          ? "stopped before the first image"
+          : `stopped; images made and kept in ${output}: ${count}`,
+      );
     }
     throw error;
   }

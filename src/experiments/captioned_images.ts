@@ -55,7 +55,10 @@ export async function captionedImages(
   const readLatents = await measured(
     "encoding images",
     (onProgress) => cacheLatents(pipeline, folder, data.resolution, { ...options, onProgress }),
-  );
+  ).catch((error) => {
+    tf.dispose(texts.nullCondition);
+    throw error;
+  });
   const loader = makeLoader(folder, { batchSize: train.batch_size, seed: train.seed });
   return {
     nullCondition: texts.nullCondition,

@@ -5,9 +5,10 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { relativeChange } from "../metrics/score.ts";
-import { formatScores } from "../metrics/format.ts";
 import type { Scores } from "../metrics/evaluate.ts";
+import { formatScores } from "../metrics/format.ts";
+import { relativeChange } from "../metrics/score.ts";
+import { isStop } from "../runtime/stop.ts";
 import { loadConfig } from "./config.ts";
 import { demoReport } from "./demo_report.ts";
 import { digitsEvaluator } from "./evaluate.ts";
@@ -15,7 +16,6 @@ import { type LoadedGenerator, loadGenerator } from "./load_generator.ts";
 import { tuneAll } from "./processes/tune_all.ts";
 import { writeReport } from "./report.ts";
 import { formatPercent, type ReportArm } from "./report_scores.ts";
-import { isStop } from "../runtime/stop.ts";
 import { type TuneConfig, tuneSchema, type UNetTuneConfig } from "./tune_config.ts";
 import type { UNetModelConfig } from "./tune_model_config.ts";
 

@@ -6,8 +6,8 @@ import { samplerFromConfig } from "../sampling/from_config.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
 import { compile } from "../tensor/compile.ts";
-import type { Generator } from "./generate.ts";
 import { fittingSampler } from "./fitting_sampler.ts";
+import type { Generator } from "./generate.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
 
 /** How a model is sampled. */
@@ -59,5 +59,10 @@ export async function loadGenerator(
     forward.dispose();
     tf.dispose(params);
   };
-  return { ...sampledBy(sampler), sampledBy, dispose };
+  try {
+    return { ...sampledBy(sampler), sampledBy, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }

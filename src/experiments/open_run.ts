@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { z } from "zod";
+import { isThere } from "../runtime/files.ts";
 import { loadCheckpoint, type LoadedCheckpoint } from "../training/checkpoint.ts";
 import { openRunFolder, type RunFolder } from "../training/run_folder.ts";
 import { loadConfig, stringifyConfig } from "./config.ts";
 import type { paceShape } from "./config_parts.ts";
 import { checkSameConfig } from "./same_config.ts";
-import { isThere } from "../runtime/files.ts";
 
 /** What the configurations of all trainings have in common. */
 export interface RunConfig {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isFile } from "../runtime/files.ts";
 import { modelParity } from "./parity_model.ts";
 import { formatParity, type ParityRow } from "./parity_rows.ts";
 import { schedulerParity } from "./parity_scheduler.ts";
-import { isFile } from "../runtime/files.ts";
 
 export { formatParity, type ParityRow };
 

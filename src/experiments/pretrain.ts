@@ -45,6 +45,7 @@ export async function pretrain(
   using run = await openRun(config, pretrainSchema, options.resume);
   const { weights, metricsFile } = run.folder;
   const pretraining = await preparePretraining(config).catch(async (error) => {
+    tf.dispose(run.saved?.tensors ?? []);
     await run.folder.withdraw();
     throw error;
   });

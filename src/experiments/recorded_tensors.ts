@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
+import { isFile } from "../runtime/files.ts";
 import type { HostTensor } from "../weights/dtypes.ts";
 import { readTensors } from "../weights/safetensors.ts";
-import { isFile } from "../runtime/files.ts";
 
 /**
  * Reads a file of recorded tensors that a comparison needs.

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { progress } from "../display/progress.ts";
 import { mergeLora } from "../lora/adapter.ts";
 import { LORA_COMPONENTS } from "../lora/components.ts";
@@ -9,10 +9,10 @@ import { LORA_FILE_NAME } from "../lora/write.ts";
 import { loadPipeline } from "../pipelines/load_pipeline.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { EncodedPrompts } from "../pipelines/prompts.ts";
+import { isFolder } from "../runtime/files.ts";
 import type { Condition } from "../sampling/denoiser.ts";
 import type { SampledImages } from "./sample_images.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "./sampler_names.ts";
-import { isFolder } from "../runtime/files.ts";
 
 export interface SamplePipelineOptions {
   /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */

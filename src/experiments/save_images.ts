@@ -34,25 +34,50 @@ export async function checkImageOutput(path: string): Promise<void> {
   }
 }
 
-/** Which of the images are new, where they are saved as they are made. */
-export interface SaveOptions {
-  /** Of a folder, the first that is not there yet. Default 0. */
-  from?: number;
-  /** How many images there will be. Default: as many as there are. */
-  total?: number;
-}
-
 /**
  * Writes images: to one PNG as a grid with one class a column, or to a folder, each to its own PNG, with the labels or
  * captions in a `metadata.jsonl`, so that `imageFolder` reads it as a data set.
  *
  * @throws UserError when something cannot be written
  */
-export async function saveImages(
-  path: string,
-  images: SampledImages,
-  { from = 0, total = images.labels.length }: SaveOptions = {},
-): Promise<void> {
+export async function saveImages(path: string, images: SampledImages): Promise<void> {
+  await writeImages(path, images, 0, images.labels.length);
+}
+
+/** Saves images while they are made. */
+export interface ImageSaver {
+  /** Takes all that there are by now, of how many: a folder gets the new ones, a picture is drawn anew now and then. */
+  update(soFar: SampledImages, total: number): Promise<void>;
+  /** Writes what is not in the file yet; returns how many images there are. */
+  done(): Promise<number>;
+}
+
+/** Seconds from one drawing of a picture to the next, at least. */
+const PICTURE_INTERVAL = 10;
+
+/** {@linkcode saveImages} for images that come one by one. */
+export function imageSaver(path: string): ImageSaver {
+  let saved = 0, savedAt = -Infinity, latest: { images: SampledImages; total: number } | undefined;
+  const count = () => latest?.images.labels.length ?? 0;
+  const write = async () => {
+    if (latest === undefined || saved === count()) return;
+    await writeImages(path, latest.images, saved, latest.total);
+    saved = count(), savedAt = performance.now();
+  };
+  return {
+    async update(images, total) {
+      latest = { images, total };
+      if (!isPicture(path) || performance.now() - savedAt > 1000 * PICTURE_INTERVAL) await write();
+    },
+    async done() {
+      await write();
+      return count();
+    },
+  };
+}
+
+/** Writes images of which the first `from` are there already, of how many there will be. */
+async function writeImages(path: string, images: SampledImages, from: number, total: number): Promise<void> {
   const { labels, captions } = images;
   if (isPicture(path)) {
     const columns = Math.min(images.classes, labels.length);

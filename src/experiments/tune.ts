@@ -9,7 +9,7 @@ import { type StepMetrics, trainingLoop } from "../training/loop.ts";
 import { type OpenRun, openRun } from "./open_run.ts";
 import { recordRun } from "./record_run.ts";
 import { adtState, adtTensors } from "./state_tensors.ts";
-import { type TuneConfig, tuneSchema } from "./tune_config.ts";
+import { headStartFault, type TuneConfig, tuneSchema } from "./tune_config.ts";
 import { costMeter } from "./tune_cost.ts";
 import { prepareTuning, type Tuning } from "./tune_setup.ts";
 
@@ -43,11 +43,13 @@ export interface TuneResult {
  * @throws UserError for what the configuration names and cannot be had, a folder that holds another run, a full disk
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
-  checkHeadStart(config);
+  const fault = headStartFault(config); // with the steps of the command line
+  if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
   using run = await openRun(config, tuneSchema, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
   const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
     if (isStop(error, options.signal)) return null;
+    tf.dispose(run.saved?.tensors ?? []);
     await run.folder.withdraw();
     throw error;
   });
@@ -61,16 +63,6 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
     state = adtState(run.saved.tensors);
   }
   return { ...result, steps: await train(config, run, tuning, state, options) };
-}
-
-function checkHeadStart(
-  { adt: { lambda_adv, discriminator: { head_start } }, train: { steps } }: TuneConfig,
-): void {
-  if (lambda_adv === 0 || head_start < steps) return;
-  throw new UserError(
-    `adt.discriminator.head_start is ${head_start} and train.steps is ${steps}: the discriminator would be trained alone all ` +
-      "the while, and the network stay as it is; make the steps more, or the head start shorter",
-  );
 }
 
 async function train(

@@ -37,6 +37,19 @@ const discriminatorSchema = z.strictObject({
   betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
 });
 
+/** What is wrong with a head start that leaves no step to train the network. */
+export function headStartFault(
+  { adt, train: { steps } }: {
+    adt: { lambda_adv: number; discriminator: { head_start: number } };
+    train: { steps: number };
+  },
+): string | undefined {
+  const { head_start } = adt.discriminator;
+  if (adt.lambda_adv === 0 || head_start < steps) return undefined;
+  return `got ${head_start}, and train.steps is ${steps}: the discriminator would be trained alone all the while, and the ` +
+    "network stay as it is; make the steps more, or the head start shorter";
+}
+
 /** Settings of `adt tune`. */
 export const tuneSchema = z.strictObject({
   model: modelSchema,
@@ -84,6 +97,11 @@ export const tuneSchema = z.strictObject({
   error:
     "is a multiple of the diffusion loss's gradient, which is 0 as lambda_diffusion is: nothing would be trained; " +
     "make it null",
+}).superRefine((config, context) => {
+  const fault = headStartFault(config);
+  if (fault) {
+    context.addIssue({ code: "custom", path: ["adt", "discriminator", "head_start"], message: fault });
+  }
 }).refine(({ adt, train }) => adt.discriminator.pairing === "image" || train.batch_size > 1, {
   path: ["adt", "discriminator", "pairing"],
   error:

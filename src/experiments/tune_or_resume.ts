@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { LORA_FILE_NAME } from "../lora/write.ts";
+import { isThere } from "../runtime/files.ts";
 import { loadConfig } from "./config.ts";
 import { checkSameConfig } from "./same_config.ts";
 import { tune, type TuneOptions } from "./tune.ts";
 import { type TuneConfig, tuneSchema } from "./tune_config.ts";
-import { isThere } from "../runtime/files.ts";
 
 /** What the output folder of a tuning holds. */
 export async function tuningIn(

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { photoAugmentation } from "../adt/augmentation.ts";
 import type { AdtSetup } from "../adt/setup.ts";
 import { type LoraAdapter, loraAdapter } from "../lora/adapter.ts";
@@ -57,10 +57,10 @@ export async function preparePipelineTuning(
   const generator = tf.tidy(() =>
     initialState(flatten(initParams(adapter.declarations, train.seed), layout))
   );
-  const held = opened.move();
+  const initial = { generator, discriminator: judge.initial() }, held = opened.move();
   return {
     setup,
-    initial: { generator, discriminator: judge.initial() },
+    initial,
     batch: images.batch,
     async save(folder, weights) {
       const params = tf.tidy(() => unflatten(weights, layout)), loras = { [component]: { adapter, params } };

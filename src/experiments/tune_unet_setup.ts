@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { digitsAugmentation } from "../adt/augmentation.ts";
 import type { AdtBatch, AdtSetup } from "../adt/setup.ts";
 import type { Batch } from "../data/dataset.ts";
@@ -51,10 +51,10 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
   };
   const generator = tf.tidy(() => initialState(flatten(params, layout)));
   const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
-  const held = opened.move();
+  const initial = { generator, discriminator: judge.initial() }, held = opened.move();
   return {
     setup,
-    initial: { generator, discriminator: judge.initial() },
+    initial,
     batch: async (step) =>
       classBatch(await loader.batch(step - 1), autoencoder, classes, { pairing, resolution }),
     async save(folder, weights) {

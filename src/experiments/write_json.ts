@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isFolder } from "../runtime/files.ts";
 import { writeText } from "../weights/atomic_write.ts";
 import { readJsonObject } from "../weights/config.ts";
-import { isFolder } from "../runtime/files.ts";
 
 /** Writes a value as a JSON file that people can read, atomically. Errors as `writeAtomically`. */
 export async function writeJson(path: string, value: unknown): Promise<void> {

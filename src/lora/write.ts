@@ -126,7 +126,6 @@ function placeOf(component: LoraComponent, { adapter }: Lora, { module }: LoraTa
   );
 }
 
-/** Shapes of A and B as files have them. */
 async function factorsOf({ params }: Lora, { module, rank, alpha }: LoraTarget): Promise<Factors> {
   const [a, b] = await Promise.all([
     download(params[`${module}.lora_A.weight`]!),

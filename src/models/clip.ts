@@ -75,7 +75,7 @@ export function clip(config: Record<string, unknown>): Clip {
   };
 }
 
-/** Loads a CLIPModel from a folder in transformers' layout; errors as `loadClipText`. */
+/** Loads a CLIPModel from a folder in transformers' layout; errors as `loadNetwork`. */
 export function loadClip(folder: string): Promise<Loaded<Clip>> {
   return loadNetwork(folder, "CLIPModel", clip, loadTransformersParams);
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import type { Progress } from "../runtime/progress_line.ts";
 import { cachedSnapshot, environment, hubCacheFolder, lackingParts } from "./hub_cache.ts";
-import { isThere } from "../runtime/files.ts";
 
 /** How a repository of the Hugging Face Hub is had. */
 export interface HubOptions {

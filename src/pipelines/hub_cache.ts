@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import { openWeightFiles } from "../weights/weight_files.ts";
 import { readModelIndex } from "./model_index.ts";
-import { isThere } from "../runtime/files.ts";
 
 /** An environment variable; empty ones count as not set. */
 export function environment(name: string): string | undefined {

@@ -1,11 +1,11 @@
 import { dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import { type Progress, progressLine } from "../runtime/progress_line.ts";
 import { environment, hubHome, repositoryFolder } from "./hub_cache.ts";
 import { neededFiles } from "./hub_files.ts";
 import { type StoredFile, storeFile } from "./hub_store.ts";
 import { readModelIndex } from "./model_index.ts";
-import { isThere } from "../runtime/files.ts";
 
 /** What to download, and where to. */
 export interface HubRequest {

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { cacheFolder } from "./cache_folder.ts";
 import { type Backend, BACKENDS } from "./backends.ts";
+import { cacheFolder } from "./cache_folder.ts";
 import { UserError } from "./errors.ts";
 import { folderSize } from "./folder_size.ts";
 import { nvidiaCuda, type NvidiaProblem, nvidiaUsable } from "./nvidia.ts";
@@ -10,8 +10,8 @@ import type { Probe } from "./probe_engine.ts";
 import { bytesText } from "./progress_line.ts";
 import { findPython, runCommand } from "./python.ts";
 import { installedTensorflow } from "./setup.ts";
-import { webgpuAdapter } from "./webgpu.ts";
 import { taskCommand } from "./task_command.ts";
+import { webgpuAdapter } from "./webgpu.ts";
 
 /** One thing that was looked at. */
 export interface Check {

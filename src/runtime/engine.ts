@@ -4,10 +4,10 @@ import { UserError } from "./errors.ts";
 import { Interrupted } from "./fetch_wheel.ts";
 import { nameCudaTools, nvidiaProblem, nvidiaState } from "./nvidia.ts";
 import { installedTensorflow, setupTensorflow } from "./setup.ts";
+import { taskCommand } from "./task_command.ts";
 import { startTensorflow, type TensorflowInfo } from "./tensorflow/install.ts";
 import { startWasm } from "./wasm/start.ts";
 import { startWebgpu, webgpuAdapter } from "./webgpu.ts";
-import { taskCommand } from "./task_command.ts";
 
 /** The engine that computes. */
 export interface EngineInfo {

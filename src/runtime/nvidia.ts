@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { NVIDIA_LIBRARIES } from "./wheels.ts";
 import { taskCommand } from "./task_command.ts";
+import { NVIDIA_LIBRARIES } from "./wheels.ts";
 
 /** The CUDA version that the installed NVIDIA driver supports, e.g. "12.4"; undefined without a usable NVIDIA GPU. */
 export function nvidiaCuda(): string | undefined {

@@ -3,9 +3,9 @@ import { basename, join } from "node:path";
 import { UserError } from "./errors.ts";
 import { installedEngine, installEngine, type InstallOptions } from "./install_engine.ts";
 import { nvidiaUsable } from "./nvidia.ts";
+import { taskCommand } from "./task_command.ts";
 import { libraryPath } from "./tensorflow/library.ts";
 import { type EngineFiles, tensorflowFiles } from "./wheels.ts";
-import { taskCommand } from "./task_command.ts";
 
 /** Which build of TensorFlow: "auto" is CUDA where an NVIDIA driver can run it, otherwise CPU. */
 export type TensorflowBuild = "auto" | "cpu" | "cuda";

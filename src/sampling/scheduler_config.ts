@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
-import { type Config, readJsonObject } from "../weights/config.ts";
 import { isFile } from "../runtime/files.ts";
+import { type Config, readJsonObject } from "../weights/config.ts";
 
 /** diffusers writes null for "not set"; keys it does not write take diffusers' default. */
 export function setting<T extends z.ZodType>(type: T, fallback: z.output<T>) {
@@ -29,6 +29,8 @@ export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): 
   );
 }
 
+const HINT = "give a scheduler_config.json or a folder that holds one";
+
 /**
  * Reads `scheduler_config.json`: `path` is the file, its folder, or a diffusers pipeline's folder (with
  * `scheduler/`). Infinities as Python writes them are understood.
@@ -38,7 +40,7 @@ export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): 
 export async function readSchedulerConfig(path: string): Promise<Config> {
   const files = [join(path, "scheduler_config.json"), join(path, "scheduler", "scheduler_config.json")];
   for (const file of files) {
-    if (await isFile(file)) return await readJsonObject(file, "");
+    if (await isFile(file)) return await readJsonObject(file, HINT);
   }
-  return await readJsonObject(path, "give a scheduler_config.json or a folder that holds one");
+  return await readJsonObject(path, HINT);
 }

@@ -47,7 +47,9 @@ export async function openRunFolder(
     metricsFile: join(path, "metrics.jsonl"),
     checkpoints: join(path, "checkpoints"),
     weights: join(path, "weights"),
-    withdraw: () => resume ? Promise.resolve() : Deno.remove(join(path, CONFIG)),
+    async withdraw() {
+      if (!resume) await Deno.remove(join(path, CONFIG)).catch(() => {}); // why it is withdrawn is to be told, not this
+    },
     [Symbol.dispose]: () => lock.close(),
   };
   try {

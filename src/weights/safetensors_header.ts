@@ -1,6 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
-import { DTYPE_BYTES } from "./dtypes.ts";
 import { isRecord } from "./config.ts";
+import { DTYPE_BYTES } from "./dtypes.ts";
 
 /** Where one tensor lies; offsets in bytes from the start of the data section. */
 export interface TensorEntry {

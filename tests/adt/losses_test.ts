@@ -1,9 +1,9 @@
-import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { ADVERSARIAL_LOSSES } from "../../src/adt/kinds.ts";
 import { discriminatorLoss, generatorLoss, relativisticLoss, softplus } from "../../src/adt/losses.ts";
 import { valueAndGrad } from "../../src/tensor/vjp.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { ADVERSARIAL_LOSSES } from "../../src/adt/kinds.ts";
 
 await startTestEngine();
 

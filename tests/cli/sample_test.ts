@@ -13,7 +13,7 @@ Deno.test("adt sample of a pipeline, stopped by Ctrl-C, keeps the images that ar
       ...["--n", "100000", "--size", "16", "--steps", "1", "--output", output],
     );
     assert.equal(code, 130, stderr);
-    const [, count] = /stopped after (\d+) images, which are in/.exec(stderr)!;
+    const [, count] = /stopped; images made and kept in .*: (\d+)\n/.exec(stderr)!;
     assert.equal(await images(), Number(count));
     const names = [...Deno.readDirSync(output)].map(({ name }) => name).filter((name) =>
       name.endsWith(".png")

@@ -130,7 +130,7 @@ Deno.test("tune() refuses what would leave the network as it is, or cannot be tr
     const { adt, sampler, model } = config, discriminator = { ...adt.discriminator, head_start: 4 };
     await assert.rejects(
       tune({ ...config, adt: { ...adt, discriminator } }),
-      /head_start is 4 and train\.steps is 4: the discriminator would be trained alone/,
+      /head_start: got 4, and train\.steps is 4: the discriminator would be trained alone/,
     );
     await assert.rejects(
       tune({ ...config, sampler: { ...sampler, name: "flow_euler" } }),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { cmmd } from "../../src/metrics/cmmd.ts";
+import { takeRows } from "../../src/metrics/features.ts";
+import { mean } from "../../src/metrics/interval.ts";
+import { assertClose } from "../support.ts";
 import { gaussianFeatures } from "./gaussians.ts";
 import { assertHonestIntervals } from "./intervals.ts";
-import { mean } from "../../src/metrics/interval.ts";
-import { takeRows } from "../../src/metrics/features.ts";
-import { assertClose } from "../support.ts";
 
 Deno.test("cmmd() does not depend on the embeddings' lengths, and falls as sets come nearer", () => {
   const reference = gaussianFeatures(80, 6, 1);

@@ -1,12 +1,12 @@
-import assert from "node:assert/strict";
 import { Matrix } from "ml-matrix";
+import assert from "node:assert/strict";
+import { takeRows } from "../../src/metrics/features.ts";
 import { fid, frechetDistance } from "../../src/metrics/fid.ts";
 import { type Gaussian, gaussian, leaveGroupOut } from "../../src/metrics/gaussian.ts";
-import { takeRows } from "../../src/metrics/features.ts";
-import { permutation } from "../../src/runtime/random.ts";
-import { UserError } from "../../src/runtime/errors.ts";
-import { assertClose } from "../support.ts";
 import { mean } from "../../src/metrics/interval.ts";
+import { UserError } from "../../src/runtime/errors.ts";
+import { permutation } from "../../src/runtime/random.ts";
+import { assertClose } from "../support.ts";
 import { gaussianFeatures } from "./gaussians.ts";
 import { assertHonestIntervals } from "./intervals.ts";
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { loadConfig, stringifyConfig } from "../../experiments/config.ts";
 import { tuneSchema } from "../../experiments/tune_config.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { runCommand } from "../../runtime/python.ts";
 import { isThere } from "../../runtime/files.ts";
+import { runCommand } from "../../runtime/python.ts";
 
 /** A checkpoint of real size that the benchmark tunes. */
 export interface FullSizeModel {

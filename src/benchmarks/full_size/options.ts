@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { join } from "node:path";
 import { wholeNumber } from "../../cli/options.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
+import { taskCommand } from "../../runtime/task_command.ts";
 import { MODELS } from "./models.ts";
 
 /** Options of `deno task bench:full-size`. */
@@ -29,7 +30,7 @@ const RESERVE = 2;
  */
 export function parseFullSizeOptions(args: readonly string[]): FullSizeOptions {
   const names = MODELS.map(({ name }) => name), total = Deno.systemMemoryInfo().total / 2 ** 30;
-  return new Command("deno task bench:full-size")
+  return new Command(taskCommand("bench:full-size"))
     .description(
       "Measures what checkpoints of real size take, with random weights and in float32: loading, a call of the network " +
         "under guidance, and one step of adversarial diffusion tuning of a LoRA; this project and PyTorch + diffusers, each " +

@@ -5,6 +5,7 @@ import { isStop } from "../../runtime/stop.ts";
 import { digitsEvaluator, type Evaluator } from "../evaluate.ts";
 import { tuneAll, type TuneAllOptions } from "../processes/tune_all.ts";
 import { writePage } from "../report_page.ts";
+import { tunesPipeline } from "../tune_config.ts";
 import { readCost } from "../tune_cost.ts";
 import { tuneOrResume, tuningIn } from "../tune_or_resume.ts";
 import { evaluateRun, runName } from "./evaluate_run.ts";
@@ -171,17 +172,17 @@ async function tuneAndFinish(
 /** How many of the processes asked for fit into memory, by what the runs finished until then needed; says so when fewer. */
 function fittingProcesses(asked: number, study: Study, results: Map<StudyRun, FinishedRun>): () => number {
   const { available } = Deno.systemMemoryInfo(), free = (available / 2 ** 30).toFixed(1);
-  const unknown = study.arms.some(({ config }) => "pipeline" in config.model);
-  let before = asked;
+  const unknown = study.arms.some(({ config }) => tunesPipeline(config));
+  let said = asked;
   return () => {
     const peaks = inOrder(study, results).flatMap(({ cost }) => cost?.peakBytes ?? []);
     const fitting = processesWithin(asked, { peaks, unknown }, available);
-    if (fitting < before) {
+    if (fitting < asked && fitting !== said) {
       const why = unknown && peaks.length === 0
         ? "until the first tells what memory it needs"
         : `${free} GiB of memory are free`;
       console.error(`${fitting} at a time instead of ${asked}: ${why}`);
     }
-    return before = fitting;
+    return said = fitting;
   };
 }

@@ -21,18 +21,19 @@ const UPDATES = 3;
 const IMAGES = 100;
 
 /**
- * Times a few updates, of one arm with the adversarial loss and of one without, and one batch of images: enough to say whether
+ * Times a few updates, of the first arm with the adversarial loss and the first without, and one batch of images: enough to say whether
  * a study takes an hour or a day, in about 20 seconds for the digits. Nothing is kept.
  *
- * @returns undefined for studies of pipelines, whose images would have to be encoded first
+ * @param study of class-conditional UNets: a pipeline's images would have to be encoded first
  */
-export async function measureSpeeds(study: Study): Promise<Speeds | undefined> {
-  const tuned = study.runs.filter(({ arm }) => !arm.untuned);
-  if (tuned.some(({ config }) => "pipeline" in config.model)) return undefined;
+export async function measureSpeeds(study: Study): Promise<Speeds> {
   const kinds = new Map<boolean, { start: number; update: number }>();
   const adversarial = ({ config }: StudyRun) => config.adt.lambda_adv > 0;
-  const [variant] = study.variants;
-  const timed = [...new Map(tuned.map((run) => [adversarial(run), run])).values()];
+  const tuned = Object.values(Object.groupBy(
+    study.runs.filter(({ arm }) => !arm.untuned),
+    (run) => String(adversarial(run)),
+  ));
+  const timed = tuned.map((runs) => runs![0]!), [variant] = study.variants;
   return await measured("timing", async (onProgress) => {
     const total = timed.length + (variant ? 1 : 0);
     for (const [i, run] of timed.entries()) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
+import { isFolder, isThere } from "../../runtime/files.ts";
 import { lockFolder, makeFolder, namesIn } from "../../training/folder_lock.ts";
 import { checkSameConfig } from "../same_config.ts";
 import { readJsonIfThere, writeJson } from "../write_json.ts";
@@ -72,8 +73,9 @@ export async function checkStudyFolder(study: Study): Promise<StudyRecord | unde
 async function isUsed({ arms, output }: Study, name: string): Promise<boolean> {
   const folder = join(output, "arms", arms.find((arm) => arm.name === name)!.slug);
   for (const run of await namesIn(folder)) {
+    if (!await isFolder(join(folder, run))) continue;
     if ((await namesIn(join(folder, run, "evaluations"))).length > 0) return true;
-    if ((await namesIn(join(folder, run, "run"))).includes("config.yaml")) return true;
+    if (await isThere(join(folder, run, "run", "config.yaml"))) return true;
   }
   return false;
 }

@@ -111,6 +111,7 @@ async function tuneInChild(
       }
     }
     const { code, signal: killedBy } = await child.status;
+    if (signal.aborted) return null; // a terminal's Ctrl-C goes to every process, also to one that does not listen yet
     throw new UserError(
       `${label}: its process ended by ${
         killedBy ?? `exit code ${code}`

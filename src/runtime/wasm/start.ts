@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
 import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
 import { registerKernels } from "./kernels.ts";
 
 /**

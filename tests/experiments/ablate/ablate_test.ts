@@ -211,7 +211,7 @@ Deno.test("planStudy() says unknown until a finished run or a measurement tells,
     assert.equal(fresh.seconds, null);
     assert.match(fresh.text, /unknown for 5 of 5 runs/);
     await noLeak(async () => {
-      const speeds = (await measureSpeeds(await loadStudy(input)))!;
+      const speeds = await measureSpeeds(await loadStudy(input));
       assert.ok((await planStudy(await loadStudy(input), speeds)).seconds! > 0);
     });
     await assert.rejects(Deno.stat(input.output), Deno.errors.NotFound);
@@ -220,7 +220,7 @@ Deno.test("planStudy() says unknown until a finished run or a measurement tells,
     const plan = await planStudy(await loadStudy({ ...input, arms: { ...input.arms, ...longer } }));
     assert.ok(plan.seconds! > 0);
     assert.match(plan.text, /\nADT +0 +4\/4 +1\/1 +nothing\n/);
-    assert.match(plan.text, /\nADT, 3x +1 +0\/12 +0\/1 +[\d.]+ s\n/);
+    assert.match(plan.text, /\nADT, 3x +1 +0\/12 +0\/1 +\d.* s\n/);
   }));
 
 Deno.test("ablate() on a pipeline repeats nothing either", () =>

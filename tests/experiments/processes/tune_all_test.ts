@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { tuneAll, type TuningJob } from "../../../src/experiments/processes/tune_all.ts";
 import type { TuneConfig } from "../../../src/experiments/tune_config.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
@@ -70,4 +70,17 @@ Deno.test("tuneAll() passes on what is wrong with one tuning, and stops the othe
         return true;
       },
     );
+  }));
+
+Deno.test("tuneAll() starts as many at a time as it may by then", () =>
+  withTuning(async (config) => {
+    const jobs = ["a", "b", "c"].map((name) => job(config, name)), begun: number[] = [];
+    const runs = () =>
+      [...Deno.readDirSync(dirname(config.output))].filter(({ name }) => name.startsWith("run-"));
+    await tuneAll(jobs, {
+      processes: () => begun.length === 0 ? 1 : 2,
+      onFinished: () => void begun.push(runs().length),
+    });
+    assert.equal(begun.length, 3);
+    assert.equal(begun[0], 1, "others had begun while the first was to run alone");
   }));
