@@ -24,8 +24,8 @@ nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; margin-top: 1rem; font
 small, figcaption, nav, .quiet { color: var(--quiet); }
 small { font-size: .8rem; font-variant-numeric: tabular-nums; }
 .better { color: var(--better); } .worse { color: var(--worse); }
-.scroll { overflow-x: auto; } .scroll td { white-space: nowrap; }
-.scroll th:first-child { position: sticky; left: 0; background: var(--paper); }
+.scroll { overflow-x: auto; }
+.wide td { white-space: nowrap; } .wide th:first-child { position: sticky; left: 0; background: var(--paper); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .55rem .9rem .55rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } th small, td small.better, td small.worse, td small.unclear, td:last-child small { display: block; font-weight: 400; }

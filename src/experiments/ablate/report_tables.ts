@@ -49,16 +49,16 @@ function variantTable({ arms }: Study, scores: readonly ArmScore[]): Markup {
       markup`${label}<small>${ARROWS[better]}</small>`,
       ...cells,
       floor === undefined ? "–" : formatScore(floor),
-      markup`${n}${against}`,
+      markup`${n} ${against}`,
     ];
   });
   const turned = shown.length > WIDEST;
   const cells: Cell[][] = [[turned ? "arm" : "score", ...heads, "floor", "n"], ...rows];
-  return table(turned ? transposed(cells) : cells);
+  return turned ? table(transposed(cells), "wide") : table(cells);
 }
 
 /** Arms that stand side by side, at most; more have a row each. */
-const WIDEST = 6;
+const WIDEST = 4;
 
 const transposed = (rows: Cell[][]) => rows[0]!.map((_, i) => rows.map((row) => row[i]!));
 
@@ -112,14 +112,14 @@ export function settingsTable({ arms }: Study): Markup {
   return table([["setting", ...tuned.map(({ name }) => name)], ...rows]);
 }
 
-/** A table whose first row is its head. */
-function table(rows: Cell[][]): Markup {
+/** A table whose first row is its head; a wide one scrolls sideways instead of breaking its lines. */
+function table(rows: Cell[][], width: "" | "wide" = ""): Markup {
   const [head, ...body] = rows;
   const line = (cells: Cell[]) =>
     markup`<tr><th scope="row">${cells[0]}</th>${
       cells.slice(1).map((cell) => markup`<td>${cell}</td>`)
     }</tr>`;
-  return markup`<div class="scroll"><table>
+  return markup`<div class="scroll"><table class="${width}">
 <thead><tr>${head!.map((cell) => markup`<th scope="col">${cell}</th>`)}</tr></thead>
 <tbody>${body.map(line)}</tbody></table></div>`;
 }
