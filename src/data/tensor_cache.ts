@@ -1,6 +1,6 @@
+import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
 import type { HostData } from "../weights/dtypes.ts";

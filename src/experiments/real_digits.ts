@@ -1,7 +1,6 @@
-import { basename, dirname } from "node:path";
 import type { Features } from "../metrics/features.ts";
 import type { Floor } from "../metrics/floor.ts";
-import { namesIn } from "../training/folder_lock.ts";
+import { isThere } from "../runtime/files.ts";
 import { readTensors, writeTensors } from "../weights/safetensors.ts";
 import { readJsonIfThere, writeJson } from "./write_json.ts";
 
@@ -37,7 +36,7 @@ export async function keptRealDigits(path: string, measure: () => Promise<RealDi
 
 async function readRealDigits(path: string): Promise<RealDigits | undefined> {
   const floor = await readJsonIfThere(`${path}.json`) as Floor | undefined;
-  if (!floor || !(await namesIn(dirname(path))).includes(`${basename(path)}.safetensors`)) return undefined;
+  if (!floor || !await isThere(`${path}.safetensors`)) return undefined;
   const tensors = await readTensors(`${path}.safetensors`);
   return {
     reference: featuresOf(tensors.reference!),

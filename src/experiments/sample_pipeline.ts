@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
 import { progress } from "../display/progress.ts";
 import { mergeLora } from "../lora/adapter.ts";
 import { LORA_COMPONENTS } from "../lora/components.ts";

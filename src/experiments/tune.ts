@@ -48,15 +48,12 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
   using run = await openRun(config, tuneSchema, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
   const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
-    if (isStop(error, options.signal)) return null;
     tf.dispose(run.saved?.tensors ?? []);
+    if (isStop(error, options.signal)) return null;
     await run.folder.withdraw();
     throw error;
   });
-  if (!tuning) {
-    tf.dispose(run.saved?.tensors ?? []);
-    return { ...result, steps: run.from };
-  }
+  if (!tuning) return { ...result, steps: run.from };
   let state = tuning.initial;
   if (run.saved) {
     tf.dispose(state);

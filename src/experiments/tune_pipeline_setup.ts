@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
 import { photoAugmentation } from "../adt/augmentation.ts";
 import type { AdtSetup } from "../adt/setup.ts";
 import { type LoraAdapter, loraAdapter } from "../lora/adapter.ts";

@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
 import { digitsAugmentation } from "../adt/augmentation.ts";
 import type { AdtBatch, AdtSetup } from "../adt/setup.ts";
 import type { Batch } from "../data/dataset.ts";

@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
 import { ADVERSARIAL_LOSSES } from "../../src/adt/kinds.ts";
 import { discriminatorLoss, generatorLoss, relativisticLoss, softplus } from "../../src/adt/losses.ts";
 import { valueAndGrad } from "../../src/tensor/vjp.ts";

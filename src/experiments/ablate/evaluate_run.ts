@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ScoreName } from "../../metrics/definitions.ts";
 import type { Scores, ScoreTerms } from "../../metrics/evaluate.ts";
-import { namesIn } from "../../training/folder_lock.ts";
+import { isThere } from "../../runtime/files.ts";
 import { readTensors, writeTensors } from "../../weights/safetensors.ts";
 import type { Evaluator, SampledFeatures } from "../evaluate.ts";
 import { type LoadedGenerator, loadGenerator } from "../load_generator.ts";
@@ -27,7 +27,7 @@ const folderOf = ({ evaluations }: StudyRun, variant: Variant) => join(evaluatio
 export async function readEvaluation(run: StudyRun, variant: Variant): Promise<Evaluation | undefined> {
   const folder = folderOf(run, variant);
   const kept = await readJsonIfThere(join(folder, SCORES)) as Evaluation | undefined;
-  if (!kept || !(await namesIn(folder)).includes(FEATURES)) return undefined;
+  if (!kept || !await isThere(join(folder, FEATURES))) return undefined;
   const terms = Object.entries(kept.terms).map(([name, values]) => [name, Float64Array.from(values)]);
   return { ...kept, variant, terms: Object.fromEntries(terms) };
 }
@@ -79,7 +79,7 @@ async function evaluate(
   const began = performance.now(), folder = folderOf(run, variant), file = join(folder, FEATURES);
   const label = `${runName(run)}, ${variantName(variant)}`;
   await Deno.mkdir(folder, { recursive: true });
-  if (!(await namesIn(folder)).includes(FEATURES)) {
+  if (!await isThere(file)) {
     await writeSampled(file, await evaluator.sample(generator.sampledBy(variant), label));
   }
   const sampled = await readSampled(file);

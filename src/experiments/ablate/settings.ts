@@ -8,24 +8,30 @@ import { loadConfig, parseConfig, stringifyConfig } from "../config.ts";
 import { type TuneConfig, tuneSchema } from "../tune_config.ts";
 import { overridden, type Settings } from "./overrides.ts";
 
+/** A base once it is known to be right. */
+export interface Base {
+  /** As they were given. */
+  settings: Settings;
+  /** Defaults filled in. */
+  config: TuneConfig;
+}
+
 /**
- * The settings of a base, as they were given, once they are known to be right.
+ * Reads a base.
  *
  * @param base path of a tune configuration, or its settings
  * @param file of the study, for error messages about settings in it
  */
-export async function loadSettings(base: string | Settings, file: string): Promise<Settings> {
+export async function loadBase(base: string | Settings, file: string): Promise<Base> {
   if (typeof base === "string") {
-    await loadConfig(base, tuneSchema);
-    return parse(await Deno.readTextFile(base)) as Settings;
+    const config = await loadConfig(base, tuneSchema);
+    return { settings: parse(await Deno.readTextFile(base)) as Settings, config };
   }
   const settings = { output: "unused", ...base };
-  parseSettings(settings, `${file}: base`);
-  return settings;
+  return { settings, config: parseSettings(settings, `${file}: base`) };
 }
 
-/** A tune configuration of its settings, defaults filled in. */
-export function parseSettings(settings: Settings, what: string): TuneConfig {
+function parseSettings(settings: Settings, what: string): TuneConfig {
   return parseConfig(stringifyConfig(settings), what, tuneSchema);
 }
 

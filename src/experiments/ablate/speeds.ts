@@ -5,7 +5,7 @@ import { balancedLabels, generate } from "../generate.ts";
 import { loadGenerator } from "../load_generator.ts";
 import { measured } from "../measured.ts";
 import { prepareTuning } from "../tune_setup.ts";
-import type { Study, StudyRun, Variant } from "./study.ts";
+import { type Study, type StudyRun, type Variant, variantName } from "./study.ts";
 
 /** How long the parts of a study take, roughly. */
 export interface Speeds {
@@ -38,14 +38,14 @@ export async function measureSpeeds(study: Study): Promise<Speeds> {
       kinds.set(adversarial(run), await timeUpdates(run));
     }
     onProgress(timed.length, total);
-    const perCall = variant ? await timeSampling(study.runs[0]!, variant) : 0;
+    const seconds = variant ? await timeSampling(study.runs[0]!, study.variants) : undefined;
     onProgress(total, total);
     return {
       training(run, updates) {
         const { start, update } = kinds.get(adversarial(run))!;
         return start + updates * update;
       },
-      evaluation: (variant) => perCall * callsOf(variant) * study.evaluate!.n,
+      evaluation: (variant) => seconds!.get(variantName(variant))! * study.evaluate!.n,
     };
   });
 }
@@ -71,10 +71,14 @@ async function timeUpdates({ config }: StudyRun): Promise<{ start: number; updat
   }
 }
 
-/** Seconds of one image in one call of the network, as in all models of the study. */
-async function timeSampling({ config: { model } }: StudyRun, variant: Variant): Promise<number> {
+/** Seconds of an image in each way to sample, by its name; the first is timed, the others follow from their network calls. */
+async function timeSampling(
+  { config: { model } }: StudyRun,
+  variants: readonly Variant[],
+): Promise<Map<string, number>> {
   if ("pipeline" in model) throw new Error("measureSpeeds(): a pipeline is not sampled here");
-  const { unet, scheduler } = model, generator = await loadGenerator({ unet, scheduler, sampler: variant });
+  const { unet, scheduler } = model, [first] = variants;
+  const generator = await loadGenerator({ unet, scheduler, sampler: first! });
   const numbers = Array.from({ length: IMAGES }, (_, i) => i);
   const sample = async () => {
     const images = await generate(generator, numbers, balancedLabels(numbers, generator.classes), {
@@ -83,17 +87,17 @@ async function timeSampling({ config: { model } }: StudyRun, variant: Variant): 
     await images.data();
     images.dispose();
   };
+  const callsOf = (variant: Variant) => {
+    const { sampler, guidanceScale } = generator.sampledBy(variant);
+    return sampler.steps.length * (guidanceScale === 1 ? 1 : 2);
+  };
   try {
     await sample(); // compiles
     const began = performance.now();
     await sample();
-    return (performance.now() - began) / 1000 / IMAGES / callsOf(variant);
+    const perCall = (performance.now() - began) / 1000 / IMAGES / callsOf(first!);
+    return new Map(variants.map((variant) => [variantName(variant), perCall * callsOf(variant)]));
   } finally {
     generator.dispose();
   }
-}
-
-/** Network calls of an image; Heun's method makes two a step, and so does guidance. */
-function callsOf({ name, steps, guidance_scale }: Variant): number {
-  return steps * (name === "heun" ? 2 : 1) * (guidance_scale === 1 ? 1 : 2);
 }

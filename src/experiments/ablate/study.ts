@@ -5,7 +5,7 @@ import { loadConfig, parseConfig } from "../config.ts";
 import type { SamplerSettings } from "../load_generator.ts";
 import type { TuneConfig } from "../tune_config.ts";
 import type { Settings } from "./overrides.ts";
-import { loadSettings, parseArm, parseSettings } from "./settings.ts";
+import { loadBase, parseArm } from "./settings.ts";
 import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";
 
 /** One of the things that a study compares. */
@@ -69,15 +69,14 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
   const config = typeof source === "string"
     ? await loadConfig(source, studySchema)
     : parseConfig(JSON.stringify(source), file, studySchema);
-  const base = await loadSettings(config.base, file), arms = await resolveArms(config, base, file);
-  const { sampler } = parseSettings(base, `${file}: base`);
+  const base = await loadBase(config.base, file), arms = await resolveArms(config, base.settings, file);
   const { evaluate, output } = config, seeds = [...new Set(config.seeds)];
   return {
     arms,
     seeds,
     runs: runsOf(arms, seeds, output),
     evaluate: evaluate ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier } : null,
-    variants: evaluate ? variantsOf(evaluate, sampler) : [],
+    variants: evaluate ? variantsOf(evaluate, base.config.sampler) : [],
     output,
   };
 }
@@ -92,7 +91,7 @@ async function resolveArms(config: StudyConfig, base: Settings, file: string): P
   }
   const arms: Arm[] = [];
   for (const [name, { base: own, untuned, ...changes }] of Object.entries(config.arms)) {
-    const begin = own === undefined ? base : await loadSettings(own, file);
+    const begin = own === undefined ? base : (await loadBase(own, file)).settings;
     const slug = slugOf(name), same = arms.find((arm) => arm.slug === slug);
     if (same) {
       throw new UserError(
