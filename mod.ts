@@ -15,11 +15,11 @@
 
 // Engines, randomness, memory
 export { UserError } from "./src/runtime/errors.ts";
-export type { Backend } from "./src/runtime/backends.ts";
-export { type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine.ts";
-export { doctor, type DoctorReport, doctorText } from "./src/runtime/doctor.ts";
-export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/memory.ts";
-export { freeUnreachableTensors } from "./src/runtime/unreachable.ts";
+export type { Backend } from "./src/runtime/engine/backends.ts";
+export { type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine/engine.ts";
+export { doctor, type DoctorReport, doctorText } from "./src/runtime/engine/doctor.ts";
+export { type MemoryUse, memoryUse, peakTensors } from "./src/runtime/engine/memory.ts";
+export { freeUnreachableTensors } from "./src/runtime/engine/unreachable.ts";
 export {
   integer,
   normal,
@@ -52,7 +52,7 @@ export {
   type UNet2DConditionConfig,
   type UNetInputs,
   type UNetTextTimeInputs,
-} from "./src/models/unet2d_condition.ts";
+} from "./src/models/unet2d_condition/unet2d_condition.ts";
 export {
   type AutoencoderKL,
   autoencoderKL,
@@ -61,11 +61,11 @@ export {
   samplePosterior,
   scaleLatents,
   unscaleLatents,
-} from "./src/models/autoencoder_kl.ts";
-export { latentAutoencoder, type LatentOptions } from "./src/models/autoencoder_kl_latents.ts";
-export { tiledDecode } from "./src/models/autoencoder_kl_tiles.ts";
-export { loadAutoencoderKL } from "./src/models/load_autoencoder_kl.ts";
-export { unetDenoiser } from "./src/models/unet_denoiser.ts";
+} from "./src/models/autoencoder_kl/autoencoder_kl.ts";
+export { latentAutoencoder, type LatentOptions } from "./src/models/autoencoder_kl/latents.ts";
+export { tiledDecode } from "./src/models/autoencoder_kl/tiles.ts";
+export { loadAutoencoderKL } from "./src/models/autoencoder_kl/load.ts";
+export { unetDenoiser } from "./src/models/unet2d_condition/denoiser.ts";
 export { type Autoencoder, spaceToDepth } from "./src/models/autoencoder.ts";
 export {
   type Dinov2,
@@ -73,47 +73,45 @@ export {
   type Dinov2Inputs,
   type Dinov2Outputs,
   dinov2WithRegisters,
-} from "./src/models/dinov2.ts";
+} from "./src/models/dinov2/dinov2.ts";
 export {
   sd3StartParams,
   type SD3Transformer,
   sd3Transformer2D,
   type SD3TransformerConfig,
   type SD3TransformerInputs,
-} from "./src/models/sd3_transformer.ts";
-export { sd3Denoiser } from "./src/models/sd3_transformer_denoiser.ts";
+} from "./src/models/sd3_transformer/sd3_transformer.ts";
+export { sd3Denoiser } from "./src/models/sd3_transformer/denoiser.ts";
 export {
   type InputSpec,
   type LoadedModel,
   loadModel,
   type ModelInputs,
   type ModelOutputs,
-} from "./src/models/load_model.ts";
+} from "./src/models/by_class/load_model.ts";
 export {
   clipText,
   type ClipTextInputs,
   type ClipTextOutputs,
   type ClipTextProjectionOutputs,
   clipTextWithProjection,
-} from "./src/models/clip_text.ts";
-export { clipVisionWithProjection } from "./src/models/clip_vision.ts";
-export { t5Encoder } from "./src/models/t5_encoder.ts";
+} from "./src/models/clip/text.ts";
+export { clipVisionWithProjection } from "./src/models/clip/vision.ts";
+export { t5Encoder } from "./src/models/t5_encoder/t5_encoder.ts";
 export { loadTokenizer } from "./src/text/load_tokenizer.ts";
 export { checkTokenizer, type TokenBatch, type Tokenizer, tokenTensors } from "./src/text/tokenizer.ts";
 export { fromNCHW, toNCHW } from "./src/models/image_layout.ts";
+export { dinov2Features } from "./src/models/dinov2/features.ts";
 export {
-  dinov2Features,
   type FeatureExtractor,
   imagenetNormalisation,
   type Normalisation,
 } from "./src/models/feature_extractor.ts";
 export { digitClassifier } from "./src/models/digit_classifier.ts";
-export {
-  loadDigitClassifier,
-  loadDinov2Features,
-  type Loaded,
-  loadUNet2DCondition,
-} from "./src/models/load.ts";
+export { loadDigitClassifier } from "./src/models/digit_classifier.ts";
+export { loadDinov2Features } from "./src/models/dinov2/load.ts";
+export type { Loaded } from "./src/models/loaded.ts";
+export { loadUNet2DCondition } from "./src/models/unet2d_condition/load.ts";
 export { loadParams, type SaveOptions, saveParams } from "./src/weights/checkpoint.ts";
 export { type Config, readConfig } from "./src/weights/config.ts";
 export { readTensors, writeTensors } from "./src/weights/safetensors.ts";
@@ -220,17 +218,27 @@ export { type Loader, makeLoader } from "./src/data/loader.ts";
 export { cacheKey, openTensorCache, type TensorCache } from "./src/data/tensor_cache.ts";
 
 // Metrics
-export type { Features } from "./src/metrics/features.ts";
-export { extractFeatures, extractOutputs, type ImageSource } from "./src/metrics/extract_features.ts";
-export { crossedInterval, differences, type Estimate, relativeChanges } from "./src/metrics/crossed.ts";
-export { evaluateFeatures, evaluateWithTerms, type Scores, type ScoreTerms } from "./src/metrics/evaluate.ts";
-export { type Floor, measureFloor } from "./src/metrics/floor.ts";
-export { fid, frechetDistance } from "./src/metrics/fid.ts";
-export { kid } from "./src/metrics/kid.ts";
-export { manifoldScores } from "./src/metrics/manifold.ts";
-export { formatScores } from "./src/metrics/format.ts";
-export { type RocCurve, rocCurve } from "./src/metrics/roc.ts";
-export { relativeChange, type Score } from "./src/metrics/score.ts";
+export type { Features } from "./src/metrics/features/features.ts";
+export {
+  extractFeatures,
+  extractOutputs,
+  type ImageSource,
+} from "./src/metrics/features/extract_features.ts";
+export {
+  crossedInterval,
+  differences,
+  type Estimate,
+  relativeChanges,
+} from "./src/metrics/statistics/crossed.ts";
+export { evaluateFeatures, evaluateWithTerms, type ScoreTerms } from "./src/metrics/scores/evaluate.ts";
+export type { Scores } from "./src/metrics/scores/scores.ts";
+export { type Floor, measureFloor } from "./src/metrics/scores/floor.ts";
+export { fid, frechetDistance } from "./src/metrics/distances/fid.ts";
+export { kid } from "./src/metrics/distances/kid.ts";
+export { manifoldScores } from "./src/metrics/distances/manifold.ts";
+export { formatScores } from "./src/metrics/scores/format.ts";
+export { type RocCurve, rocCurve } from "./src/metrics/statistics/roc.ts";
+export { relativeChange, type Score } from "./src/metrics/statistics/score.ts";
 
 // Display
 export { show } from "./src/display/show.ts";
@@ -250,18 +258,19 @@ export { type Live, live, type LiveOptions } from "./src/display/live.ts";
 export { stopSignal } from "./src/display/stop_signal.ts";
 
 // Whole runs
-export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config.ts";
-export { type TuneConfig, tuneSchema } from "./src/experiments/tune_config.ts";
-export { prepareTuning, type Tuning } from "./src/experiments/tune_setup.ts";
-export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune.ts";
-export { generate, generatedImages, type Generator } from "./src/experiments/generate.ts";
-export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/sample_pipeline.ts";
+export { loadConfig, parseConfig, stringifyConfig } from "./src/experiments/config/config.ts";
+export { type TuneConfig, tuneSchema } from "./src/experiments/tune/config.ts";
+export { prepareTuning } from "./src/experiments/tune/setup.ts";
+export type { Tuning } from "./src/experiments/tune/tuning.ts";
+export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
+export { generate, generatedImages, type Generator } from "./src/experiments/generate/generate.ts";
+export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/generate/sample_pipeline.ts";
 export {
   type GeneratorSource,
   type LoadedGenerator,
   loadGenerator,
-} from "./src/experiments/load_generator.ts";
-export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate.ts";
+} from "./src/experiments/generate/load_generator.ts";
+export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate/evaluate.ts";
 export {
   ablate,
   type AblateOptions,
@@ -280,7 +289,7 @@ export {
 } from "./src/experiments/ablate/study.ts";
 export type { StudyInput } from "./src/experiments/ablate/study_config.ts";
 export type { ArmScore, Comparison, FinishedRun } from "./src/experiments/ablate/summary.ts";
-export { type ReportData, writeReport } from "./src/experiments/report.ts";
+export { type ReportData, writeReport } from "./src/experiments/report/report.ts";
 
 // LoRA
 export {

@@ -7,7 +7,7 @@
  * Configs are the published ones; tokenizers are those of the tests' tiny pipelines. The same name gives the same files.
  */
 import { dirname, join } from "node:path";
-import { buildNamedModel } from "../src/models/model_classes.ts";
+import { buildNamedModel } from "../src/models/by_class/classes.ts";
 import type { Declaration } from "../src/nn/declare.ts";
 import { uniform } from "../src/runtime/random.ts";
 import type { Config } from "../src/weights/config.ts";

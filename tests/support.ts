@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { startEngine } from "../src/runtime/engine.ts";
+import { startEngine } from "../src/runtime/engine/engine.ts";
 
 let started: Promise<unknown> | undefined;
 

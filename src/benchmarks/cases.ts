@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
+import type { Backend } from "../runtime/engine/backends.ts";
 import { UserError } from "../runtime/errors.ts";
-import type { Backend } from "../runtime/backends.ts";
 import type { ChildCommand } from "./child.ts";
 import { type Job, type JobFiles, OPS, type OurJob } from "./job.ts";
 

@@ -1,4 +1,4 @@
-import type { Backend } from "../runtime/backends.ts";
+import type { Backend } from "../runtime/engine/backends.ts";
 
 /** Where a job's networks and inputs are; all were written by `writeJobFiles` or given by the user. */
 export interface JobFiles {

@@ -1,12 +1,11 @@
 /** `deno task bench`: this project against PyTorch + diffusers. */
 import { join } from "node:path";
 import { formatTable } from "../display/text.ts";
-import { webgpuAdapter } from "../runtime/webgpu.ts";
-import { writeResult } from "./write_result.ts";
+import { webgpuAdapter } from "../runtime/engine/webgpu.ts";
 import { type BenchmarkCase, benchmarkCases, jobOf, ourCommand, selectCases, type Side } from "./cases.ts";
+import { writeDocumentation } from "./documentation.ts";
 import { exitCodeOf } from "./failure.ts";
 import { writeJobFiles } from "./files.ts";
-import { writeDocumentation } from "./documentation.ts";
 import type { JobFiles } from "./job.ts";
 import { type Contestant, measure } from "./measure.ts";
 import { type BenchOptions, parseBenchOptions } from "./options.ts";
@@ -15,6 +14,7 @@ import { preparePytorch, pytorchCommand } from "./pytorch.ts";
 import { type BenchmarkResults, type CaseResult, machine, tableRows, targetsOf } from "./results.ts";
 import { FULL, QUICK, SMALL } from "./sizes.ts";
 import { withTemporaryFolder } from "./temporary_folder.ts";
+import { writeResult } from "./write_result.ts";
 
 /** Outputs that differ more than by rounding: the two sides do not compute the same. */
 const TOLERANCE = 1e-3;

@@ -3,7 +3,7 @@ import { AttributeKind } from "../runtime/tensorflow/attributes.ts";
 import { backend } from "../runtime/tensorflow/backend.ts";
 import { DataType } from "../runtime/tensorflow/tensors.ts";
 import { OPS } from "./job.ts";
-import type { Repeat } from "./tasks.ts";
+import type { Repeat } from "./repeat.ts";
 
 /**
  * Additions of two single numbers, so that all the time goes to what surrounds an op.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { drawPlan } from "../adt/backward_plan.ts";
-import { dinov2 } from "../models/dinov2.ts";
+import { dinov2 } from "../models/dinov2/dinov2.ts";
 import { cacheFolder } from "../runtime/cache_folder.ts";
 import { UserError } from "../runtime/errors.ts";
 import { findPython, runCommand } from "../runtime/python.ts";

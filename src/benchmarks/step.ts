@@ -1,7 +1,7 @@
 /** `deno task bench:step`: time and memory of this project's ADT step, as one line. */
 import { Command } from "commander";
 import { backendOption, type GlobalOptions, wholeNumber } from "../cli/options.ts";
-import type { Backend } from "../runtime/backends.ts";
+import type { Backend } from "../runtime/engine/backends.ts";
 import { UserError } from "../runtime/errors.ts";
 import { taskCommand } from "../runtime/task_command.ts";
 import { ourCommand } from "./cases.ts";

@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Adversary } from "../adt/discriminator_gradients.ts";
 import { twinDiscriminator } from "../adt/discriminator.ts";
+import type { Adversary } from "../adt/discriminator_gradients.ts";
 import { adtFunctions } from "../adt/functions.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "../adt/setup.ts";
 import { adtStep } from "../adt/step.ts";
 import type { Autoencoder } from "../models/autoencoder.ts";
-import { dinov2 } from "../models/dinov2.ts";
-import { loadDinov2Features, loadUNet2DCondition } from "../models/load.ts";
-import { unetDenoiser } from "../models/unet_denoiser.ts";
+import { dinov2 } from "../models/dinov2/dinov2.ts";
+import { loadDinov2Features } from "../models/dinov2/load.ts";
+import { unetDenoiser } from "../models/unet2d_condition/denoiser.ts";
+import { loadUNet2DCondition } from "../models/unet2d_condition/load.ts";
 import { initParams, shapesOf } from "../nn/declare.ts";
 import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
 import { zeroMoments } from "../training/adamw.ts";
@@ -20,11 +21,9 @@ import { discriminatorHeads } from "./files.ts";
 import type { Job, JobFiles } from "./job.ts";
 import { latentsOf } from "./latents.ts";
 import { openOps } from "./ops.ts";
+import type { Repeat } from "./repeat.ts";
 import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
 import { judgedBlocks } from "./sizes.ts";
-
-/** One repetition (1, 2, …) of a task; gives the numbers it computed, by name. */
-export type Repeat = (repetition: number) => Promise<Record<string, ArrayLike<number>>>;
 
 /** Loads a job on the engine that runs. */
 export function openTask(job: Job): Promise<Repeat> | Repeat {

@@ -10,13 +10,14 @@
  * Whatever fails is `{"error": message}`.
  */
 import { cpuUsage } from "node:process";
-import { startEngine } from "../runtime/engine.ts";
+import { startEngine } from "../runtime/engine/engine.ts";
+import { memoryUse } from "../runtime/engine/memory.ts";
 import { UserError } from "../runtime/errors.ts";
-import { memoryUse } from "../runtime/memory.ts";
 import { linesOf } from "../runtime/lines.ts";
 import { OPS, type OurJob, type Repetition } from "./job.ts";
+import type { Repeat } from "./repeat.ts";
 import type { Outputs } from "./statistics.ts";
-import { openTask, type Repeat } from "./tasks.ts";
+import { openTask } from "./tasks.ts";
 
 async function check(repeat: Repeat, repetitions: number): Promise<Outputs> {
   const outputs: Outputs = {};

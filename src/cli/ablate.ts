@@ -61,7 +61,7 @@ export function addAblate(program: Command, context: CommandContext): void {
 async function planText(study: Study, options: GlobalOptions): Promise<string> {
   const { planStudy } = await import("../experiments/ablate/plan.ts");
   const plan = await planStudy(study);
-  const { tunesPipeline } = await import("../experiments/tune_config.ts");
+  const { tunesPipeline } = await import("../experiments/tune/config.ts");
   if (plan.seconds !== null || study.arms.some(({ config }) => tunesPipeline(config))) return plan.text;
   await startChosenEngine(options);
   const { measureSpeeds } = await import("../experiments/ablate/speeds.ts");

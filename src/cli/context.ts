@@ -11,7 +11,7 @@ export interface CommandContext {
 
 /** Starts the engine that the options name, and says which on stderr. */
 export async function startChosenEngine({ backend }: GlobalOptions): Promise<void> {
-  const { startEngine } = await import("../runtime/engine.ts");
+  const { startEngine } = await import("../runtime/engine/engine.ts");
   const { description } = await startEngine({ backend });
   console.error(`engine: ${description}`);
 }

@@ -40,7 +40,7 @@ export function addDemo(program: Command, context: CommandContext): void {
     .action(async (_: unknown, command: Command) => {
       const { output, n, seeds, longer, jobs, ...options } = command.optsWithGlobals<DemoCommandOptions>();
       await startChosenEngine(options);
-      const { demo } = await import("../experiments/demo.ts");
+      const { demo } = await import("../experiments/demo/demo.ts");
       using interrupt = stopOnInterrupt();
       const result = await demo({ output, n, seeds, longer, processes: jobs, signal: interrupt.signal });
       if (!result) {

@@ -11,7 +11,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     )
     .addHelpText("after", `\nExample:\n  ${PROGRAM} doctor`)
     .action(async () => {
-      const { doctor, doctorExitCode, doctorText } = await import("../runtime/doctor.ts");
+      const { doctor, doctorExitCode, doctorText } = await import("../runtime/engine/doctor.ts");
       const report = await doctor();
       console.log(doctorText(report));
       context.exitCode = doctorExitCode(report);

@@ -54,10 +54,10 @@ export function addEvaluate(program: Command): void {
 async function evaluateDigitsModel(command: Command): Promise<void> {
   refuseOptionsOfFolders(command);
   const options = command.optsWithGlobals<EvaluateCommandOptions>();
-  const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
+  const { checkParentFolder, writeJson } = await import("../experiments/runs/write_json.ts");
   if (options.json) await checkParentFolder(options.json);
   await startChosenEngine(options);
-  const { evaluateModel } = await import("../experiments/evaluate_model.ts");
+  const { evaluateModel } = await import("../experiments/evaluate/model.ts");
   const { model, scheduler, sampler, steps, guidanceScale, n, seed } = options;
   const { scores, table } = await evaluateModel({
     unet: model,

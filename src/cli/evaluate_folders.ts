@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { FEATURE_KINDS, type FeatureKind } from "../metrics/feature_kinds.ts";
+import { FEATURE_KINDS, type FeatureKind } from "../metrics/features/kinds.ts";
 import { startChosenEngine } from "./context.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, refuseGiven } from "./options.ts";
@@ -48,10 +48,10 @@ export async function evaluateFoldersCommand(command: Command): Promise<void> {
   if (!a || !b) {
     return command.error(`error: ${a ? "--b" : "--a"} is missing; folders are compared by --a and --b`);
   }
-  const { checkParentFolder, writeJson } = await import("../experiments/write_json.ts");
+  const { checkParentFolder, writeJson } = await import("../experiments/runs/write_json.ts");
   if (json) await checkParentFolder(json);
   await startChosenEngine(options);
-  const { evaluateFolders } = await import("../experiments/evaluate_folders.ts");
+  const { evaluateFolders } = await import("../experiments/evaluate/folders.ts");
   using interrupt = stopOnInterrupt();
   const { table, ...result } = await evaluateFolders({
     ...options,

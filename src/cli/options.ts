@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { SAMPLER_NAMES, type SamplerName } from "../experiments/sampler_names.ts";
-import { type Backend, BACKENDS } from "../runtime/backends.ts";
+import { type Backend, BACKENDS } from "../runtime/engine/backends.ts";
+import { SAMPLER_NAMES, type SamplerName } from "../sampling/sampler_names.ts";
 
 /** Options of the whole program; every command has them too. */
 export interface GlobalOptions {

@@ -35,7 +35,7 @@ export function addParity(program: Command, context: CommandContext): void {
     .action(async (folder: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<ParityCommandOptions>();
       await startChosenEngine(options);
-      const { formatParity, parity } = await import("../experiments/parity.ts");
+      const { formatParity, parity } = await import("../experiments/parity/parity.ts");
       const rows = await parity(folder, options);
       console.log(formatParity(rows));
       context.exitCode = rows.every(({ passed }) => passed) ? 0 : 1;

@@ -21,10 +21,10 @@ export function addPretrain(program: Command, context: CommandContext): void {
     .addHelpText("after", `\nExample:\n  ${PROGRAM} pretrain data/models/digits-unet.yaml`)
     .action(async (file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>();
-      const { loadConfig } = await import("../experiments/config.ts");
-      const { pretrainSchema } = await import("../experiments/pretrain_config.ts");
+      const { loadConfig } = await import("../experiments/config/config.ts");
+      const { pretrainSchema } = await import("../experiments/pretrain/config.ts");
       const config = withFlags(await loadConfig(file, pretrainSchema), options);
-      const { pretrain } = await import("../experiments/pretrain.ts");
+      const { pretrain } = await import("../experiments/pretrain/pretrain.ts");
       const recorded = commandLine(firstArguments(context));
       await trainUntilStopped(
         context,

@@ -43,7 +43,7 @@ export function addSample(program: Command): void {
       const options = command.optsWithGlobals<SampleCommandOptions>();
       if (!options.model === !options.pipeline) command.error("error: give either --model or --pipeline");
       if (options.model) refuseOptionsOfPipelines(command);
-      const { checkImageOutput } = await import("../experiments/save_images.ts");
+      const { checkImageOutput } = await import("../experiments/generate/save_images.ts");
       await checkImageOutput(options.output);
       await startChosenEngine(options);
       if (options.pipeline) await samplePipelineCommand(command, options.output);
@@ -53,8 +53,8 @@ export function addSample(program: Command): void {
 }
 
 async function sampleModel(options: SampleCommandOptions): Promise<void> {
-  const { sampleImages } = await import("../experiments/sample_images.ts");
-  const { saveImages } = await import("../experiments/save_images.ts");
+  const { sampleImages } = await import("../experiments/generate/sample_images.ts");
+  const { saveImages } = await import("../experiments/generate/save_images.ts");
   const { model, scheduler, sampler, steps, guidanceScale, classes, n, seed, output } = options;
   const images = await sampleImages({
     unet: model,

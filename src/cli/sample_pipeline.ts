@@ -46,8 +46,8 @@ export async function samplePipelineCommand(command: Command, output: string): P
   if (!prompts) command.error("error: --pipeline needs at least one --prompt");
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
-  const { samplePipeline } = await import("../experiments/sample_pipeline.ts");
-  const { imageSaver } = await import("../experiments/save_images.ts");
+  const { samplePipeline } = await import("../experiments/generate/sample_pipeline.ts");
+  const { imageSaver } = await import("../experiments/generate/save_images.ts");
   using interrupt = stopOnInterrupt();
   const saver = imageSaver(output);
   try {

@@ -17,10 +17,10 @@ export function addTune(program: Command, context: CommandContext): void {
     )
     .action(async (file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>();
-      const { loadConfig } = await import("../experiments/config.ts");
-      const { tuneSchema } = await import("../experiments/tune_config.ts");
+      const { loadConfig } = await import("../experiments/config/config.ts");
+      const { tuneSchema } = await import("../experiments/tune/config.ts");
       const config = withFlags(await loadConfig(file, tuneSchema), options);
-      const { tune } = await import("../experiments/tune.ts");
+      const { tune } = await import("../experiments/tune/tune.ts");
       await trainUntilStopped(context, options, config, (run) => tune(config, run));
     });
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
 import { countBins } from "./bins.ts";
-import type { Figure, Json } from "./figure.ts";
+import type { Figure } from "./figure.ts";
+import type { Json } from "./json.ts";
 import { type FigureOptions, finite, layout } from "./layout.ts";
 import { color, INK, translucent } from "./theme.ts";
 

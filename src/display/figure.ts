@@ -1,9 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
+import type { Json } from "./json.ts";
 import { type FigureOptions, finite, layout } from "./layout.ts";
 import { color, DASHES, SYMBOLS, translucent } from "./theme.ts";
-
-/** Any value that JSON can hold. */
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** A plotly figure: plain data, shown by `show`, written into reports, edited as the user likes. */
 export interface Figure {

@@ -1,4 +1,4 @@
-import type { Json } from "./figure.ts";
+import type { Json } from "./json.ts";
 import { formatNumber } from "./text.ts";
 import { themedAxis, themedLayout } from "./theme.ts";
 

@@ -54,7 +54,7 @@ function scalePng(stops: readonly string[]): Uint8Array {
  * @example
  * ```ts
  * import { mapGrid } from "./maps.ts";
- * import { startEngine } from "../runtime/engine.ts";
+ * import { startEngine } from "../runtime/engine/engine.ts";
  * import * as tf from "@tensorflow/tfjs";
  *
  * await startEngine({ backend: "wasm" });

@@ -1,4 +1,4 @@
-import type { Json } from "./figure.ts";
+import type { Json } from "./json.ts";
 
 /**
  * The palette of Okabe and Ito (2008), told apart with every common form of colour blindness. Its yellow and black

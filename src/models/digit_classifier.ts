@@ -1,9 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Declarations } from "../nn/declare.ts";
+import type { Declarations } from "../nn/declare.ts";
 import { conv2d, groupNorm, linear } from "../nn/layers.ts";
 import { UserError } from "../runtime/errors.ts";
 import { silu } from "../tensor/activations.ts";
 import type { Params } from "../tensor/params.ts";
+import { type Loaded, loadNetwork } from "./loaded.ts";
 import type { Model } from "./model.ts";
 
 /** `config.json` of a DigitClassifier. */
@@ -115,4 +116,9 @@ function parseConfig(raw: Record<string, unknown>): DigitClassifierConfig {
   }
   if (problems.length) throw new UserError(`DigitClassifier config.json:\n  ${problems.join("\n  ")}`);
   return c;
+}
+
+/** Loads the evaluation network of the digits; errors as `loadUNet2DCondition`. */
+export function loadDigitClassifier(folder: string): Promise<Loaded<ReturnType<typeof digitClassifier>>> {
+  return loadNetwork(folder, "DigitClassifier", digitClassifier);
 }

@@ -1,6 +1,6 @@
-import { type AutoencoderKL, autoencoderKL } from "../models/autoencoder_kl.ts";
-import { loadAutoencoderKLParams } from "../models/autoencoder_kl_params.ts";
-import { pixelsPerLatent } from "../models/autoencoder_kl_tiles.ts";
+import { type AutoencoderKL, autoencoderKL } from "../models/autoencoder_kl/autoencoder_kl.ts";
+import { loadAutoencoderKLParams } from "../models/autoencoder_kl/params.ts";
+import { pixelsPerLatent } from "../models/autoencoder_kl/tiles.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
 import type { Config } from "../weights/config.ts";

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Autoencoder } from "../models/autoencoder.ts";
-import { latentAutoencoder } from "../models/autoencoder_kl_latents.ts";
+import { latentAutoencoder } from "../models/autoencoder_kl/latents.ts";
 import type { Denoiser } from "../sampling/denoiser.ts";
 import { type FlowSchedule, flowSchedule } from "../sampling/flow_schedule.ts";
 import { samplerFromConfig } from "../sampling/from_config.ts";

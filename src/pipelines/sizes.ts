@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { pixelsPerLatent } from "../models/autoencoder_kl_tiles.ts";
+import { pixelsPerLatent } from "../models/autoencoder_kl/tiles.ts";
 import { UserError } from "../runtime/errors.ts";
 import { type Architecture, defaultSize } from "./architecture.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { unet2DCondition } from "../models/unet2d_condition.ts";
-import { unetDenoiser } from "../models/unet_denoiser.ts";
+import { unetDenoiser } from "../models/unet2d_condition/denoiser.ts";
+import { unet2DCondition } from "../models/unet2d_condition/unet2d_condition.ts";
 import { noiseSchedule } from "../sampling/noise_schedule.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";
 import { loadParams } from "../weights/checkpoint.ts";

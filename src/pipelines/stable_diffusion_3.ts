@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { sd3Transformer2D } from "../models/sd3_transformer.ts";
-import { sd3Denoiser } from "../models/sd3_transformer_denoiser.ts";
+import { sd3Denoiser } from "../models/sd3_transformer/denoiser.ts";
+import { sd3Transformer2D } from "../models/sd3_transformer/sd3_transformer.ts";
 import { UserError } from "../runtime/errors.ts";
 import { dynamicShift } from "../sampling/flow_match_euler.ts";
 import { readSchedulerConfig } from "../sampling/scheduler_config.ts";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { pixelsPerLatent } from "../models/autoencoder_kl_tiles.ts";
+import { pixelsPerLatent } from "../models/autoencoder_kl/tiles.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import { type Architecture, checkFit, openVae } from "./architecture.ts";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { clipText, clipTextWithProjection } from "../models/clip_text.ts";
+import { clipText, clipTextWithProjection } from "../models/clip/text.ts";
 import type { Model } from "../models/model.ts";
-import { t5Encoder } from "../models/t5_encoder.ts";
+import { t5Encoder } from "../models/t5_encoder/t5_encoder.ts";
 import { loadTransformersParams } from "../models/transformers_params.ts";
 import { compile } from "../tensor/compile.ts";
 import type { Params } from "../tensor/params.ts";

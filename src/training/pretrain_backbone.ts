@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../data/dataset.ts";
 import { makeLoader } from "../data/loader.ts";
-import type { Dinov2Config } from "../models/dinov2_config.ts";
-import type { Dinov2Inputs, Dinov2Outputs } from "../models/dinov2.ts";
+import type { Dinov2Config } from "../models/dinov2/config.ts";
+import type { Dinov2Inputs, Dinov2Outputs } from "../models/dinov2/dinov2.ts";
 import { type Normalisation, normalise } from "../models/feature_extractor.ts";
 import type { Model } from "../models/model.ts";
 import type { Declarations } from "../nn/declare.ts";

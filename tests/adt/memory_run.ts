@@ -3,7 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import { adtStep } from "../../src/adt/step.ts";
-import { memoryUse } from "../../src/runtime/memory.ts";
+import { memoryUse } from "../../src/runtime/engine/memory.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
 import { startTestEngine } from "../support.ts";
 import { tinyTuning } from "./tiny_setup.ts";

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { adtFunctions } from "../../src/adt/functions.ts";
 import type { PlanSettings } from "../../src/adt/backward_plan.ts";
+import { adtFunctions } from "../../src/adt/functions.ts";
 import { adversarialGradient } from "../../src/adt/step.ts";
-import { startEngine } from "../../src/runtime/engine.ts";
-import { peakTensors, resetPeakResident } from "../../src/runtime/memory.ts";
+import { startEngine } from "../../src/runtime/engine/engine.ts";
+import { peakTensors, resetPeakResident } from "../../src/runtime/engine/memory.ts";
 import { startTestEngine } from "../support.ts";
 import { tinyTuning } from "./tiny_setup.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type BackwardPlan, drawPlan, type PlanSettings } from "../../src/adt/backward_plan.ts";
 import { rollOut } from "../../src/adt/roll_out.ts";
 import { type Pullback, trajectoryGradient, trajectoryGradients } from "../../src/adt/trajectory_gradient.ts";
-import { unet2DCondition } from "../../src/models/unet2d_condition.ts";
+import { unet2DCondition } from "../../src/models/unet2d_condition/unet2d_condition.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { normal } from "../../src/runtime/random.ts";
 import { ddim } from "../../src/sampling/ddim.ts";

@@ -5,7 +5,7 @@ import { preparePytorch } from "../../src/benchmarks/pytorch.ts";
 import type { BenchmarkResults } from "../../src/benchmarks/results.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { withFolder } from "../cli/support.ts";
-import { withEnvironment } from "../runtime/environment.ts";
+import { withEnvironment } from "../runtime/engine/environment.ts";
 
 Deno.test("preparePytorch() says what to do when the named Python has no PyTorch", async () => {
   await withEnvironment({ ADT_PYTORCH: "/no/such/python" }, async () => {

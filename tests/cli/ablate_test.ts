@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { stringifyConfig } from "../../src/experiments/config.ts";
+import { stringifyConfig } from "../../src/experiments/config/config.ts";
 import { readMetrics } from "../../src/training/metrics_log.ts";
 import { withStudy } from "../experiments/ablate/tiny_study.ts";
 import { adt, adtInterrupted, adtKilled } from "./support.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { barFigure, histogramFigure } from "../../src/display/bar_figure.ts";
-import { describeFigure, isFigure, type Json, lineFigure, scatterFigure } from "../../src/display/figure.ts";
+import { describeFigure, isFigure, lineFigure, scatterFigure } from "../../src/display/figure.ts";
+import type { Json } from "../../src/display/json.ts";
 import { smoothed } from "../../src/display/series.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 

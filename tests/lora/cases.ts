@@ -1,16 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { buildNamedModel, type ModelInputs } from "../../src/models/model_classes.ts";
+import { type Lora, loraAdapter, type LoraOptions } from "../../src/lora/adapter.ts";
+import type { LoraComponent } from "../../src/lora/components.ts";
+import type { LoraNetworks } from "../../src/lora/file_entries.ts";
+import type { Loras } from "../../src/lora/write.ts";
+import { buildNamedModel } from "../../src/models/by_class/classes.ts";
+import type { ModelInputs } from "../../src/models/by_class/named_model.ts";
 import { loadTransformersParams } from "../../src/models/transformers_params.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { normal } from "../../src/runtime/random.ts";
 import { loadParams } from "../../src/weights/checkpoint.ts";
 import { readConfig } from "../../src/weights/config.ts";
 import { readTensors } from "../../src/weights/safetensors.ts";
-import { type Lora, loraAdapter, type LoraOptions } from "../../src/lora/adapter.ts";
-import { type LoraComponent } from "../../src/lora/components.ts";
-import type { LoraNetworks } from "../../src/lora/file_entries.ts";
-import type { Loras } from "../../src/lora/write.ts";
 import { fixture } from "../support.ts";
 
 /** The recorded network behind each component of a pipeline, and what is adapted in it. */

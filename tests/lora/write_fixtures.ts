@@ -4,7 +4,7 @@
  * @module
  */
 import { writeLora } from "../../src/lora/write.ts";
-import { startEngine } from "../../src/runtime/engine.ts";
+import { startEngine } from "../../src/runtime/engine/engine.ts";
 import { fixture } from "../support.ts";
 import { type CaseName, CASES, ourLoras } from "./cases.ts";
 

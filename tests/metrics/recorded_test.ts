@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import type { Features } from "../../src/metrics/features.ts";
-import { fid } from "../../src/metrics/fid.ts";
-import { polynomialMmd } from "../../src/metrics/kid.ts";
-import { manifoldScores } from "../../src/metrics/manifold.ts";
-import { nearestDistances } from "../../src/metrics/nearest.ts";
+import { fid } from "../../src/metrics/distances/fid.ts";
+import { polynomialMmd } from "../../src/metrics/distances/kid.ts";
+import { manifoldScores } from "../../src/metrics/distances/manifold.ts";
+import { nearestDistances } from "../../src/metrics/distances/nearest.ts";
+import type { Features } from "../../src/metrics/features/features.ts";
 import { assertClose, fixture } from "../support.ts";
 
 interface Recorded {

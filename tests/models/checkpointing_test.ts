@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { loraAdapter } from "../../src/lora/adapter.ts";
-import { loadAutoencoderKL } from "../../src/models/load_autoencoder_kl.ts";
-import { loadDinov2Features } from "../../src/models/load.ts";
-import type { ModelInputs, NamedModel } from "../../src/models/model_classes.ts";
+import { loadAutoencoderKL } from "../../src/models/autoencoder_kl/load.ts";
+import type { ModelInputs, NamedModel } from "../../src/models/by_class/named_model.ts";
+import { loadDinov2Features } from "../../src/models/dinov2/load.ts";
 import { checkpointingBlocks } from "../../src/nn/checkpointing.ts";
 import { shapesOf } from "../../src/nn/declare.ts";
 import { flatten, layoutOf, type Params, unflatten } from "../../src/tensor/params.ts";

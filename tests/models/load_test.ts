@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loadDigitClassifier, loadDinov2Features, loadUNet2DCondition } from "../../src/models/load.ts";
-import { dinov2 } from "../../src/models/dinov2.ts";
-import { unet2DCondition } from "../../src/models/unet2d_condition.ts";
+import { loadDigitClassifier } from "../../src/models/digit_classifier.ts";
+import { dinov2 } from "../../src/models/dinov2/dinov2.ts";
+import { loadDinov2Features } from "../../src/models/dinov2/load.ts";
+import { loadUNet2DCondition } from "../../src/models/unet2d_condition/load.ts";
+import { unet2DCondition } from "../../src/models/unet2d_condition/unet2d_condition.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import type { Params } from "../../src/tensor/params.ts";

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { onEngine, readRecorded } from "../../src/experiments/recorded_tensors.ts";
+import { onEngine, readRecorded } from "../../src/experiments/parity/recorded_tensors.ts";
 import { fromNCHW } from "../../src/models/image_layout.ts";
 import type { Model } from "../../src/models/model.ts";
 import { loadTransformersParams } from "../../src/models/transformers_params.ts";

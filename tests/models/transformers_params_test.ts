@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { clipText } from "../../src/models/clip_text.ts";
-import { t5Encoder } from "../../src/models/t5_encoder.ts";
+import { clipText } from "../../src/models/clip/text.ts";
+import { t5Encoder } from "../../src/models/t5_encoder/t5_encoder.ts";
 import { loadTransformersParams } from "../../src/models/transformers_params.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import type { Params } from "../../src/tensor/params.ts";

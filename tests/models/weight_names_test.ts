@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { autoencoderKL } from "../../src/models/autoencoder_kl.ts";
-import { unet2DCondition } from "../../src/models/unet2d_condition.ts";
+import { autoencoderKL } from "../../src/models/autoencoder_kl/autoencoder_kl.ts";
+import { unet2DCondition } from "../../src/models/unet2d_condition/unet2d_condition.ts";
 import type { Declarations } from "../../src/nn/declare.ts";
 import type { Config } from "../../src/weights/config.ts";
 import { checkpointShape } from "../../src/weights/layout.ts";

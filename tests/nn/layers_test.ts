@@ -4,8 +4,8 @@ import { type Declarations, declare, initParams, type Layer } from "../../src/nn
 import { chain, conv2d, groupNorm, layerNorm, linear } from "../../src/nn/layers.ts";
 import { groupNorm as groupNormOp } from "../../src/tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../../src/tensor/layer_norm.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertSameFunction, random, take } from "../tensor/parity.ts";
 
 await startTestEngine();

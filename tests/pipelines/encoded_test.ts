@@ -8,7 +8,7 @@ import { cacheTexts, type EncodingOptions } from "../../src/pipelines/encoded_te
 import { loadPipeline } from "../../src/pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../src/pipelines/pipeline.ts";
 import { readTensors, writeTensors } from "../../src/weights/safetensors.ts";
-import { writeImage } from "../experiments/tiny_pipeline_tuning.ts";
+import { writeImage } from "../experiments/tune/tiny_pipeline_tuning.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../support.ts";
 import { inTempFolder } from "../weights/support.ts";
 import { copyPipeline, filesIn } from "./copies.ts";

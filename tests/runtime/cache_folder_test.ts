@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cacheFolder } from "../../src/runtime/cache_folder.ts";
-import { withEnvironment } from "./environment.ts";
+import { withEnvironment } from "./engine/environment.ts";
 
 Deno.test("cacheFolder() is ADT_CACHE, or adt in XDG_CACHE_HOME", async () => {
   await withEnvironment(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isStop } from "../../src/runtime/stop.ts";
 import { taskCommand } from "../../src/runtime/task_command.ts";
-import { withEnvironment } from "./environment.ts";
+import { withEnvironment } from "./engine/environment.ts";
 
 Deno.test("isStop() tells a stop from what went wrong meanwhile", () => {
   const stop = new AbortController(), broken = new Error("the disk is full");

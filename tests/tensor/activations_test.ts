@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { gelu, silu, siluDerivative } from "../../src/tensor/activations.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertSameFunction, random, savedBytes, take } from "./parity.ts";
 
 await startTestEngine();

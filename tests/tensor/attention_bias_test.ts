@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { attention } from "../../src/tensor/attention.ts";
 import { causalBias, paddingBias } from "../../src/tensor/attention_bias.ts";
 import { scoresAtATime } from "../../src/tensor/attention_parts.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { assertSameFunction, random, savedBytes, take } from "./parity.ts";
 

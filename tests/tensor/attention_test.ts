@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { peakTensors } from "../../src/runtime/memory.ts";
+import { peakTensors } from "../../src/runtime/engine/memory.ts";
 import { attention } from "../../src/tensor/attention.ts";
 import { scoresAtATime } from "../../src/tensor/attention_parts.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertSameFunction, random, savedBytes, take } from "./parity.ts";
 
 await startTestEngine();

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { collectGarbage } from "../../src/runtime/engine/unreachable.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
-import { collectGarbage } from "../../src/runtime/unreachable.ts";
 import { rawOp } from "../../src/runtime/tensorflow/raw_op.ts";
 import { compile } from "../../src/tensor/compile.ts";
 import { type CompileEvent, onCompile } from "../../src/tensor/compile_events.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { testOn, untestable } from "../runtime/on_every_engine.ts";
+import { testOn, untestable } from "../runtime/engine/on_every_engine.ts";
 
 const file = fileURLToPath(new URL("layers_test.ts", import.meta.url));
 const reason = await untestable("wasm");

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { geluTanh } from "../../src/tensor/gelu_tanh.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { assertSameFunction, random, savedBytes, take } from "./parity.ts";
 

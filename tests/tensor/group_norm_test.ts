@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { groupNorm } from "../../src/tensor/group_norm.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertSameFunction, random, savedBytes, take } from "./parity.ts";
 
 await startTestEngine();

@@ -16,7 +16,7 @@ import { resample } from "../../src/tensor/resize.ts";
 import { rmsNorm } from "../../src/tensor/rms_norm.ts";
 import { upsample2x } from "../../src/tensor/upsample.ts";
 import { vjp } from "../../src/tensor/vjp.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { assertSameFunction, random, take } from "./parity.ts";
 

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { rmsNorm } from "../../src/tensor/rms_norm.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { noLeak, startTestEngine } from "../support.ts";
 import { assertSameFunction, random, savedBytes } from "./parity.ts";
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { upsample2x } from "../../src/tensor/upsample.ts";
+import { assertGradients } from "../runtime/engine/finite_differences.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
-import { assertGradients } from "../runtime/finite_differences.ts";
 import { assertSameFunction, random, take } from "./parity.ts";
 
 await startTestEngine();

@@ -1,8 +1,8 @@
 import { encode } from "fast-png";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig, stringifyConfig } from "../../experiments/config.ts";
-import { tuneSchema } from "../../experiments/tune_config.ts";
+import { loadConfig, stringifyConfig } from "../../experiments/config/config.ts";
+import { tuneSchema } from "../../experiments/tune/config.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
 import { runCommand } from "../../runtime/python.ts";

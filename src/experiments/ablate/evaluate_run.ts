@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import type { ScoreName } from "../../metrics/definitions.ts";
-import type { Scores, ScoreTerms } from "../../metrics/evaluate.ts";
+import type { ScoreTerms } from "../../metrics/scores/evaluate.ts";
+import type { ScoreName, Scores } from "../../metrics/scores/scores.ts";
 import { isThere } from "../../runtime/files.ts";
 import { readTensors, writeTensors } from "../../weights/safetensors.ts";
-import type { Evaluator, SampledFeatures } from "../evaluate.ts";
-import { type LoadedGenerator, loadGenerator } from "../load_generator.ts";
-import { featuresOf, matrixOf } from "../real_digits.ts";
-import type { ImageBatch } from "../report_grids.ts";
-import { readJsonIfThere, writeJson } from "../write_json.ts";
+import type { Evaluator, SampledFeatures } from "../evaluate/evaluate.ts";
+import { featuresOf, matrixOf } from "../evaluate/real_digits.ts";
+import { type LoadedGenerator, loadGenerator } from "../generate/load_generator.ts";
+import type { ImageBatch } from "../report/grids.ts";
+import { readJsonIfThere, writeJson } from "../runs/write_json.ts";
 import { type StudyRun, type Variant, variantName } from "./study.ts";
 
 /** Scores of a run's model, sampled in one way. */

@@ -1,9 +1,10 @@
 import { barFigure } from "../../display/bar_figure.ts";
 import type { Figure } from "../../display/figure.ts";
 import { INK } from "../../display/theme.ts";
-import { BETTER_MEANS, SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
+import { BETTER_MEANS, SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import type { ScoreName } from "../../metrics/scores/scores.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { formatScore } from "../report_scores.ts";
+import { formatScore } from "../report/scores.ts";
 import { variantName } from "./study.ts";
 import type { ArmScore } from "./summary.ts";
 

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { AdtState } from "../../adt/setup.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { loadCheckpoint } from "../../training/checkpoint.ts";
-import { adtState } from "../state_tensors.ts";
-import { prepareTuning, type Tuning } from "../tune_setup.ts";
+import { adtState } from "../runs/state_tensors.ts";
+import { prepareTuning } from "../tune/setup.ts";
+import type { Tuning } from "../tune/tuning.ts";
 import { runName } from "./evaluate_run.ts";
 import type { FinishedRun } from "./summary.ts";
 

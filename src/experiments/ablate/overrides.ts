@@ -1,5 +1,5 @@
 import { isRecord } from "../../weights/config.ts";
-import type { TuneConfig } from "../tune_config.ts";
+import type { TuneConfig } from "../tune/config.ts";
 
 /** Settings nested in settings, as YAML has them. */
 export type Settings = { [key: string]: unknown };

@@ -1,8 +1,8 @@
+import { join } from "node:path";
 import { formatDuration, formatTable, type Rows } from "../../display/text.ts";
 import { readMetrics } from "../../training/metrics_log.ts";
-import { readCost, type TuneCost } from "../tune_cost.ts";
-import { tuningIn } from "../tune_or_resume.ts";
-import { join } from "node:path";
+import { readCost, type TuneCost } from "../tune/cost.ts";
+import { tuningIn } from "../tune/tune_or_resume.ts";
 import { readEvaluation } from "./evaluate_run.ts";
 import type { Speeds } from "./speeds.ts";
 import { type Study, type StudyRun, variantName } from "./study.ts";

@@ -5,9 +5,9 @@
  */
 import { gridHtml } from "../../display/grid.ts";
 import { figureHtml } from "../../display/plotly.ts";
-import { machineFacts } from "../machine_facts.ts";
-import { exhibits, type Page, pairs, type Section } from "../report_page.ts";
-import { formatPercent } from "../report_scores.ts";
+import { exhibits, type Page, pairs, type Section } from "../report/page.ts";
+import { formatPercent } from "../report/scores.ts";
+import { machineFacts } from "../runs/machine_facts.ts";
 import { curvesOf, samplingCurves } from "./report_curves.ts";
 import { shownArms } from "./report_samples.ts";
 import { costTable, scoreTables, settingsTable } from "./report_tables.ts";

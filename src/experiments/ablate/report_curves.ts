@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Figure, lineFigure, type Series } from "../../display/figure.ts";
 import { smoothed } from "../../display/series.ts";
 import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
-import type { Exhibit } from "../report_page.ts";
+import type { Exhibit } from "../report/page.ts";
 import type { Study } from "./study.ts";
 import type { ArmScore, FinishedRun } from "./summary.ts";
 

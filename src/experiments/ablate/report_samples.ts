@@ -1,6 +1,6 @@
 import type { ImageGrid } from "../../display/grid.ts";
-import { comparisonGrid, type ImageBatch } from "../report_grids.ts";
-import type { Exhibit } from "../report_page.ts";
+import { comparisonGrid, type ImageBatch } from "../report/grids.ts";
+import type { Exhibit } from "../report/page.ts";
 import { shownImages } from "./evaluate_run.ts";
 import { type Study, type Variant, variantName } from "./study.ts";
 import type { FinishedRun } from "./summary.ts";

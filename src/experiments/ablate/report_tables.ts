@@ -1,8 +1,9 @@
 import { type Markup, markup } from "../../display/html.ts";
 import { formatDuration, formatNumber } from "../../display/text.ts";
-import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
-import { mean } from "../../metrics/interval.ts";
-import { formatInterval, formatPercent, formatScore, scoreBars, verdict } from "../report_scores.ts";
+import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import type { ScoreName } from "../../metrics/scores/scores.ts";
+import { mean } from "../../metrics/statistics/interval.ts";
+import { formatInterval, formatPercent, formatScore, scoreBars, verdict } from "../report/scores.ts";
 import { differingSettings } from "./overrides.ts";
 import { type Study, variantName } from "./study.ts";
 import type { ArmScore, Comparison, FinishedRun } from "./summary.ts";

@@ -4,8 +4,8 @@
  */
 import { parse } from "@std/yaml";
 import { UserError } from "../../runtime/errors.ts";
-import { loadConfig, parseConfig, stringifyConfig } from "../config.ts";
-import { type TuneConfig, tuneSchema } from "../tune_config.ts";
+import { loadConfig, parseConfig, stringifyConfig } from "../config/config.ts";
+import { type TuneConfig, tuneSchema } from "../tune/config.ts";
 import { overridden, type Settings } from "./overrides.ts";
 
 /** A base once it is known to be right. */

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { adtFunctions } from "../../adt/functions.ts";
 import { adtStep } from "../../adt/step.ts";
-import { balancedLabels, generate } from "../generate.ts";
-import { loadGenerator } from "../load_generator.ts";
-import { measured } from "../measured.ts";
-import { prepareTuning } from "../tune_setup.ts";
+import { measured } from "../../display/measured.ts";
+import { balancedLabels, generate } from "../generate/generate.ts";
+import { loadGenerator } from "../generate/load_generator.ts";
+import { prepareTuning } from "../tune/setup.ts";
 import { type Study, type StudyRun, type Variant, variantName } from "./study.ts";
 
 /** How long the parts of a study take, roughly. */

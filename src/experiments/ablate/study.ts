@@ -1,9 +1,9 @@
 import { closest } from "fastest-levenshtein";
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
-import { loadConfig, parseConfig } from "../config.ts";
-import type { SamplerSettings } from "../load_generator.ts";
-import type { TuneConfig } from "../tune_config.ts";
+import { loadConfig, parseConfig } from "../config/config.ts";
+import type { SamplerSettings } from "../generate/load_generator.ts";
+import type { TuneConfig } from "../tune/config.ts";
 import type { Settings } from "./overrides.ts";
 import { loadBase, parseArm } from "./settings.ts";
 import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";

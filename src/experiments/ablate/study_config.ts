@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { count, path } from "../config_parts.ts";
-import { SAMPLER_NAMES } from "../sampler_names.ts";
+import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
+import { count, path } from "../config/parts.ts";
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1);
 

@@ -1,14 +1,15 @@
-import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
+import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import type { ScoreName } from "../../metrics/scores/scores.ts";
 import {
   crossedInterval,
   differences,
   type Estimate,
   relativeChanges,
   type TermTable,
-} from "../../metrics/crossed.ts";
-import { mean } from "../../metrics/interval.ts";
-import { checkComparable } from "../../metrics/score.ts";
-import type { TuneCost } from "../tune_cost.ts";
+} from "../../metrics/statistics/crossed.ts";
+import { mean } from "../../metrics/statistics/interval.ts";
+import { checkComparable } from "../../metrics/statistics/score.ts";
+import type { TuneCost } from "../tune/cost.ts";
 import type { Evaluation } from "./evaluate_run.ts";
 import { type Arm, type StudyRun, type Variant, variantName } from "./study.ts";
 

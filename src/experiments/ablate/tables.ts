@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { Rows } from "../../display/text.ts";
-import { SCORE_DEFINITIONS, type ScoreName } from "../../metrics/definitions.ts";
-import { scoreCell } from "../../metrics/format.ts";
-import type { Interval } from "../../metrics/interval.ts";
+import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import { scoreCell } from "../../metrics/scores/format.ts";
+import type { ScoreName } from "../../metrics/scores/scores.ts";
+import type { Interval } from "../../metrics/statistics/interval.ts";
 import { writeText } from "../../weights/atomic_write.ts";
-import { formatPercent } from "../report_scores.ts";
-import { writeJson } from "../write_json.ts";
-import type { Study, Variant } from "./study.ts";
-import { variantName } from "./study.ts";
+import { formatPercent } from "../report/scores.ts";
+import { writeJson } from "../runs/write_json.ts";
+import { type Study, type Variant, variantName } from "./study.ts";
 import type { ArmScore, FinishedRun } from "./summary.ts";
 
 const sampling = ({ name, steps, guidance_scale }: Variant) => ({

@@ -22,7 +22,7 @@ export type RawAttributes = Record<string, AttributeValue>;
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { startEngine } from "../engine.ts";
+ * import { startEngine } from "../engine/engine.ts";
  * import { rawOp } from "./raw_op.ts";
  *
  * if ((await startEngine()).backend === "tensorflow") {

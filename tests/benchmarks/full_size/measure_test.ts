@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { measureModel } from "../../../src/benchmarks/full_size/main.ts";
 import { writeConfig } from "../../../src/benchmarks/full_size/models.ts";
 import type { FullSizeCase } from "../../../src/benchmarks/full_size/results.ts";
-import { loadConfig, stringifyConfig } from "../../../src/experiments/config.ts";
-import { type PipelineTuneConfig, tuneSchema } from "../../../src/experiments/tune_config.ts";
+import { loadConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
+import { type PipelineTuneConfig, tuneSchema } from "../../../src/experiments/tune/config.ts";
 import { withFolder } from "../../cli/support.ts";
-import { saveBackbone } from "../../experiments/tiny_tuning.ts";
+import { saveBackbone } from "../../experiments/tune/tiny_tuning.ts";
 import { copyPipeline } from "../../pipelines/copies.ts";
-import { withEnvironment } from "../../runtime/environment.ts";
+import { withEnvironment } from "../../runtime/engine/environment.ts";
 import { startTestEngine } from "../../support.ts";
 
 const PYTHON = Deno.env.get("ADT_PYTORCH") || undefined;

@@ -10,11 +10,11 @@ import { armsGrid } from "../../../src/experiments/ablate/report_samples.ts";
 import { measureSpeeds } from "../../../src/experiments/ablate/speeds.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
 import type { FinishedRun } from "../../../src/experiments/ablate/summary.ts";
-import { loadGenerator } from "../../../src/experiments/load_generator.ts";
-import { tune } from "../../../src/experiments/tune.ts";
+import { loadGenerator } from "../../../src/experiments/generate/load_generator.ts";
+import { tune } from "../../../src/experiments/tune/tune.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { noLeak } from "../../support.ts";
-import { withPipelineTuning } from "../tiny_pipeline_tuning.ts";
+import { withPipelineTuning } from "../tune/tiny_pipeline_tuning.ts";
 import { withStudy } from "./tiny_study.ts";
 
 /** Times of last change of all files of runs and evaluations. */

@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "node:path";
 import { parse } from "@std/yaml";
-import { stringifyConfig } from "../../../src/experiments/config.ts";
 import type { StudyInput } from "../../../src/experiments/ablate/study_config.ts";
+import { stringifyConfig } from "../../../src/experiments/config/config.ts";
 import { digitClassifier } from "../../../src/models/digit_classifier.ts";
 import { initParams } from "../../../src/nn/declare.ts";
 import { saveParams } from "../../../src/weights/checkpoint.ts";
-import { withTuning } from "../tiny_tuning.ts";
+import { withTuning } from "../tune/tiny_tuning.ts";
 
 const CLASSIFIER = {
   _class_name: "DigitClassifier",

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { onTensorflow } from "../../../src/runtime/tensorflow/backend.ts";
-import { openLibrary } from "../../../src/runtime/tensorflow/library.ts";
-import { startTensorflow } from "../../../src/runtime/tensorflow/install.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
+import { onTensorflow } from "../../../src/runtime/tensorflow/backend.ts";
+import { startTensorflow } from "../../../src/runtime/tensorflow/install.ts";
+import { openLibrary } from "../../../src/runtime/tensorflow/library.ts";
 import { startTestEngine } from "../../support.ts";
-import { untestable } from "../on_every_engine.ts";
+import { untestable } from "../engine/on_every_engine.ts";
 
 await startTestEngine();
 const engine = { ignore: !onTensorflow(), sanitizeOps: false, sanitizeResources: false };

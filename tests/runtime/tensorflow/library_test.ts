@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { UserError } from "../../../src/runtime/errors.ts";
+import { tensorflowFiles } from "../../../src/runtime/install/wheels.ts";
 import { firstGpu } from "../../../src/runtime/tensorflow/context.ts";
 import { libraryPath } from "../../../src/runtime/tensorflow/library.ts";
 import { systemLibraryFile } from "../../../src/runtime/tensorflow/system.ts";
-import { tensorflowFiles } from "../../../src/runtime/wheels.ts";
 
 const MACHINES = [
   ["linux", "x86_64", "libtensorflow_cc.so.2", "libtensorflow_framework.so.2", "libc.so.6"],

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { memoryUse, resetPeakResident } from "../../../src/runtime/memory.ts";
+import { memoryUse, resetPeakResident } from "../../../src/runtime/engine/memory.ts";
 import { compile } from "../../../src/tensor/compile.ts";
 import { noLeak, startTestEngine } from "../../support.ts";
 

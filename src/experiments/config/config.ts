@@ -1,0 +1,66 @@
+/**
+ * Reading and writing run configurations: YAML in, checked against a schema, every default filled in.
+ * @module
+ */
+import { parse, stringify } from "@std/yaml";
+import type { z } from "zod";
+import { UserError } from "../../runtime/errors.ts";
+import { explainIssue } from "./issues.ts";
+
+/**
+ * The settings that a YAML text holds, checked by `schema`, with defaults for what is not given.
+ *
+ * ```ts
+ * import { parseConfig } from "./config.ts";
+ * import { optimizerSchema } from "./parts.ts";
+ * const { lr, betas } = parseConfig("lr: 2e-4", "run.yaml", optimizerSchema);
+ * console.log(lr, betas); // 0.0002 [ 0.9, 0.999 ]
+ * ```
+ *
+ * @param file where the text comes from, for error messages
+ * @throws UserError that names file and line of a syntax error, or file and key of every wrong, missing or unknown key,
+ * with what was given and what is allowed
+ */
+export function parseConfig<S extends z.ZodType>(text: string, file: string, schema: S): z.output<S> {
+  let given: unknown;
+  try {
+    given = parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UserError(`${file} is not valid YAML: ${error.message}`, { cause: error });
+  }
+  const result = schema.safeParse(given ?? {}, { reportInput: true });
+  if (result.success) return result.data;
+  const faults = result.error.issues.flatMap((issue) => explainIssue(issue, schema, given));
+  const heading = faults.length === 1 ? `${file}: ` : `${file} has ${faults.length} faults:\n  `;
+  throw new UserError(heading + faults.join("\n  "), { cause: result.error });
+}
+
+/**
+ * Reads a configuration file; see {@linkcode parseConfig}.
+ *
+ * @throws UserError also when the file cannot be read
+ */
+export async function loadConfig<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
+  return parseConfig(await readText(file), file, schema);
+}
+
+/** A configuration as YAML, defaults included; `parseConfig` reads it back as it was. */
+export function stringifyConfig(config: unknown): string {
+  return stringify(config, { lineWidth: 110, useAnchors: false });
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new UserError(`${file}: no such file`, { cause: error });
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new UserError(`${file}: permission denied`, { cause: error });
+    }
+    if ((error as { code?: string }).code === "EISDIR") {
+      throw new UserError(`${file}: this is a folder; a YAML file was expected`, { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import { measured } from "../../display/measured.ts";
+import { extractFeatures } from "../../metrics/features/extract_features.ts";
+import type { Features } from "../../metrics/features/features.ts";
+import { type FolderImages, folderImages } from "../../metrics/features/folder_images.ts";
+import type { FeatureKind } from "../../metrics/features/kinds.ts";
+import type { FeatureNetwork } from "../../metrics/features/networks.ts";
+import { comparisonWith } from "../../metrics/scores/compare.ts";
+import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
+import { formatFolderScores, smallSampleNotes } from "../../metrics/scores/compare_table.ts";
+import { cacheFolder } from "../../runtime/cache_folder.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { openFolderNetworks } from "./folder_networks.ts";
+import type { FoldersOptions } from "./folders_options.ts";
+
+/** Scores of folders of images, as data and as a table. */
+export interface FoldersResult {
+  features: FeatureKind;
+  model: string;
+  reference: { folder: string; n: number };
+  folders: { folder: string; scores: FolderScores }[];
+  table: string;
+}
+
+/** Where a feature network is looked for unless a folder is given: in `metrics` of the cache folder. */
+export function defaultNetworkFolder(kind: FeatureKind): string {
+  const name = { inception: "inception-v3", dinov2: "dinov2-large", clip: "clip-vit-large-patch14" }[kind];
+  return join(cacheFolder(), "metrics", name);
+}
+
+/**
+ * Scores folders of images against a reference folder, with progress bars on stderr: Fréchet distance, its extrapolation,
+ * KID, CMMD (CLIP), precision, recall, density and coverage; where the networks and captions for them are there also CLIP
+ * score, HPSv2 and the aesthetic score. Every score has its 95 % confidence interval and n.
+ *
+ * @throws UserError for a folder that is missing, empty or holds unreadable images, for folders of `a` of different
+ * sizes, and for a network that is not there (the message says how to get it)
+ */
+export async function evaluateFolders(options: FoldersOptions): Promise<FoldersResult> {
+  const { a, b, features: kind, model = defaultNetworkFolder(kind), seed, signal } = options;
+  if (options.aesthetic !== undefined && kind !== "clip") {
+    throw new UserError(
+      `the aesthetic score is computed from CLIP's features, not from ${kind}: use --features clip`,
+    );
+  }
+  const read = (folder: string, n?: number) =>
+    measured(
+      `reading ${folder}`,
+      (onProgress) => folderImages(folder, { n, seed, onProgress, signal }),
+      "images",
+    );
+  const reference = await read(b), sets: FolderImages[] = [];
+  for (const folder of a) sets.push(await read(folder, options.n));
+  checkSameSize(sets);
+  if (options.hpsv2 !== undefined) requireCaptions(sets);
+  const networks = await openFolderNetworks({ ...options, kind, model });
+  try {
+    const extract = extractor(networks.features, options);
+    const referenceFeatures = await extract(reference);
+    for (const note of smallSampleNotes(Math.min(reference.n, sets[0]!.n), referenceFeatures.d)) {
+      console.error(note);
+    }
+    const compare = comparisonWith(referenceFeatures, { embeddings: kind === "clip", seed });
+    const folders: FoldersResult["folders"] = [];
+    for (const images of sets) {
+      const features = await extract(images);
+      const scores: FolderScores = await measured(
+        `scores of ${images.folder}`,
+        (onProgress) => compare(features, { onProgress, signal }),
+      );
+      folders.push({
+        folder: images.folder,
+        scores: { ...scores, ...await networks.ownScores(images, features) },
+      });
+    }
+    const rows = folders.map(({ folder, scores }) => ({ name: folder, scores }));
+    const table = formatFolderScores(rows, { kind, features: referenceFeatures.d });
+    return { features: kind, model, reference: { folder: b, n: reference.n }, folders, table };
+  } finally {
+    networks.dispose();
+  }
+}
+
+/** Features of a folder's images, with a progress bar. */
+function extractor(
+  network: FeatureNetwork,
+  { batchSize = 32, signal }: FoldersOptions,
+): (images: FolderImages) => Promise<Features> {
+  return (images) =>
+    measured(`features of ${images.folder}`, (onProgress) => {
+      onProgress(0, images.n);
+      const source = images.source(network.preparation);
+      return extractFeatures(network.features, source, { batchSize, signal, onProgress });
+    }, "images");
+}
+
+function checkSameSize(sets: readonly FolderImages[]): void {
+  const least = Math.min(...sets.map(({ n }) => n));
+  if (sets.every(({ n }) => n === least)) return;
+  throw new UserError(
+    `scores at different n cannot be compared: ${
+      sets.map(({ folder, n }) => `${folder} has ${n}`).join(", ")
+    } images; ` +
+      `use --n ${least} to take a random choice of as many of each`,
+  );
+}
+
+function requireCaptions(sets: readonly FolderImages[]): void {
+  for (const { folder, captions } of sets) {
+    if (captions) continue;
+    throw new UserError(
+      `${folder}: HPSv2 needs a caption for every image: lines {"file_name": …, "text": …} in ${folder}/metadata.jsonl`,
+    );
+  }
+}

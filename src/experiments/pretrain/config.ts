@@ -1,0 +1,91 @@
+import { z } from "zod";
+import {
+  dataSchema,
+  emaDecaySchema,
+  latentsSchema,
+  optimizerSchema,
+  paceShape,
+  path,
+} from "../config/parts.ts";
+
+/** A JSON configuration in diffusers' or transformers' format, written inline; what it is for checks it. */
+const inlineSchema = z.record(z.string(), z.unknown());
+
+const share = z.number().min(0).max(1);
+const range = z.number().min(0);
+
+/** How far a random view may depart from its image, see `ViewRange`; 0 is not at all. */
+const viewsSchema = z.strictObject({
+  /** Radians. */
+  rotation: range.default(0),
+  /** Log₂ of the size. */
+  scale: range.default(0),
+  /** Log₂ of width over height. */
+  aspect: range.default(0),
+  /** Horizontal shift per vertical distance. */
+  shear: range.default(0),
+  /** Share of the side. */
+  translation: share.default(0),
+  /** Largest share of the contrast that is lost. */
+  contrast: share.default(0),
+}).prefault({});
+
+const diffusionSchema = z.strictObject({
+  kind: z.literal("diffusion"),
+  /** A `scheduler_config.json`, inline: noise schedule and prediction type. */
+  scheduler: inlineSchema,
+  latents: latentsSchema,
+  /** Share of samples trained without condition, for classifier-free guidance. */
+  condition_dropout: share.default(0.1),
+});
+
+const classificationSchema = z.strictObject({
+  kind: z.literal("classification"),
+  /** Random views that augment the images. */
+  views: viewsSchema,
+});
+
+/** Masked-image modelling of a Dinov2Model. */
+const maskedImageSchema = z.strictObject({
+  kind: z.literal("masked_image"),
+  /** Share of the patches that are hidden. */
+  mask_ratio: z.number().gt(0).lt(1).default(0.6),
+  /** Damage to the seen patches that is to be undone: noise's largest standard deviation, blur's largest share. */
+  damage: z.strictObject({ noise: z.number().min(0).default(0), blur: z.number().min(0).max(1).default(0) })
+    .prefault({}),
+  /** Weight of a classification loss on the mean of the patch tokens; 0 trains without labels. */
+  class_weight: z.number().min(0).default(0),
+});
+
+/** What is learnt, and what only that needs. */
+const objectiveSchema = z.discriminatedUnion("kind", [
+  diffusionSchema,
+  classificationSchema,
+  maskedImageSchema,
+]);
+
+/** Settings of `adt pretrain`: training a model from scratch. */
+export const pretrainSchema = z.strictObject({
+  /** A `config.json`, inline: which network. */
+  model: inlineSchema,
+  /** A `preprocessor_config.json`, inline: pixel statistics that a backbone expects removed. */
+  preprocessor: inlineSchema.optional(),
+  objective: objectiveSchema,
+  data: dataSchema,
+  optimizer: optimizerSchema.prefault({}),
+  ema_decay: emaDecaySchema,
+  train: z.strictObject(paceShape),
+  /** Folder of the run; new or empty, unless the run is resumed. */
+  output: path,
+}).refine(({ objective, preprocessor }) => !preprocessor || objective.kind === "masked_image", {
+  path: ["preprocessor"],
+  error: "only the objective masked_image has one; remove it",
+});
+
+/** Settings of `adt pretrain`, all defaults filled in. */
+export type PretrainConfig = z.output<typeof pretrainSchema>;
+
+/** Settings of a training by one objective. */
+export type PretrainConfigOf<Kind extends PretrainConfig["objective"]["kind"]> = PretrainConfig & {
+  objective: Extract<PretrainConfig["objective"], { kind: Kind }>;
+};

@@ -1,0 +1,102 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import project from "../../../deno.json" with { type: "json" };
+import { startEngine } from "../../runtime/engine/engine.ts";
+import type { Params } from "../../tensor/params.ts";
+import type { StepMetrics } from "../../training/loop.ts";
+import { readMetrics } from "../../training/metrics_log.ts";
+import { type OpenRun, openRun } from "../runs/open_run.ts";
+import { recordRun } from "../runs/record_run.ts";
+import { trainingState, trainingTensors } from "../runs/state_tensors.ts";
+import { writeJson } from "../runs/write_json.ts";
+import { type PretrainConfig, pretrainSchema } from "./config.ts";
+import { preparePretraining, type Pretraining } from "./setup.ts";
+
+export interface PretrainOptions {
+  /** Go on with the run in the config's `output` folder. */
+  resume?: boolean;
+  /** Stops the run between two steps; it writes a checkpoint first. */
+  signal?: AbortSignal;
+  /** The command that makes this model, for its record. */
+  command?: string;
+  onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
+}
+
+export interface PretrainResult {
+  /** Folder of the trained network, in its library's layout: averaged weights (float16), config.json, training.json. */
+  weights: string;
+  /** The log, one JSON record a line. */
+  metricsFile: string;
+  /** Updates done; fewer than the config's when the signal stopped the run. */
+  steps: number;
+}
+
+/**
+ * Trains a model from scratch in a run folder of its own: log, checkpoints, and at the end the averaged weights with a
+ * record of how they were made. It stops and goes on as `tune` does.
+ *
+ * @throws UserError for a configuration that cannot be trained, a folder that holds another run, a full disk
+ */
+export async function pretrain(
+  config: PretrainConfig,
+  options: PretrainOptions = {},
+): Promise<PretrainResult> {
+  const { description: engine } = await startEngine();
+  using run = await openRun(config, pretrainSchema, options.resume);
+  const { weights, metricsFile } = run.folder;
+  const pretraining = await preparePretraining(config).catch(async (error) => {
+    tf.dispose(run.saved?.tensors ?? []);
+    await run.folder.withdraw();
+    throw error;
+  });
+  const { params, steps, seconds } = await train(config, run, pretraining, options);
+  if (steps === config.train.steps) {
+    await writeJson(join(weights, "training.json"), {
+      command: options.command,
+      seed: config.train.seed,
+      steps,
+      seconds: Math.round(seconds),
+      mean_loss_of_last_100_steps: await meanLoss(metricsFile, steps - 100),
+      parameters: parameterCount(params),
+      versions: { project: project.version, engine, deno: Deno.version.deno },
+      config,
+    });
+    await pretraining.save(weights, params);
+  }
+  tf.dispose(params);
+  return { weights, metricsFile, steps };
+}
+
+async function train(
+  config: PretrainConfig,
+  run: OpenRun,
+  pretraining: Pretraining,
+  { signal, onStep }: PretrainOptions,
+) {
+  await using recorder = await recordRun(run, config, { label: "pretraining", signal });
+  const { params, steps } = await pretraining.train({
+    resume: run.saved && { state: trainingState(run.saved.tensors), step: run.from },
+    signal: recorder.signal,
+    async onStep(step, metrics, state) {
+      await onStep?.(step, metrics);
+      await recorder.record(step, {
+        metrics,
+        note: `loss ${metrics.loss!.toFixed(4)}`,
+        tensors: () => trainingTensors(state),
+      });
+    },
+  });
+  return { params, steps, seconds: recorder.seconds() };
+}
+
+/** Mean of the logged losses of the steps after `last`. */
+async function meanLoss(metricsFile: string, last: number): Promise<number> {
+  const losses = (await readMetrics(metricsFile)).filter(({ step }) => step > last).map(({ loss }) =>
+    Number(loss)
+  );
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}
+
+function parameterCount(params: Params): number {
+  return Object.values(params).reduce((sum, { size }) => sum + size, 0);
+}

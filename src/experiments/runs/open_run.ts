@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { z } from "zod";
+import { isThere } from "../../runtime/files.ts";
+import { loadCheckpoint, type LoadedCheckpoint } from "../../training/checkpoint.ts";
+import { openRunFolder, type RunFolder } from "../../training/run_folder.ts";
+import { loadConfig, stringifyConfig } from "../config/config.ts";
+import type { paceShape } from "../config/parts.ts";
+import { checkSameConfig } from "../config/same_config.ts";
+
+/** What the configurations of all trainings have in common. */
+export interface RunConfig {
+  output: string;
+  train: z.output<z.ZodObject<typeof paceShape>>;
+}
+
+/** A run whose folder this process holds until it is disposed. */
+export interface OpenRun extends Disposable {
+  folder: RunFolder;
+  /** What a resumed run goes on from, if it got as far as a checkpoint; the tensors are the caller's. */
+  saved?: LoadedCheckpoint;
+  /** Updates done before. */
+  from: number;
+}
+
+/**
+ * Opens the folder of a new run, or of one that is to go on.
+ *
+ * @param schema reads the configuration that the run began with
+ * @throws UserError when the run began with other settings (it is left as it was), and as `openRunFolder` and
+ * `loadCheckpoint` do
+ */
+export async function openRun(config: RunConfig, schema: z.ZodType, resume = false): Promise<OpenRun> {
+  if (resume) await checkBeginning(config, schema);
+  const folder = await openRunFolder(config.output, { config: stringifyConfig(config), resume });
+  const close = () => folder[Symbol.dispose]();
+  try {
+    const saved = resume ? await loadCheckpoint(folder.checkpoints) : undefined;
+    for (const reason of saved?.skipped ?? []) console.error(`passed over a checkpoint: ${reason}`);
+    return { folder, saved, from: saved?.step ?? 0, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function checkBeginning(config: RunConfig, schema: z.ZodType): Promise<void> {
+  const file = join(config.output, "config.yaml");
+  if (await isThere(file)) {
+    checkSameConfig(await loadConfig(file, schema), config, file);
+  }
+}

@@ -1,0 +1,80 @@
+import type * as tf from "@tensorflow/tfjs";
+import { progress as drawnProgress } from "../../display/progress.ts";
+import { onCompile } from "../../tensor/compile_events.ts";
+import { saveCheckpoint } from "../../training/checkpoint.ts";
+import { openMetricsLog } from "../../training/metrics_log.ts";
+import type { OpenRun, RunConfig } from "./open_run.ts";
+
+/** One update, as a run records it. */
+export interface Update {
+  /** What goes into the log. */
+  metrics: Record<string, unknown>;
+  /** What the progress bar says. */
+  note: string;
+  /** What a checkpoint holds; asked for only when one is written. */
+  tensors(): Record<string, tf.Tensor>;
+}
+
+/** Log, checkpoints and progress bar of a run. */
+export interface RunRecorder extends AsyncDisposable {
+  /** For the training loop: aborts after the signal from outside, once the last update is in a checkpoint. */
+  signal: AbortSignal;
+  /** Records update number `step`. Writes a checkpoint when one is due, at the end, and before the run stops. */
+  record(step: number, update: Update): Promise<void>;
+  /** Seconds of training so far, those before a resumption included. */
+  seconds(): number;
+}
+
+/** What a checkpoint holds besides tensors. */
+interface RunState {
+  config: RunConfig;
+  seconds: number;
+}
+
+export interface RecordOptions {
+  /** What the progress bar says before its numbers. */
+  label: string;
+  signal?: AbortSignal;
+  /** Makes the progress bar; `progress` when left out. */
+  progress?: typeof drawnProgress;
+}
+
+/**
+ * Starts to record a run.
+ *
+ * @throws UserError when the log or a checkpoint cannot be written
+ */
+export async function recordRun(
+  { folder, saved, from }: OpenRun,
+  config: RunConfig,
+  { label, signal, progress = drawnProgress }: RecordOptions,
+): Promise<RunRecorder> {
+  const { steps, log_every, checkpoint_every } = config.train;
+  const log = await openMetricsLog(folder.metricsFile, from);
+  const bar = progress(steps, label, { start: from });
+  let last = from;
+  const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));
+  const begun = performance.now(), before = (saved?.state as RunState | undefined)?.seconds ?? 0;
+  const seconds = () => before + (performance.now() - begun) / 1000;
+  const stop = new AbortController();
+  if (signal?.aborted) stop.abort();
+  return {
+    signal: stop.signal,
+    seconds,
+    async record(step, { metrics, note, tensors }) {
+      bar.update(last = step, note);
+      if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });
+      const stopping = signal?.aborted ?? false;
+      if (stopping || step % checkpoint_every === 0 || step === steps) {
+        const state: RunState = { config, seconds: seconds() };
+        await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state });
+      }
+      if (stopping) stop.abort();
+    },
+    async [Symbol.asyncDispose]() {
+      endCompileNotes();
+      log[Symbol.dispose]();
+      await bar.done();
+    },
+  };
+}

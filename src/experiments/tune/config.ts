@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { ADVERSARIAL_LOSSES, SCORE_KINDS } from "../../adt/kinds.ts";
+import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
+import { count, dataSchema, emaDecaySchema, optimizerSchema, paceShape, path } from "../config/parts.ts";
+import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./model_config.ts";
+
+/** Through which network calls of a roll-out the gradient flows. */
+const planSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("full") }),
+  z.strictObject({
+    /** The last K steps, or K steps spread evenly with the gradient stopped at the network's input (ADT). */
+    kind: z.enum(["truncated", "stop-input"]),
+    /** K: how many steps are trained; a roll-out of fewer trains them all. */
+    steps: count,
+  }),
+]).prefault({ kind: "stop-input", steps: 3 });
+
+const discriminatorSchema = z.strictObject({
+  /** Folder of the frozen DINOv2 backbone. */
+  backbone: path,
+  /** Transformer blocks whose patch grids the heads judge, counted from 0. */
+  blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
+  /** Whether the backbone is trained with the heads; the method's is frozen. */
+  train_backbone: z.boolean().default(false),
+  /** How generated and real image are compared; `single` judges the generated image alone. */
+  score: z.enum(SCORE_KINDS).default("cosine"),
+  loss: z.enum(ADVERSARIAL_LOSSES).default("hinge"),
+  /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
+  pairing: z.enum(["image", "condition"]).default("image"),
+  /** Side in pixels that images are brought to before they are judged; left out: they are judged as they are. */
+  resolution: count.optional(),
+  /** Differentiable augmentation of the discriminator's inputs. */
+  augment: z.boolean().default(true),
+  /** First of the training's steps that train the discriminator alone. */
+  head_start: z.int().min(0).default(0),
+  lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
+  betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
+});
+
+/** What is wrong with a head start that leaves no step to train the network. */
+export function headStartFault(
+  { adt, train: { steps } }: {
+    adt: { lambda_adv: number; discriminator: { head_start: number } };
+    train: { steps: number };
+  },
+): string | undefined {
+  const { head_start } = adt.discriminator;
+  if (adt.lambda_adv === 0 || head_start < steps) return undefined;
+  return `got ${head_start}, and train.steps is ${steps}: the discriminator would be trained alone all the while, and the ` +
+    "network stay as it is; make the steps more, or the head start shorter";
+}
+
+/** Settings of `adt tune`. */
+export const tuneSchema = z.strictObject({
+  model: modelSchema,
+  data: dataSchema,
+  /** The inference path that tuning runs. */
+  sampler: z.strictObject({
+    name: z.enum(SAMPLER_NAMES).default("ddim"),
+    steps: count.max(1000).default(10),
+    /** Classifier-free guidance; 1 is none. */
+    guidance_scale: z.number().min(0).default(1),
+  }).prefault({}),
+  adt: z.strictObject({
+    plan: planSchema,
+    /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
+    image_to_image: z.boolean().default(true),
+    /**
+     * Equal parts of a batch that each roll out from a start of their own, spread over the sampler's steps. Left out: 4, or
+     * 2 or 1 where the batch size asks for it.
+     */
+    start_groups: count.optional(),
+    /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
+    lambda_adv: z.number().min(0).default(0.1),
+    lambda_diffusion: z.number().min(0).default(1),
+    /** γ of the diffusion loss's min-SNR weights, usually 5; null: all noise levels count alike. */
+    min_snr_gamma: z.number().positive().nullable().default(null),
+    /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
+    adv_norm_cap: z.number().positive().nullable().default(null),
+    discriminator: discriminatorSchema,
+  }),
+  optimizer: optimizerSchema.prefault({}),
+  ema_decay: emaDecaySchema,
+  train: z.strictObject({
+    ...paceShape,
+  }),
+  /** Folder of the run; new or empty, unless the run is resumed. */
+  output: path,
+}).refine(({ adt, train }) => train.batch_size % (adt.start_groups ?? 1) === 0, {
+  path: ["adt", "start_groups"],
+  error: "must divide train.batch_size: the groups of a batch are of equal size",
+}).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
+  path: ["adt", "lambda_adv"],
+  error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
+}).refine(({ adt }) => adt.adv_norm_cap === null || adt.lambda_diffusion > 0 || adt.lambda_adv === 0, {
+  path: ["adt", "adv_norm_cap"],
+  error:
+    "is a multiple of the diffusion loss's gradient, which is 0 as lambda_diffusion is: nothing would be trained; " +
+    "make it null",
+}).superRefine((config, context) => {
+  const fault = headStartFault(config);
+  if (fault) {
+    context.addIssue({ code: "custom", path: ["adt", "discriminator", "head_start"], message: fault });
+  }
+}).refine(({ adt, train }) => adt.discriminator.pairing === "image" || train.batch_size > 1, {
+  path: ["adt", "discriminator", "pairing"],
+  error:
+    'a batch of 1 has no other image of the same condition: make train.batch_size more than 1, or this "image"',
+}).refine(({ model, data }) => !("pipeline" in model) || data.kind === "folder", {
+  path: ["data", "kind"],
+  error: 'a pipeline is tuned on captioned images: expected "folder"',
+});
+
+/** Settings of `adt tune`, all defaults filled in. */
+export type TuneConfig = z.output<typeof tuneSchema>;
+
+/** Settings of the tuning of a class-conditional UNet. */
+export type UNetTuneConfig = TuneConfig & { model: UNetModelConfig };
+
+/** Settings of the tuning of a pipeline. */
+export type PipelineTuneConfig = TuneConfig & { model: PipelineModelConfig; data: { kind: "folder" } };
+
+/** Whether a tuning is that of a pipeline. */
+export function tunesPipeline(config: TuneConfig): config is PipelineTuneConfig {
+  return "pipeline" in config.model;
+}

@@ -1,0 +1,114 @@
+import * as tf from "@tensorflow/tfjs";
+import { adtFunctions } from "../../adt/functions.ts";
+import type { AdtState } from "../../adt/setup.ts";
+import { adtStep } from "../../adt/step.ts";
+import type { progress } from "../../display/progress.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { isStop } from "../../runtime/stop.ts";
+import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
+import { type OpenRun, openRun } from "../runs/open_run.ts";
+import { recordRun } from "../runs/record_run.ts";
+import { adtState, adtTensors } from "../runs/state_tensors.ts";
+import { headStartFault, type TuneConfig, tuneSchema } from "./config.ts";
+import { costMeter } from "./cost.ts";
+import { prepareTuning } from "./setup.ts";
+import type { Tuning } from "./tuning.ts";
+
+export interface TuneOptions {
+  /** Go on with the run in the config's `output` folder. */
+  resume?: boolean;
+  /** Stops the run between two steps; it writes a checkpoint first. */
+  signal?: AbortSignal;
+  /** What the progress bar says before its numbers. */
+  label?: string;
+  /** Makes the progress bar; `progress` when left out. */
+  progress?: typeof progress;
+  onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
+}
+
+export interface TuneResult {
+  /** Folder of the tuned network, in diffusers' layout: averaged weights, config.json, scheduler_config.json. */
+  weights: string;
+  /** The log, one JSON record a line. */
+  metricsFile: string;
+  /** Updates done; fewer than the config's when the signal stopped the run. */
+  steps: number;
+}
+
+/**
+ * Runs a tuning in its own folder: log, checkpoints, and at the end the averaged weights.
+ *
+ * Nothing is lost when it is stopped: by the signal it writes a checkpoint, and after a crash it goes on from the last
+ * one, with the same numbers as a run that was never stopped.
+ *
+ * @throws UserError for what the configuration names and cannot be had, a folder that holds another run, a full disk
+ */
+export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
+  const fault = headStartFault(config); // with the steps of the command line
+  if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
+  using run = await openRun(config, tuneSchema, options.resume);
+  const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
+  const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
+    tf.dispose(run.saved?.tensors ?? []);
+    if (isStop(error, options.signal)) return null;
+    await run.folder.withdraw();
+    throw error;
+  });
+  if (!tuning) return { ...result, steps: run.from };
+  let state = tuning.initial;
+  if (run.saved) {
+    tf.dispose(state);
+    state = adtState(run.saved.tensors);
+  }
+  return { ...result, steps: await train(config, run, tuning, state, options) };
+}
+
+async function train(
+  config: TuneConfig,
+  run: OpenRun,
+  tuning: Tuning,
+  state: AdtState,
+  { signal, label = "tuning", progress, onStep }: TuneOptions,
+): Promise<number> {
+  const { setup } = tuning, { steps } = config.train;
+  const functions = adtFunctions(setup), cost = costMeter(config);
+  let plans: unknown;
+  try {
+    await using recorder = await recordRun(run, config, { label, signal, progress });
+    const done = await trainingLoop({
+      from: run.from,
+      steps,
+      signal: recorder.signal,
+      async update(step) {
+        const batch = await tuning.batch(step);
+        const result = await adtStep(setup, functions, state, batch, step);
+        tf.dispose({ ...batch });
+        state = result.state, plans = result.plans;
+        return result.metrics;
+      },
+      async onStep(step, metrics) {
+        cost.step(step);
+        await onStep?.(step, metrics);
+        await recorder.record(step, {
+          metrics: { ...metrics, plans },
+          note: noteOf(metrics),
+          tensors: () => adtTensors(state),
+        });
+      },
+    });
+    if (done === steps) {
+      if (run.from < steps) await cost.write(recorder.seconds()); // otherwise only the weights were missing
+      await tuning.save(run.folder.weights, state.generator.average);
+    }
+    return done;
+  } finally {
+    functions.dispose();
+    tuning.dispose();
+    tf.dispose(state);
+  }
+}
+
+const noteOf = ({ loss_diffusion, loss_discriminator }: StepMetrics) =>
+  loss_diffusion === undefined
+    ? `discriminator's head start, its loss ${loss_discriminator!.toFixed(3)}`
+    : `loss ${loss_diffusion.toFixed(4)}`;

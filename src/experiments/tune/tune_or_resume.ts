@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { LORA_FILE_NAME } from "../../lora/write.ts";
+import { isThere } from "../../runtime/files.ts";
+import { loadConfig } from "../config/config.ts";
+import { checkSameConfig } from "../config/same_config.ts";
+import { type TuneConfig, tuneSchema } from "./config.ts";
+import { tune, type TuneOptions } from "./tune.ts";
+
+/** What the output folder of a tuning holds. */
+export async function tuningIn(
+  { output, model }: TuneConfig,
+): Promise<"nothing" | "unfinished" | "finished"> {
+  if (!await isThere(join(output, "config.yaml"))) return "nothing";
+  const last = "pipeline" in model ? LORA_FILE_NAME : "config.json"; // that a tuning writes
+  return await isThere(join(output, "weights", last)) ? "finished" : "unfinished";
+}
+
+/**
+ * Brings a tuning to its end from wherever it stands: starts it, goes on with it, or leaves a finished one as it is.
+ *
+ * @returns the folder of the tuned network; null when the signal stopped the run
+ * @throws UserError if the folder holds a run with other settings
+ */
+export async function tuneOrResume(
+  config: TuneConfig,
+  options: Omit<TuneOptions, "resume">,
+): Promise<string | null> {
+  const state = await tuningIn(config);
+  if (state === "finished") {
+    const file = join(config.output, "config.yaml");
+    checkSameConfig(await loadConfig(file, tuneSchema), config, file);
+    return join(config.output, "weights");
+  }
+  const { weights, steps } = await tune(config, { ...options, resume: state === "unfinished" });
+  return steps === config.train.steps ? weights : null;
+}

@@ -1,0 +1,15 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { AdtBatch, AdtSetup, AdtState } from "../../adt/setup.ts";
+
+/** A tuning that is ready to run. */
+export interface Tuning {
+  setup: AdtSetup;
+  /** State before the first step. */
+  initial: AdtState;
+  /** Reads the batch of step 1, 2, …; the caller disposes its tensors. */
+  batch(step: number): Promise<AdtBatch>;
+  /** Writes the network of some tuned weights [P] to a folder. */
+  save(folder: string, weights: tf.Tensor): Promise<void>;
+  /** Frees what the setup holds on to (not the state). */
+  dispose(): void;
+}

@@ -1,0 +1,125 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describeSkipped, type SkippedImage } from "../../data/image_folder.ts";
+import { type ImageEntry, listImages } from "../../data/image_list.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { permutation } from "../../runtime/random.ts";
+import type { ImageSource } from "./extract_features.ts";
+import { type Pixels, type Preparation, prepareImage } from "./prepare_image.ts";
+
+/** The images of a folder, of any size, all readable as far as their headers tell. */
+export interface FolderImages {
+  folder: string;
+  /** How many. */
+  n: number;
+  /** One each, where the folder's `metadata.jsonl` has captions. */
+  captions?: string[];
+  /** The images, prepared for a network when they are asked for; [-1, 1]. */
+  source(preparation: Preparation): ImageSource;
+}
+
+/** Which images of a folder. */
+export interface FolderImagesOptions {
+  /** A random choice of so many; default: all. */
+  n?: number;
+  /** Of the choice. Default 0. */
+  seed?: number;
+  /** Told while the headers are read. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Lists the images of a folder (see `listImages` for its layout) and reads their headers. They are turned as their EXIF
+ * says, and transparency is laid on white.
+ *
+ * @throws {UserError} when there is no image, fewer than n, or any that cannot be read (the files are named): a score of
+ * what is left would be one of another set
+ */
+export async function folderImages(folder: string, options: FolderImagesOptions = {}): Promise<FolderImages> {
+  const entries = chosen(folder, await listImages(folder), options);
+  await checkHeaders(folder, entries, options);
+  const captions = entries.map(({ caption }) => caption);
+  return {
+    folder,
+    n: entries.length,
+    captions: captions.every((caption) => caption !== undefined) ? captions : undefined,
+    source: (preparation) => ({
+      n: entries.length,
+      batch: async (from, to) => {
+        const files = entries.slice(from, to).map(({ file }) => join(folder, file));
+        return stack(await Promise.all(files.map((file) => prepared(file, preparation))), preparation.size);
+      },
+    }),
+  };
+}
+
+function chosen(folder: string, entries: ImageEntry[], { n, seed = 0 }: FolderImagesOptions): ImageEntry[] {
+  if (n === undefined || n === entries.length) return entries;
+  if (n > entries.length) {
+    throw new UserError(
+      `${folder}: ${entries.length} images, but n = ${n}: add images, or ask for at most ${entries.length}`,
+    );
+  }
+  const order = permutation({ seed, purpose: "choice of images", step: 0 }, entries.length);
+  return Array.from(order.subarray(0, n).sort(), (i) => entries[i]!);
+}
+
+async function checkHeaders(
+  folder: string,
+  entries: ImageEntry[],
+  { onProgress, signal }: FolderImagesOptions,
+): Promise<void> {
+  const broken: SkippedImage[] = [];
+  onProgress?.(0, entries.length);
+  for (let at = 0; at < entries.length; at += 16) {
+    signal?.throwIfAborted();
+    const some = entries.slice(at, at + 16);
+    const results = await Promise.allSettled(some.map(({ file }) => sharp(join(folder, file)).metadata()));
+    results.forEach((result, i) => {
+      if (result.status === "rejected") {
+        broken.push({ file: some[i]!.file, reason: messageOf(result.reason) });
+      }
+    });
+    onProgress?.(at + some.length, entries.length);
+  }
+  if (broken.length) {
+    throw new UserError(`${folder}: ${describeSkipped(broken)}; mend or remove them, then evaluate again`);
+  }
+}
+
+async function prepared(file: string, preparation: Preparation): Promise<Float32Array> {
+  try {
+    return prepareImage(await decodeWhole(file), preparation);
+  } catch (error) {
+    throw new UserError(`${file}: not a readable image: ${messageOf(error)}; mend or remove it`, {
+      cause: error,
+    });
+  }
+}
+
+/** Decodes an image file at its own size. */
+export async function decodeWhole(file: string): Promise<Pixels> {
+  const { data, info } = await sharp(file)
+    .autoOrient()
+    .flatten({ background: "white" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels, expected 3`);
+  return { width: info.width, height: info.height, data };
+}
+
+/** 0 … 255 to [B, size, size, 3] in [-1, 1]. */
+function stack(images: Float32Array[], size: number): tf.Tensor4D {
+  const length = size * size * 3, values = new Float32Array(images.length * length);
+  images.forEach((image, b) => {
+    for (let i = 0; i < length; i++) values[b * length + i] = image[i]! / 127.5 - 1;
+  });
+  return tf.tensor4d(values, [images.length, size, size, 3]);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

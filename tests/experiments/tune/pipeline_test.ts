@@ -1,0 +1,127 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { PipelineTuneConfig, TuneConfig } from "../../../src/experiments/tune/config.ts";
+import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/pipeline_setup.ts";
+import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
+import { tune } from "../../../src/experiments/tune/tune.ts";
+import { readLora } from "../../../src/lora/read.ts";
+import { LORA_FILE_NAME } from "../../../src/lora/write.ts";
+import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
+import type { Pipeline } from "../../../src/pipelines/pipeline.ts";
+import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";
+
+/** Fails unless two runs have the same log, the same LoRA files, and the same state, bit for bit. */
+async function assertSameRun(a: TuneConfig, b: TuneConfig): Promise<void> {
+  for (const file of ["metrics.jsonl", `weights/${LORA_FILE_NAME}`, `weights/${KOHYA_FILE_NAME}`]) {
+    assert.deepEqual(
+      await Deno.readFile(join(a.output, file)),
+      await Deno.readFile(join(b.output, file)),
+      file,
+    );
+  }
+  const [state, other] = await Promise.all(
+    [a, b].map(async ({ output }) => (await loadCheckpoint(join(output, "checkpoints")))!),
+  );
+  for (const [name, x] of Object.entries(state!.tensors)) {
+    assert.deepEqual(await other!.tensors[name]!.data(), await x.data(), name);
+  }
+  tf.dispose([state!.tensors, other!.tensors]);
+}
+
+/** Reads the LoRA of a run in both layouts; fails unless they hold the same numbers. */
+async function readBoth(pipeline: Pipeline, weights: string) {
+  const name = "unet" in pipeline.networks ? "unet" : "transformer";
+  const networks = { [name]: pipeline.networks[name]!.declarations };
+  const [lora, other] = await Promise.all(
+    [LORA_FILE_NAME, KOHYA_FILE_NAME].map(async (file) =>
+      (await readLora(join(weights, file), networks))[name]!
+    ),
+  );
+  assert.deepEqual(Object.keys(lora!.params).sort(), Object.keys(other!.params).sort());
+  for (const [key, x] of Object.entries(lora!.params)) {
+    assert.deepEqual(await other!.params[key]!.data(), await x.data(), key);
+  }
+  tf.dispose(other!.params);
+  return lora!;
+}
+
+for (const name of Object.keys(PIPELINES) as PipelineName[]) {
+  Deno.test(`${name}: tune() stopped and resumed gives bitwise the LoRA, log and state of a run never stopped`, () =>
+    withPipelineTuning(name, async (config) => {
+      const halves = { ...config, output: `${config.output}-halves` };
+      const { steps, weights } = await tune(config);
+      assert.equal(steps, 2);
+      const stop = new AbortController();
+      const first = await tune(halves, { signal: stop.signal, onStep: () => stop.abort() });
+      assert.equal(first.steps, 1);
+      await assert.rejects(Deno.stat(join(first.weights, LORA_FILE_NAME)), Deno.errors.NotFound);
+      assert.equal((await tune(halves, { resume: true })).steps, 2);
+      await assertSameRun(halves, config);
+
+      const pipeline = await loadPipeline(config.model.pipeline),
+        { adapter, params } = await readBoth(pipeline, weights);
+      assert.ok(adapter.targets.every(({ rank, alpha }) => rank === 2 && alpha === 3));
+      const trained = Object.entries(params).filter(([key]) => key.endsWith("lora_B.weight"));
+      const moved = trained.filter(([, x]) => x.abs().max().dataSync()[0]! > 0).length;
+      assert.ok(moved > 0.9 * trained.length, `${moved} of ${trained.length} factors B left 0`);
+      tf.dispose(params);
+      pipeline.dispose();
+    }));
+}
+
+Deno.test("tune() of a pipeline that is stopped while it encodes keeps what it has, and goes on", () =>
+  withPipelineTuning("pipeline_sd15", async (config) => {
+    const { steps } = await tune(config, { signal: AbortSignal.abort() });
+    assert.equal(steps, 0);
+    await assert.rejects(tune(config), /already holds a run; go on with it by --resume/);
+    const stop = new AbortController(), onStep = () => stop.abort();
+    assert.equal((await tune(config, { resume: true, signal: stop.signal, onStep })).steps, 1);
+  }));
+
+Deno.test("tune() of a pipeline says what is wrong with sampler, images and captions before it encodes anything", () =>
+  withPipelineTuning("pipeline_sd3", async (config) => {
+    const refused = (changes: Partial<PipelineTuneConfig>, message: RegExp) =>
+      assert.rejects(prepareTuning({ ...config, ...changes } as TuneConfig), { name: "UserError", message });
+    await refused(
+      { sampler: { ...config.sampler, name: "ddim" } },
+      /the sampler ddim runs on epsilon, but StableDiffusion3Pipeline predicts flow; choose flow_euler/,
+    );
+    await refused({ data: { ...config.data, resolution: 30 } }, /height: 30 pixels; .* multiples of 8/);
+    const lora = { ...config.model.lora, targets: ["to_w"] };
+    await refused(
+      { model: { ...config.model, lora } },
+      /LoRA targets that name no linear .*\n {2}to_w, the nearest is to_/,
+    );
+    await refused(
+      { data: { ...config.data, resolution: 40 } },
+      /3 of 3 images are smaller than 40×40 pixels: 0\.png/,
+    );
+    await Deno.remove(join(config.data.path, "metadata.jsonl"));
+    await refused({}, /the images have no captions; .*metadata\.jsonl/);
+    await assert.rejects(Deno.stat(config.model.cache!), Deno.errors.NotFound);
+  }));
+
+Deno.test("tuning SDXL tells the network each image's size and crop, with and without its caption", () =>
+  withPipelineTuning("pipeline_sdxl", async (config) => {
+    const { setup, batch, initial, dispose } = await prepareTuning({
+      ...config,
+      train: { ...config.train, batch_size: 3 },
+    });
+    const { condition, images, latents, reference } = await batch(1);
+    // 40×36, 44×36 and 48×36 pixels become 32 high; what is wider is cropped on both sides
+    const rows = (await condition.time_ids!.array() as number[][]).sort((a, b) => a[1]! - b[1]!);
+    assert.deepEqual(rows, [[36, 40, 0, 2, 32, 32], [36, 44, 0, 4, 32, 32], [36, 48, 0, 6, 32, 32]]);
+    const none = setup.nullCondition!(condition);
+    assert.equal(none.time_ids, condition.time_ids);
+    assert.deepEqual(none.text_embeds!.shape, [1, condition.text_embeds!.shape[1]!]);
+    assert.deepEqual([images.shape, latents.shape, reference.shape], [[3, 28, 28, 3], [3, 8, 8, 4], [
+      3,
+      28,
+      28,
+      3,
+    ]]);
+    tf.dispose([condition, images, latents, reference, initial]);
+    dispose();
+  }));

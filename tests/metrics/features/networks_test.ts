@@ -1,0 +1,32 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { loadFeatureNetwork } from "../../../src/metrics/features/networks.ts";
+import { imagenetNormalisation } from "../../../src/models/feature_extractor.ts";
+import { fromNCHW } from "../../../src/models/image_layout.ts";
+import { recorded } from "../../models/recorded.ts";
+import { assertClose, fixture, noLeak, startTestEngine } from "../../support.ts";
+
+await startTestEngine();
+
+Deno.test("the DINOv2 features are the class token after the last norm, as transformers gives it", async () => {
+  const { pixel_values } = await recorded("dinov2", "inputs");
+  const { last_hidden_state } = await recorded("dinov2", "outputs");
+  const { mean, std } = imagenetNormalisation;
+  const images = fromNCHW(pixel_values!).mul(tf.tensor1d([...std])).add(tf.tensor1d([...mean])).mul(2).sub(1);
+  await noLeak(async () => {
+    const network = await loadFeatureNetwork("dinov2", fixture("dinov2"));
+    assert.deepEqual(network.preparation, { size: 224, fit: "squash", eightBit: true });
+    const features = network.features(images as tf.Tensor4D);
+    const token = tf.tidy(() => last_hidden_state!.slice([0, 0, 0], [-1, 1, -1]).squeeze([1]));
+    assertClose(features, token, { relative: 1e-4 });
+    tf.dispose([features, token]);
+    network.dispose();
+  });
+});
+
+Deno.test("the CLIP features have length 1", async () => {
+  const network = await loadFeatureNetwork("clip", fixture("clip"));
+  const features = network.features(tf.randomUniform([2, 32, 32, 3], -1, 1, "float32", 3));
+  assertClose(features.square().sum(1), [1, 1], { absolute: 1e-5 });
+  network.dispose();
+});
