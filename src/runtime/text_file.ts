@@ -1,0 +1,45 @@
+import { UserError } from "./errors.ts";
+
+/**
+ * The text of a user's file, which must be UTF-8; a byte-order mark is left out.
+ *
+ * @throws UserError that names file and line of the first byte that is not UTF-8, or the encoding that a mark tells;
+ * errors of opening and reading the file pass through
+ */
+export async function readTextFile(path: string): Promise<string> {
+  return decodeText(await Deno.readFile(path), path);
+}
+
+/** The same for bytes in memory. @param path names them in errors */
+export function decodeText(bytes: Uint8Array, path: string): string {
+  const encoding = foreignMark(bytes);
+  if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new UserError(`${path}: line ${badLine(bytes)} is not UTF-8 text; save the file as UTF-8`, {
+      cause: error,
+    });
+  }
+}
+
+function foreignMark([a, b, c, d]: Uint8Array): string | undefined {
+  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "UTF-32" : "UTF-16";
+  if (a === 0xfe && b === 0xff) return "UTF-16";
+  if (a === 0 && b === 0 && c === 0xfe && d === 0xff) return "UTF-32";
+}
+
+/** The first line that is not UTF-8, from 1: no line end is part of a longer character. */
+function badLine(bytes: Uint8Array): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for (let line = 1, start = 0;; line++) {
+    const end = bytes.indexOf(10, start);
+    try {
+      decoder.decode(bytes.subarray(start, end < 0 ? bytes.length : end));
+    } catch {
+      return line;
+    }
+    if (end < 0) return line;
+    start = end + 1;
+  }
+}

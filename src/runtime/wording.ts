@@ -1,0 +1,12 @@
+/** Things in a message: the first few, and how many more there are. */
+export function listed(items: readonly string[], separator = ", ", most = 8): string {
+  // one more is named rather than counted
+  if (items.length <= most + 1) return items.join(separator);
+  return `${items.slice(0, most).join(separator)}${separator}and ${items.length - most} more`;
+}
+
+/** A value in a message: as JSON, cut to the length of a line. */
+export function quoted(value: unknown, most = 80): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { decodeText } from "../../src/runtime/text_file.ts";
+
+const bytes = (...parts: (string | number[])[]) =>
+  new Uint8Array(
+    parts.flatMap((part) => typeof part === "string" ? [...new TextEncoder().encode(part)] : part),
+  );
+
+Deno.test("UTF-8 is read with or without its mark", () => {
+  assert.equal(decodeText(bytes("café\n"), "f"), "café\n");
+  assert.equal(decodeText(bytes([0xef, 0xbb, 0xbf], "café"), "f"), "café");
+  assert.equal(decodeText(bytes(), "f"), "");
+});
+
+Deno.test("other text is refused with file and line", () => {
+  const latin1 = bytes("one\ntwo\ncaf", [0xe9], "\n");
+  assert.throws(() => decodeText(latin1, "a.jsonl"), {
+    name: "UserError",
+    message: /^a\.jsonl: line 3 is not UTF-8/,
+  });
+  assert.throws(() => decodeText(bytes("x", [0xc3]), "f"), { message: /^f: line 1 / });
+});
+
+Deno.test("UTF-16 and UTF-32 are named", () => {
+  for (
+    const [mark, name] of [[[0xff, 0xfe, 65, 0], "UTF-16"], [[0xfe, 0xff, 0, 65], "UTF-16"], [
+      [0xff, 0xfe, 0, 0],
+      "UTF-32",
+    ]] as const
+  ) {
+    assert.throws(() => decodeText(bytes([...mark]), "f"), {
+      message: `f: its text is ${name}; save it as UTF-8`,
+    });
+  }
+});

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { listed, quoted } from "../../src/runtime/wording.ts";
+
+Deno.test("listed() names the first few and counts the rest, never just one", () => {
+  const names = Array.from({ length: 12 }, (_, i) => `${i}`);
+  assert.equal(listed(names.slice(0, 3)), "0, 1, 2");
+  assert.equal(listed(names.slice(0, 9)), "0, 1, 2, 3, 4, 5, 6, 7, 8");
+  assert.equal(listed(names), "0, 1, 2, 3, 4, 5, 6, 7, and 4 more");
+  assert.equal(listed(names, "\n  ", 2), "0\n  1\n  and 10 more");
+});
+
+Deno.test("quoted() cuts what is longer than a line", () => {
+  assert.equal(quoted({ a: 1 }), '{"a":1}');
+  assert.equal(quoted("x".repeat(200)), `"${"x".repeat(79)}…`);
+  assert.equal(quoted(undefined), "undefined");
+});
