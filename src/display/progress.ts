@@ -42,9 +42,10 @@ interface State {
 
 /** Rates are taken over this many latest drawings, so that a slow first step does not spoil the forecast. */
 const WINDOW = 20;
-const LIVE_INTERVAL = 0.1;
+/** Seconds from one drawing to the next, at least; no rate is told of less time, which is mostly chance. */
+const INTERVAL = 0.1;
+/** Seconds between two lines where lines cannot be overwritten. */
 const LOG_INTERVAL = 5;
-const LOG_SHARE = 0.1;
 
 const standardError: ProgressOutput = {
   live: Deno.stderr.isTerminal(),
@@ -87,15 +88,12 @@ function barText(state: State, columns: number): string {
 
 /** Overwrites the bar's line of a terminal, or prints a line now and then where lines cannot be overwritten. */
 function terminalView(output: ProgressOutput): View {
-  let logged = 0, loggedAt = 0;
-  const due = ({ done, total, elapsed }: State) =>
-    done < total && (done - logged >= LOG_SHARE * total || elapsed - loggedAt >= LOG_INTERVAL);
+  let loggedAt = 0;
   return {
-    interval: output.live ? LIVE_INTERVAL : 0,
     draw(state: State, last: boolean): Promise<void> {
       if (output.live) redraw(output, state, barText(state, output.columns), last);
-      else if (last || due(state)) {
-        logged = state.done, loggedAt = state.elapsed;
+      else if (last || state.done < state.total && state.elapsed - loggedAt >= LOG_INTERVAL) {
+        loggedAt = state.elapsed;
         output.write(`${state.label} ${figures(state)}\n`);
       }
       return Promise.resolve();
@@ -105,8 +103,6 @@ function terminalView(output: ProgressOutput): View {
 
 /** Where a bar is drawn. */
 interface View {
-  /** Seconds from one drawing to the next, at least. */
-  interval: number;
   draw(state: State, last: boolean): Promise<void>;
 }
 
@@ -129,7 +125,6 @@ function notebookView(): View {
     });
   };
   return {
-    interval: LIVE_INTERVAL,
     async draw(state: State, last: boolean): Promise<void> {
       if (!ended.has(state)) {
         for (const [other, over] of ended) if (over) ended.delete(other);
@@ -157,7 +152,7 @@ export function sharedBars(): Disposable {
 
 /**
  * A progress bar with rate and forecast: a line on standard error in a terminal, a bar in a notebook, a line every
- * 10 % or 5 s where output is a file. Several may be under way at once, each on a line of its own.
+ * 5 s where output is a file. Several may be under way at once, each on a line of its own.
  *
  * @example
  * ```ts
@@ -177,20 +172,23 @@ export function progress(total: number, label: string, options: ProgressOptions 
   return {
     update(done, note = "") {
       Object.assign(state, { done, note, elapsed: clock() - begun });
-      if (state.elapsed - drawnAt < view.interval) return;
+      if (state.elapsed - drawnAt < INTERVAL) return;
       drawnAt = state.elapsed;
       const from = marks[0]!;
-      if (done > from.done && state.elapsed > from.at) {
-        state.rate = (done - from.done) / (state.elapsed - from.at);
-      }
+      state.rate = rateOf(done - from.done, state.elapsed - from.at) ?? state.rate;
       marks.push({ at: state.elapsed, done });
       if (marks.length > WINDOW) marks.shift();
       void view.draw(state, false);
     },
     async done() {
       state.elapsed = clock() - begun;
-      if (state.elapsed > 0) state.rate = (state.done - start) / state.elapsed;
+      state.rate = rateOf(state.done - start, state.elapsed);
       await view.draw(state, true);
     },
   };
+}
+
+/** Units a second; undefined where too little happened to tell. */
+function rateOf(units: number, seconds: number): number | undefined {
+  return units > 0 && seconds >= INTERVAL ? units / seconds : undefined;
 }

@@ -3,8 +3,8 @@ import { UserError } from "./errors.ts";
 /**
  * The text of a user's file, which must be UTF-8; a byte-order mark is left out.
  *
- * @throws UserError that names file and line of the first byte that is not UTF-8, or the encoding that a mark tells;
- * errors of opening and reading the file pass through
+ * @throws UserError that names file and line of the first byte that is not UTF-8, or the encoding that a mark tells, or
+ * says that the file is no text (it holds a zero byte near its beginning); errors of opening and reading the file pass through
  */
 export async function readTextFile(path: string): Promise<string> {
   return decodeText(await Deno.readFile(path), path);
@@ -14,6 +14,9 @@ export async function readTextFile(path: string): Promise<string> {
 export function decodeText(bytes: Uint8Array, path: string): string {
   const encoding = foreignMark(bytes);
   if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
+  if (bytes.subarray(0, 1000).includes(0)) {
+    throw new UserError(`${path} is no text file; a text in UTF-8 was expected`);
+  }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {

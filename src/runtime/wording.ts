@@ -7,6 +7,10 @@ export function listed(items: readonly string[], separator = ", ", most = 8): st
 
 /** A value in a message: as JSON, cut to the length of a line. */
 export function quoted(value: unknown, most = 80): string {
-  const text = JSON.stringify(value) ?? String(value);
+  return cut(JSON.stringify(value) ?? String(value), most);
+}
+
+/** A text in a message, cut to the length of a line. */
+export function cut(text: string, most = 80): string {
   return text.length <= most ? text : `${text.slice(0, most)}…`;
 }

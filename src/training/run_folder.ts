@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import { writeText } from "../weights/atomic_write.ts";
 import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
@@ -13,7 +14,7 @@ export interface RunFolder extends Disposable {
   checkpoints: string;
   /** Folder of the resulting weights. */
   weights: string;
-  /** Gives the folder back to a new run, if this one is new: nothing has come of it. */
+  /** Lets the folder go; a new run, of which nothing has come, leaves it as it was found. */
   withdraw(): Promise<void>;
 }
 
@@ -39,6 +40,7 @@ export async function openRunFolder(
   { config, resume = false }: RunFolderOptions,
 ): Promise<RunFolder> {
   await checkContents(path, resume);
+  const found = await isThere(path);
   await makeFolder(path);
   const lock = await lockFolder(path, LOCK);
   const run = {
@@ -48,9 +50,10 @@ export async function openRunFolder(
     checkpoints: join(path, "checkpoints"),
     weights: join(path, "weights"),
     async withdraw() {
-      if (!resume) await Deno.remove(join(path, CONFIG)).catch(() => {}); // why it is withdrawn is to be told, not this
+      if (!resume) await removeEmptyRun(path, found);
+      lock[Symbol.dispose]();
     },
-    [Symbol.dispose]: () => lock.close(),
+    [Symbol.dispose]: () => lock[Symbol.dispose](),
   };
   try {
     // Again, now that no other process can change it.
@@ -59,10 +62,16 @@ export async function openRunFolder(
     await makeFolder(run.weights);
     await writeText(run.configFile, config);
   } catch (error) {
-    lock.close();
+    await run.withdraw();
     throw error;
   }
   return run;
+}
+
+/** Removes what opening has made. What cannot be removed stays: why a run is withdrawn is to be told, not this. */
+async function removeEmptyRun(path: string, found: boolean): Promise<void> {
+  const made = [CONFIG, "checkpoints", "weights", LOCK].map((name) => join(path, name));
+  for (const one of found ? made : [...made, path]) await Deno.remove(one).catch(() => {});
 }
 
 async function checkContents(path: string, resume: boolean): Promise<void> {

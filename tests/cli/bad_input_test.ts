@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { fixture } from "../support.ts";
 import { adt, type Outcome, tinyTraining, withFolder } from "./support.ts";
 
@@ -18,6 +19,31 @@ Deno.test("a wrong key in a configuration is named with the nearest one, and not
       /^error: .*tiny\.yaml: ema_deacy: there is no such key, did you mean "ema_decay"\?/,
     );
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["tiny.yaml"]);
+  }));
+
+Deno.test("a tuning that is refused leaves no folder behind, and none of its own in one that was there", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "tune.yaml"), run = join(folder, "run");
+    const unet = JSON.stringify(join(folder, "none"));
+    const settings = `{ model: { unet: ${unet}, scheduler: ${unet} }, train: { steps: 1 }, ` +
+      `adt: { discriminator: { backbone: ${unet} } }, output: ${JSON.stringify(run)} }`;
+    await Deno.writeTextFile(file, settings);
+    assertRefused(await adt("tune", file), /error: .*none/);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["tune.yaml"]);
+    await Deno.mkdir(run);
+    assertRefused(await adt("tune", file), /error: .*none/);
+    assert.deepEqual([...Deno.readDirSync(run)], []);
+  }));
+
+Deno.test("what is no configuration is refused in a few lines", () =>
+  withFolder(async (folder) => {
+    const picture = fileURLToPath(new URL("../../data/digits/train-0.png", import.meta.url));
+    const prose = join(folder, "notes.txt");
+    await Deno.writeTextFile(prose, "It was a dark and stormy night. ".repeat(3500));
+    assertRefused(await adt("tune", picture), /error: .* is no text file; a text in UTF-8 was expected\n$/);
+    const outcome = await adt("tune", prose);
+    assertRefused(outcome, /error: .*notes\.txt: the whole file: got "It was/);
+    assert.ok(outcome.stderr.length < 400, outcome.stderr);
   }));
 
 Deno.test("a model that is not there, or is of another class, is named", () =>

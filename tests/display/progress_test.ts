@@ -25,13 +25,22 @@ Deno.test("progress() ends with the time it took, on one line of its own", async
   assert.equal(written.at(-1), "tuning 100 % 4/4 steps, 1 steps/s, took 4.0 s\n");
 });
 
-Deno.test("progress() in a file prints every 10 % or 5 s, not every step", () => {
+Deno.test("progress() in a file prints a line every 5 s and one at the end, whatever the work", async () => {
   const fast = bar(1000);
-  for (let i = 1; i < 1000; i++) fast.time.now = i / 1000, fast.bar.update(i);
-  assert.equal(fast.written.length, 9);
+  for (let i = 1; i <= 1000; i++) fast.time.now = i / 1000, fast.bar.update(i);
+  assert.equal(fast.written.length, 0);
+  await fast.bar.done();
+  assert.equal(fast.written.length, 1);
   const slow = bar(1000);
   for (let i = 1; i <= 20; i++) slow.time.now = i, slow.bar.update(i);
   assert.equal(slow.written.length, 4);
+});
+
+Deno.test("progress() tells no rate of work that took next to nothing", async () => {
+  const { bar: it, written, time } = bar(2);
+  time.now = 2e-5, it.update(2);
+  await it.done();
+  assert.equal(written.at(-1), "tuning 100 % 2/2 steps, took 0.0 s\n");
 });
 
 Deno.test("progress() in a terminal overwrites one line, at a bounded rate, within the width", async () => {

@@ -33,3 +33,9 @@ Deno.test("UTF-16 and UTF-32 are named", () => {
     });
   }
 });
+
+Deno.test("a file that is no text is told as such", () => {
+  assert.throws(() => decodeText(bytes([0x89], "PNG", [13, 10, 26, 10, 0, 0]), "a.png"), {
+    message: "a.png is no text file; a text in UTF-8 was expected",
+  });
+});

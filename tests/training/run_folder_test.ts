@@ -110,3 +110,19 @@ Deno.test("openRunFolder(): a path that cannot be a folder is a UserError", () =
     await assert.rejects(openRunFolder(path, { config }), expected);
     await assert.rejects(openRunFolder(join(path, "below"), { config }), expected);
   }));
+
+Deno.test("withdraw() leaves a folder as it was found, and keeps what a resumed run had", () =>
+  withTemp(async (path) => {
+    {
+      using run = await openRunFolder(path, { config });
+      await run.withdraw();
+    }
+    await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+    await Deno.mkdir(path);
+    await (await openRunFolder(path, { config })).withdraw();
+    assert.deepEqual([...Deno.readDirSync(path)], []);
+    await startAndEnd(path);
+    const before = [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+    await (await openRunFolder(path, { config, resume: true })).withdraw();
+    assert.deepEqual([...Deno.readDirSync(path)].map(({ name }) => name).sort(), before);
+  }));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { quoted } from "../../runtime/wording.ts";
 import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
 import { count, path } from "../config/parts.ts";
 
@@ -10,7 +11,7 @@ export const studySchema = z.strictObject({
   base: z.union([path, z.record(z.string(), z.unknown())], {
     error: ({ input }) =>
       `${
-        input === undefined ? "missing" : `got ${JSON.stringify(input)}`
+        input === undefined ? "missing" : `got ${quoted(input)}`
       }, expected the path of a tune configuration, or its settings`,
   }),
   /**

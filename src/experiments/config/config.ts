@@ -5,6 +5,8 @@
 import { parse, stringify } from "@std/yaml";
 import type { z } from "zod";
 import { UserError } from "../../runtime/errors.ts";
+import { readTextFile } from "../../runtime/text_file.ts";
+import { listed } from "../../runtime/wording.ts";
 import { explainIssue } from "./issues.ts";
 
 /**
@@ -33,7 +35,7 @@ export function parseConfig<S extends z.ZodType>(text: string, file: string, sch
   if (result.success) return result.data;
   const faults = result.error.issues.flatMap((issue) => explainIssue(issue, schema, given));
   const heading = faults.length === 1 ? `${file}: ` : `${file} has ${faults.length} faults:\n  `;
-  throw new UserError(heading + faults.join("\n  "), { cause: result.error });
+  throw new UserError(heading + listed(faults, "\n  "), { cause: result.error });
 }
 
 /**
@@ -52,7 +54,7 @@ export function stringifyConfig(config: unknown): string {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new UserError(`${file}: no such file`, { cause: error });
     if (error instanceof Deno.errors.PermissionDenied) {

@@ -1,5 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { cut, quoted } from "../../runtime/wording.ts";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -32,6 +33,10 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
         explainIssue({ ...inMember, path: [...issue.path, ...inMember.path] }, root, given)
       );
     }
+    case "invalid_key":
+      return [
+        `${pathText(issue.path.slice(0, -1))}: got a key without a name, expected a name before the colon`,
+      ];
     case "too_small": {
       const limit = `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
       return [`${at}: ${outOfRange(issue.input, issue.origin, limit)}`];
@@ -85,7 +90,7 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (value instanceof Date) return `the date ${value.toISOString()}`;
   if (typeof value === "object") return "a mapping";
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? quoted(value) : String(value);
 }
 
 function suggest(given: string, allowed: readonly string[]): string {
@@ -97,7 +102,7 @@ function suggest(given: string, allowed: readonly string[]): string {
 /** `["adt", "plan", "steps"]` as adt.plan.steps, `["betas", 0]` as betas[0]. */
 function pathText(path: Path): string {
   if (path.length === 0) return "the whole file";
-  return path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("").replace(
+  return path.map((key) => typeof key === "number" ? `[${key}]` : `.${cut(String(key))}`).join("").replace(
     /^\./,
     "",
   );

@@ -38,9 +38,12 @@ function change(before: Score[], after: Score[]): Summary {
   return { value: mean, ci };
 }
 
-/** "[low, high]"; nothing where there is no interval. */
+/** "[low, high]"; nothing where there is no interval. What is a rounding error beside the other end is shown as 0. */
 export function formatInterval(ci: Interval | undefined, show: (value: number) => string): string {
-  return ci === undefined ? "" : `[${show(ci[0])}, ${show(ci[1])}]`;
+  if (ci === undefined) return "";
+  const nothing = 1e-6 * Math.max(...ci.map(Math.abs));
+  const [low, high] = ci.map((end) => show(Math.abs(end) < nothing ? 0 : end));
+  return `[${low}, ${high}]`;
 }
 
 /** "−12.7 %", with a real minus sign. */

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { differingSettings, overridden } from "../../../src/experiments/ablate/overrides.ts";
 import { processesWithin } from "../../../src/experiments/ablate/memory.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
-import type { StudyInput } from "../../../src/experiments/ablate/study_config.ts";
+import { type StudyInput, studySchema } from "../../../src/experiments/ablate/study_config.ts";
 import { toCsv } from "../../../src/experiments/ablate/tables.ts";
+import { parseConfig } from "../../../src/experiments/config/config.ts";
 
 const base = "data/configs/digits-adt.yaml";
 const study: StudyInput = { base, arms: { ADT: {} }, output: "runs/x" };
@@ -181,4 +182,16 @@ Deno.test("processesWithin() leaves room for this process, and never asks for no
 Deno.test("toCsv() quotes what has to be, and leaves a hole where there is no value", () => {
   const rows = [{ arm: "ADT, 3x", value: 1.5 }, { arm: 'the "best"', value: null, n: 3 }];
   assert.equal(toCsv(rows), 'arm,value,n\r\n"ADT, 3x",1.5,\r\n"the ""best""",,3\r\n');
+});
+
+Deno.test("an arm without a name is told as such", () => {
+  for (const arms of ["{ null: {} }", '{ "": {} }', "{ : {} }"]) {
+    assert.throws(
+      () => parseConfig(`{ base: x.yaml, output: runs/x, arms: ${arms} }`, "s.yaml", studySchema),
+      {
+        name: "UserError",
+        message: "s.yaml: arms: got a key without a name, expected a name before the colon",
+      },
+    );
+  }
 });

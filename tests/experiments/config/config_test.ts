@@ -195,3 +195,19 @@ Deno.test("loadConfig() names a file that cannot be read", async () => {
   assert.equal((await loadConfig(join(folder, "run.yaml"), tuneSchema)).output, "runs/a");
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("parseConfig(): messages have an end, whatever the file holds", () => {
+  const prose = "It was a dark and stormy night. ".repeat(3500);
+  const manyKeys = Array.from({ length: 500 }, (_, i) => `key${i}: ${i}`).join("\n");
+  for (
+    const text of [prose, `${prose}: 1`, `model: {a: "${prose}"}`, manyKeys, `- ${prose}`, "{".repeat(5000)]
+  ) {
+    const message = messageOf(text);
+    assert.ok(message.length < 5000 && message.split("\n").length < 16, message.slice(0, 300));
+  }
+  assert.match(
+    messageOf(prose),
+    /^run\.yaml: the whole file: got "It was a dark .{60,80}…, expected a mapping/,
+  );
+  assert.match(messageOf(manyKeys), /\n {2}and \d{3} more$/);
+});

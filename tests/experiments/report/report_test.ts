@@ -3,7 +3,12 @@ import { decode } from "fast-png";
 import { lineFigure } from "../../../src/display/figure.ts";
 import { comparisonGrid, type ImageBatch, trajectoryGrid } from "../../../src/experiments/report/grids.ts";
 import { renderReport, type ReportData, writeReport } from "../../../src/experiments/report/report.ts";
-import { formatPercent, type ReportArm } from "../../../src/experiments/report/scores.ts";
+import {
+  formatInterval,
+  formatPercent,
+  formatScore,
+  type ReportArm,
+} from "../../../src/experiments/report/scores.ts";
 import type { Scores } from "../../../src/metrics/scores/scores.ts";
 
 /** Made-up scores. */
@@ -145,4 +150,12 @@ Deno.test("writeReport() says why it cannot write and leaves nothing behind", as
 
 Deno.test("formatPercent() has a sign, and none for nothing", () => {
   assert.deepEqual([-0.127, 0.5, 0, -0.0001].map(formatPercent), ["−12.7 %", "+50.0 %", "±0.0 %", "±0.0 %"]);
+});
+
+Deno.test("formatInterval() shows a rounding error beside the other end as 0", () => {
+  assert.equal(formatInterval([1.08e-19, 0.00192], formatScore), "[0, 0.00192]");
+  assert.equal(formatInterval([-2e-20, 5e-3], formatScore), "[0, 0.005]");
+  assert.equal(formatInterval([1e-5, 0.5], formatScore), "[1.00e−5, 0.5]");
+  assert.equal(formatInterval([0, 0], formatScore), "[0, 0]");
+  assert.equal(formatInterval(undefined, formatScore), "");
 });

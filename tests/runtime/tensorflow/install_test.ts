@@ -34,7 +34,7 @@ Deno.test({
   name: "startTensorflow() prints nothing, keeps the user's settings, and the process ends well",
   ...engine,
   async fn() {
-    const code = `import { startEngine } from ${JSON.stringify(source("runtime/engine.ts"))};
+    const code = `import { startEngine } from ${JSON.stringify(source("runtime/engine/engine.ts"))};
       await startEngine({ backend: "tensorflow" });
       console.log(["TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL"].map((name) => Deno.env.get(name)).join(" "));`;
     const { exit, stdout, stderr } = await script(code, ["-A"], { TF_CPP_MIN_LOG_LEVEL: "2" });
@@ -47,7 +47,7 @@ Deno.test({
   ...engine,
   async fn() {
     const code = `import * as tf from "@tensorflow/tfjs";
-      import { startEngine } from ${JSON.stringify(source("runtime/engine.ts"))};
+      import { startEngine } from ${JSON.stringify(source("runtime/engine/engine.ts"))};
       import { compile } from ${JSON.stringify(source("tensor/compile.ts"))};
       const { backend } = await startEngine({ backend: "tensorflow" });
       const gradient = compile((x) => tf.grad((x) => tf.matMul(x, x).sum())(x), { xla: true });
@@ -73,8 +73,8 @@ Deno.test({
   ...engine,
   ignore: !onTensorflow() || await untestable("webgpu") !== undefined,
   async fn() {
-    const code = `import { startEngine } from ${JSON.stringify(source("runtime/engine.ts"))};
-      import { webgpuAdapter } from ${JSON.stringify(source("runtime/webgpu.ts"))};
+    const code = `import { startEngine } from ${JSON.stringify(source("runtime/engine/engine.ts"))};
+      import { webgpuAdapter } from ${JSON.stringify(source("runtime/engine/webgpu.ts"))};
       console.log(typeof await webgpuAdapter());
       console.log((await startEngine({ backend: "tensorflow" })).backend);`;
     // not the exit code: Mesa's software driver may fail at exit, see testOn()
