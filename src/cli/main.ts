@@ -36,7 +36,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function commands(context: CommandContext): Command {
+/** All commands, ready to parse a call. */
+export function commands(context: CommandContext): Command {
   const program = new Command("adt")
     .description("Adversarial Diffusion Tuning: tunes a diffusion model along its own inference path.")
     .version(project.version, "--version", "print the version")
