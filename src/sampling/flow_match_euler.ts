@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import { flowSchedule, shifted } from "./flow_schedule.ts";
 import { linspace } from "./noise_schedule.ts";
@@ -9,7 +10,7 @@ import { requireSteps } from "./timesteps.ts";
 
 const SETTINGS = z.object({
   use_dynamic_shifting: setting(z.boolean(), false),
-  shift_terminal: z.null().optional(),
+  shift_terminal: setting(z.number().min(0).lt(1), 0),
   invert_sigmas: off,
   stochastic_sampling: off,
   use_karras_sigmas: off,
@@ -28,7 +29,7 @@ const SHIFT = z.object({
  * Euler's method on the straight paths of rectified flow (Esser et al. 2024) as diffusers'
  * `FlowMatchEulerDiscreteScheduler` runs it: x = (1−σ)·x0 + σ·ε, the network predicts dx/dσ = ε − x0 at timestep N·σ. σ
  * falls evenly from 1 to 1/N and is then shifted towards noise: σ' = s·σ / (1 + (s−1)·σ) with s = `shift`, or s = e^μ (μ
- * itself with `time_shift_type: linear`) under dynamic shifting.
+ * itself with `time_shift_type: linear`) under dynamic shifting. `shift_terminal` then stretches the σ so that the last one is that.
  *
  * ```ts
  * import { flowMatchEuler } from "./flow_match_euler.ts";
@@ -41,12 +42,13 @@ const SHIFT = z.object({
  * @throws UserError that names what is not supported, and if μ is missing or of no use.
  */
 export function flowMatchEuler(config: Config, steps: number, mu?: number): Sampler {
-  const { use_dynamic_shifting } = parseScheduler(SETTINGS, config);
+  const { use_dynamic_shifting, shift_terminal } = parseScheduler(SETTINGS, config);
   const { trainTimesteps: trained, shift } = flowSchedule(config, mu);
   requireSteps(steps, trained);
   // As diffusers has it, a fixed shift acts on the lowest σ twice: before the even spacing and after it.
   const lowest = use_dynamic_shifting ? 1 / trained : shifted(1 / trained, shift);
-  const sigmas = [...linspace(1, lowest, steps)].map((sigma) => shifted(sigma, shift));
+  const unstretched = [...linspace(1, lowest, steps)].map((sigma) => shifted(sigma, shift));
+  const sigmas = shift_terminal ? endingAt(shift_terminal, unstretched) : unstretched;
   const levels = [...sigmas, 0].map((sigma) => ({ alpha: 1 - sigma, sigma }));
 
   const table = sigmas.map((sigma, i): SamplerStep => ({
@@ -64,6 +66,15 @@ export function flowMatchEuler(config: Config, steps: number, mu?: number): Samp
     levels,
     path: (from) => table.slice(from),
   });
+}
+
+/** σ stretched away from 1 so that the last one is `terminal`. */
+function endingAt(terminal: number, sigmas: readonly number[]): number[] {
+  if (sigmas.length === 1) {
+    throw new UserError("1 sampling step: shift_terminal needs at least 2, or set it to null");
+  }
+  const factor = (1 - terminal) / (1 - sigmas.at(-1)!);
+  return sigmas.map((sigma) => 1 - factor * (1 - sigma));
 }
 
 /**

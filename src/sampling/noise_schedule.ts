@@ -92,7 +92,7 @@ function betas(
     case "linear":
       return linspace(beta_start, beta_end, n);
     case "scaled_linear":
-      return linspace(Math.sqrt(beta_start), Math.sqrt(beta_end), n).map((b) => b * b);
+      return linspace(Math.sqrt(beta_start), Math.sqrt(beta_end), n).map((b) => Math.fround(b) ** 2);
     case "squaredcos_cap_v2":
       return Float64Array.from(
         { length: n },
@@ -106,9 +106,10 @@ function cosine(u: number): number {
   return Math.cos((u + 0.008) / 1.008 * Math.PI / 2) ** 2;
 }
 
+/** Rounded to single precision where PyTorch rounds: the last digits decide at which timestep a σ of Karras's is looked up. */
 function cumulativeProduct(betas: Float64Array): Float64Array {
   let product = 1;
-  return betas.map((beta) => product *= 1 - beta);
+  return betas.map((beta) => Math.fround(product *= Math.fround(1 - Math.fround(beta))));
 }
 
 /** Shifts and scales √ᾱ so that the last is 0 and the first stays (Lin et al. 2023, algorithm 1). */

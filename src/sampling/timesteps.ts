@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
-import { linspace } from "./noise_schedule.ts";
 import { setting } from "./scheduler_config.ts";
 
 /** How the sampling timesteps spread over the training timesteps (Lin et al. 2023, table 2). */
@@ -31,13 +30,29 @@ export function spacedTimesteps(spacing: Spacing, steps: number, trained: number
       return Array.from({ length: steps }, (_, i) => (steps - 1 - i) * stride + offset);
     }
     case "trailing":
-      return Array.from({ length: steps }, (_, i) => roundHalfEven(trained - i * trained / steps) - 1);
+      return trailing(steps, trained);
     case "linspace":
       if (steps === 1) {
         throw new UserError("timestep_spacing linspace needs at least 2 steps; use trailing for one step");
       }
-      return [...linspace(trained - 1, 0, steps)];
+      return fromZero(trained - 1, steps).reverse();
   }
+}
+
+/**
+ * numpy's `arange(N, 0, -N/steps)`, rounded, less 1, in numpy's order of operations: it decides where ties of ½ go. Where
+ * its own rounding gives numpy one number more (61, 103, 121, 122 steps of 1,000), diffusers makes a call at t = −1; this
+ * function leaves it out.
+ */
+function trailing(steps: number, trained: number): number[] {
+  const stride = (trained - trained / steps) - trained;
+  return Array.from({ length: steps }, (_, i) => roundHalfEven(trained + i * stride) - 1);
+}
+
+/** numpy's `linspace(0, end, n)`, in numpy's order of operations. */
+function fromZero(end: number, n: number): number[] {
+  const stride = end / (n - 1);
+  return Array.from({ length: n }, (_, i) => i === n - 1 ? end : i * stride);
 }
 
 /**
