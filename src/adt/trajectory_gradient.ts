@@ -47,7 +47,7 @@ export interface BackwardPath {
  * A sampler is one linear recurrence of states and outputs (`SamplerStep`), so its adjoint runs it backwards, transposed:
  * with λ_{i+1} the gradient at x_{i+1}, step i adds coefficient·λ_{i+1} to the gradient at every state and output that
  * x_{i+1} is made of. After step i, the cotangent of m_i is complete. With inputs stopped (`stop-input`) it is c_i·g,
- * exactly; otherwise λ_i also takes what comes through the network's own ∂m_i/∂x_i.
+ * exactly (DRTune, Wu et al. 2024, arXiv 2405.00760, stops them likewise, with all K calls on the tape); otherwise λ_i also takes what comes through the network's own ∂m_i/∂x_i.
  *
  * @param states the states x_i of the trained calls, as `rollOut` keeps them
  * @param endGradient g = ∂L/∂x_end

@@ -34,7 +34,7 @@ function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Conditi
 }
 
 /**
- * m = m_u + w·(m_c − m_u) (Ho & Salimans 2022) from the outputs of a `guidanceBatch` [2B,h,w,c].
+ * m = m_u + w·(m_c − m_u) (Ho & Salimans 2022, eq. 6, whose w is one less) from the outputs of a `guidanceBatch` [2B,h,w,c].
  * @returns [B,h,w,c]
  */
 function combineGuidance(outputs: tf.Tensor, guidanceScale: number): tf.Tensor {

@@ -9,7 +9,8 @@ export interface LinearForm {
 
 /**
  * Converts between prediction types: the coefficients that turn the state x = α·x0 + σ·ε and an output m of
- * type `from` into an output of type `to`. Formulas with v suppose α² + σ² = 1.
+ * type `from` into an output of type `to`. v = α·ε − σ·x0 (Salimans & Ho 2022, section 4); formulas with it suppose
+ * α² + σ² = 1.
  *
  * ```ts
  * import { convertPrediction } from "./prediction.ts";

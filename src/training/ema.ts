@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 
 /**
  * Decay of an exponential moving average at update `step` (1, 2, …): min(decay, (1+step)/(10+step)), which rises from
- * 0.18 to `decay`, so that the start values are soon forgotten.
+ * 0.18 to `decay`, so that the start values are soon forgotten (the
+ * rule of TensorFlow's `ExponentialMovingAverage` with `num_updates`).
  *
  * ```ts
  * import { emaDecay } from "./ema.ts";

@@ -3,8 +3,8 @@ import { withTuning } from "../experiments/tune/tiny_tuning.ts";
 import { executeCells, FOLDER, join, notebookNames, readNotebook, shownTexts } from "./notebook.ts";
 
 const counted = `
-import { collectGarbage } from "../../src/runtime/engine/unreachable.ts";
-import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
+import { collectGarbage } from "../src/runtime/engine/unreachable.ts";
+import { backend, onTensorflow } from "../src/runtime/tensorflow/backend.ts";
 for (let i = 0; i < 3; i++) await collectGarbage(); // what is freed may have held more
 await show(JSON.stringify({ ...tf.memory(), handles: onTensorflow() ? backend().binding.getNumOfTensors() : 0 }));`;
 
@@ -17,18 +17,8 @@ const counts = (texts: string[]) =>
 Deno.test("a cell that is run 20 times leaves no more tensors than one that is run once", async () => {
   const first = `
 import * as tf from "@tensorflow/tfjs";
-import { adtFunctions } from "../../src/adt/functions.ts";
-import { classTokens } from "../../src/training/class_tokens.ts";
-import { freeUnreachableTensors } from "../../src/runtime/engine/unreachable.ts";
-import { imageGrid } from "../../src/display/grid.ts";
-import { lineFigure } from "../../src/display/figure.ts";
-import { normalBatch } from "../../src/runtime/random.ts";
-import { parseConfig } from "../../src/experiments/config/config.ts";
-import { prepareTuning } from "../../src/experiments/tune/setup.ts";
-import { sample } from "../../src/sampling/sample.ts";
-import { show } from "../../src/display/show.ts";
-import { startEngine } from "../../src/runtime/engine/engine.ts";
-import { tuneSchema } from "../../src/experiments/tune/config.ts";
+import { adtFunctions, classTokens, freeUnreachableTensors, imageGrid, lineFigure, normalBatch } from "../mod.ts";
+import { parseConfig, prepareTuning, sample, show, startEngine, tuneSchema } from "../mod.ts";
 freeUnreachableTensors();
 await startEngine();
 const file = "../data/configs/digits-adt.yaml";
