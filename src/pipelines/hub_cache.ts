@@ -45,16 +45,17 @@ export async function cachedSnapshot(
 /**
  * What a pipeline's folder lacks of the files that are read, a line for each component; none: it is complete.
  *
+ * @param weights whether the weights count too; default: yes
  * @throws UserError for a `model_index.json` that is not supported
  */
-export async function lackingParts(folder: string): Promise<string[]> {
+export async function lackingParts(folder: string, { weights = true } = {}): Promise<string[]> {
   if (!await isThere(join(folder, "model_index.json"))) return ["model_index.json"];
   const { components } = await readModelIndex(folder), lacking: string[] = [];
-  for (const name of components) lacking.push(...await lackingFiles(folder, name));
+  for (const name of components) lacking.push(...await lackingFiles(folder, name, weights));
   return lacking;
 }
 
-async function lackingFiles(folder: string, component: string): Promise<string[]> {
+async function lackingFiles(folder: string, component: string, weights: boolean): Promise<string[]> {
   const has = (file: string) => isThere(join(folder, component, file));
   if (component === "scheduler") {
     return await has("scheduler_config.json") ? [] : ["scheduler/scheduler_config.json"];
@@ -64,6 +65,7 @@ async function lackingFiles(folder: string, component: string): Promise<string[]
     return there ? [] : [`${component}/tokenizer.json, or vocab.json and merges.txt`];
   }
   if (!await has("config.json")) return [`${component}/config.json`];
+  if (!weights) return [];
   try {
     (await openWeightFiles(join(folder, component)))[Symbol.dispose]();
     return [];

@@ -1,9 +1,12 @@
 import { dirname, join } from "node:path";
+import { buildNamedModel } from "../models/by_class/classes.ts";
 import { UserError } from "../runtime/errors.ts";
-import { isThere } from "../runtime/files.ts";
+import { isFile, isThere } from "../runtime/files.ts";
 import { type Progress, progressLine } from "../runtime/progress_line.ts";
-import { environment, hubHome, repositoryFolder } from "./hub_cache.ts";
-import { neededFiles } from "./hub_files.ts";
+import { readConfig } from "../weights/config.ts";
+import { readWeightMap } from "../weights/weight_files.ts";
+import { environment, hubHome, lackingParts, repositoryFolder } from "./hub_cache.ts";
+import { type ComponentFiles, componentFiles } from "./hub_files.ts";
 import { type StoredFile, storeFile } from "./hub_store.ts";
 import { readModelIndex } from "./model_index.ts";
 
@@ -50,11 +53,26 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
     throw new UserError(`${repository} has no model_index.json: it is no pipeline in diffusers' layout`);
   }
   await store("model_index.json", () => {});
+  const { components } = await readModelIndex(snapshot), all = [...files.keys()];
+  const needed = components.map((component) => componentFiles(all, component, variant));
+  const missing = async (paths: readonly string[]) => {
+    const there = await Promise.all(paths.map((path) => isThere(join(snapshot, path))));
+    return paths.filter((_, i) => !there[i]);
+  };
+  // all that can be known before the large files are asked for
+  const faults = needed.flatMap(({ fault }) => fault ?? []);
+  if (faults.length) {
+    throw new UserError(`${repository}: ${faults.join("; ")}. Nothing of it was downloaded.`);
+  }
+  for (const path of await missing(needed.flatMap(({ small }) => small))) await store(path, () => {});
+  await checkComponents(snapshot, components);
   if (commit !== revision) await writeReference(join(folder, "refs", revision), commit);
 
-  const { components } = await readModelIndex(snapshot), wanted: StoredFile[] = [];
-  for (const path of neededFiles([...files.keys()], components, variant)) {
-    if (!await isThere(join(snapshot, path))) wanted.push(files.get(path)!);
+  const wanted: StoredFile[] = [];
+  for (const path of await missing(await weightPaths(snapshot, needed))) {
+    const file = files.get(path);
+    if (!file) throw new UserError(`${repository} has no ${path}, which an index of its weights names`);
+    wanted.push(file);
   }
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
@@ -63,6 +81,29 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
     report(done += size, total);
   }
   return snapshot;
+}
+
+/** Paths of all weights; those of shards are what their index says. */
+async function weightPaths(snapshot: string, needed: readonly ComponentFiles[]): Promise<string[]> {
+  const paths = needed.flatMap(({ weights }) => weights);
+  for (const { index } of needed) {
+    if (index === undefined) continue;
+    const shards = new Set(Object.values(await readWeightMap(join(snapshot, index))));
+    paths.push(...[...shards].map((shard) => `${dirname(index)}/${shard}`));
+  }
+  return paths;
+}
+
+/** Fails for a network whose config is not supported, as it would once its weights were there. */
+async function checkComponents(snapshot: string, components: readonly string[]): Promise<void> {
+  const lacking = await lackingParts(snapshot, { weights: false });
+  if (lacking.length) throw new UserError(`the repository lacks ${lacking.join("; ")}`);
+  for (const component of components) {
+    const folder = join(snapshot, component);
+    if (await isFile(join(folder, "config.json"))) {
+      buildNamedModel(await readConfig(folder), join(folder, "config.json"));
+    }
+  }
 }
 
 /** The commit of a revision, its files by path, and their contents. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { cut, listed } from "../runtime/wording.ts";
 import { type Config, readJsonObject } from "../weights/config.ts";
 
 /** What a pipeline class needs: each component's folder, and the class that it must be of. */
@@ -59,11 +60,12 @@ export interface ModelIndex {
 export async function readModelIndex(folder: string): Promise<ModelIndex> {
   const path = join(folder, "model_index.json");
   const config = await readJsonObject(path, "the folder of a pipeline in diffusers' layout has one");
-  const className = String(config._class_name), known = Object.keys(PIPELINE_CLASSES);
-  if (!known.includes(className)) {
-    throw new UserError(
-      `${path} is for a ${className}, which is not supported; expected one of ${known.join(", ")}`,
-    );
+  const className = config._class_name, known = Object.keys(PIPELINE_CLASSES);
+  if (typeof className !== "string" || !known.includes(className)) {
+    const found = className === undefined
+      ? "names no _class_name"
+      : `is for a ${cut(String(className))}, which is not supported`;
+    throw new UserError(`${path} ${found}; expected one of ${known.join(", ")}`);
   }
   const components: string[] = [], problems: string[] = [];
   for (const [name, { class: expected, optional }] of Object.entries(PIPELINE_CLASSES[className]!)) {
@@ -71,7 +73,7 @@ export async function readModelIndex(folder: string): Promise<ModelIndex> {
     if (given === null) {
       if (!optional) problems.push(`${name}: missing, expected ${expected}`);
     } else if (!expected.startsWith("any") && given !== expected) {
-      problems.push(`${name}: ${given} is not supported, expected ${expected}`);
+      problems.push(`${name}: ${cut(given)} is not supported, expected ${expected}`);
     } else {
       components.push(name);
     }
@@ -79,7 +81,7 @@ export async function readModelIndex(folder: string): Promise<ModelIndex> {
   if (components.includes("text_encoder_3") !== components.includes("tokenizer_3")) {
     problems.push("text_encoder_3 and tokenizer_3: one is missing; expected both or none");
   }
-  if (problems.length) throw new UserError(`${path}:\n  ${problems.join("\n  ")}`);
+  if (problems.length) throw new UserError(`${path}:\n  ${listed(problems, "\n  ")}`);
   return { folder, className, components, config };
 }
 

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { uploaded } from "../runtime/tensorflow/backend.ts";
+import { listed } from "../runtime/wording.ts";
 import type { Params } from "../tensor/params.ts";
 import { writeText } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
@@ -110,7 +111,7 @@ function checkNames(files: WeightFiles, declarations: Declarations, prefix: stri
   ).map(([name, shape]) => `${name} [${shape}]`);
   const lists = [["missing", missing], ["unexpected", unexpected], ["misshaped", misshaped]] as const;
   const faults = lists.filter(([, names]) => names.length > 0)
-    .map(([kind, names]) => `${names.length} ${kind}:\n  ${names.join("\n  ")}`);
+    .map(([kind, names]) => `${names.length} ${kind}:\n  ${listed(names, "\n  ")}`);
   if (faults.length === 0) return;
   throw new UserError(
     `${files.path} does not fit the model that its config describes:\n${faults.join("\n")}\n` +

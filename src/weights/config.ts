@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { quantisedMessage } from "./quantised.ts";
 
 /** A model's config.json as diffusers or transformers wrote it. */
 export type Config = Record<string, unknown>;
@@ -7,13 +8,14 @@ export type Config = Record<string, unknown>;
 /**
  * Reads `config.json` of a model folder.
  *
- * @throws UserError if it is missing, not JSON or not an object.
+ * @throws UserError if it is missing, not JSON or not an object, or if it says that the weights are quantised.
  */
 export async function readConfig(folder: string): Promise<Config> {
-  return await readJsonObject(
-    join(folder, "config.json"),
-    "a model folder in diffusers' or transformers' layout has one",
-  );
+  const path = join(folder, "config.json");
+  const config = await readJsonObject(path, "a model folder in diffusers' or transformers' layout has one");
+  const quantised = config["quantization_config"];
+  if (!isRecord(quantised)) return config;
+  throw new UserError(quantisedMessage(path, String(quantised["quant_method"] ?? "quantization_config")));
 }
 
 /**

@@ -29,6 +29,8 @@ export const DTYPE_BYTES: Readonly<Record<string, number>> = {
   I8: 1,
   U8: 1,
   BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
 };
 
 /** A value that its new type cannot hold. Callers add the names of the file and the tensor. */
@@ -63,6 +65,9 @@ export function decode(bytes: Uint8Array<ArrayBuffer>, dtype: string): HostData 
     case "U8":
     case "BOOL":
       return new Int32Array(new Uint8Array(buffer));
+    case "F8_E4M3":
+    case "F8_E5M2":
+      return lookedUp(bytes, FLOAT8[dtype]);
     default:
       throw new UnfitValue(`dtype ${dtype} is not supported`);
   }
@@ -106,6 +111,36 @@ function exactIntegers(source: ArrayLike<number | bigint>): Int32Array<ArrayBuff
 /** bfloat16 is the upper half of a float32. */
 function widenBfloat(halves: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+}
+
+/** Values of all 256 codes of the 8-bit floats (Micikevicius et al. 2022, arXiv 2209.05433, table 1). */
+const FLOAT8 = {
+  F8_E4M3: float8({ exponentBits: 4, infinities: false }),
+  F8_E5M2: float8({ exponentBits: 5, infinities: true }),
+};
+
+/** Without infinities all codes of the largest exponent are numbers but the last, NaN. */
+function float8({ exponentBits, infinities }: { exponentBits: number; infinities: boolean }): Float32Array {
+  const fractions = 2 ** (7 - exponentBits),
+    bias = 2 ** (exponentBits - 1) - 1,
+    largest = 2 ** exponentBits - 1;
+  return Float32Array.from({ length: 256 }, (_, code) => {
+    const sign = code < 128 ? 1 : -1,
+      exponent = Math.floor(code % 128 / fractions),
+      fraction = code % fractions;
+    if (exponent === largest && (infinities || fraction === fractions - 1)) {
+      return infinities && fraction === 0 ? sign * Infinity : NaN;
+    }
+    return exponent === 0
+      ? sign * fraction / fractions * 2 ** (1 - bias)
+      : sign * (1 + fraction / fractions) * 2 ** (exponent - bias);
+  });
+}
+
+function lookedUp(codes: Uint8Array, values: Float32Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(codes.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[codes[i]!]!;
+  return out;
 }
 
 function narrowToBfloat(floats: Float32Array): Uint16Array<ArrayBuffer> {

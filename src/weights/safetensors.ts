@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { listed } from "../runtime/wording.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import {
   decode,
@@ -9,6 +10,7 @@ import {
   UnfitValue,
   type WriteDtype,
 } from "./dtypes.ts";
+import { foreignKind } from "./file_kind.ts";
 import { type Header, MAX_HEADER_BYTES, parseHeader, type TensorEntry } from "./safetensors_header.ts";
 
 /**
@@ -37,7 +39,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       const entry = header.entries.get(name);
       if (!entry) {
         throw new UserError(
-          `${path}: there is no tensor "${name}"; it holds ${[...header.entries.keys()].join(", ")}`,
+          `${path}: there is no tensor "${name}"; it holds ${listed([...header.entries.keys()])}`,
         );
       }
       const bytes = await readAt(file, dataStart + entry.begin, entry.end - entry.begin, path);
@@ -151,11 +153,18 @@ async function open(path: string): Promise<Deno.FsFile> {
   }
 }
 
+/** So many bytes tell one kind of file from another. */
+const HEAD_BYTES = 512;
+
 async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: Header; dataStart: number }> {
   const { size, isFile } = await file.stat();
   if (!isFile) throw new UserError(`${path}: not a file`);
+  const head = await readAt(file, 0, Math.min(size, HEAD_BYTES), path);
+  // "{" stands where a header begins
+  const foreign = head[8] === 0x7b ? undefined : foreignKind(head);
+  if (foreign) throw new UserError(`${path} ${foreign}`);
   if (size < 8) throw new UserError(`${path}: truncated: ${size} bytes, too few for a safetensors header`);
-  const length = Number(new DataView((await readAt(file, 0, 8, path)).buffer).getBigUint64(0, true));
+  const length = Number(new DataView(head.buffer).getBigUint64(0, true));
   if (length > MAX_HEADER_BYTES) {
     throw new UserError(`${path}: not a safetensors file (its header would be ${length} bytes long)`);
   }

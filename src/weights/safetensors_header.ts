@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { quoted } from "../runtime/wording.ts";
 import { isRecord } from "./config.ts";
 import { DTYPE_BYTES } from "./dtypes.ts";
 
@@ -63,16 +64,16 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
     : undefined;
   if (size === undefined) {
     return fail(
-      `tensor "${name}" has dtype ${JSON.stringify(dtype)}, expected one of ${
+      `tensor "${name}" has dtype ${quoted(dtype)}, which is not supported; expected one of ${
         Object.keys(DTYPE_BYTES).join(", ")
       }`,
     );
   }
   if (!isCounts(shape)) {
-    return fail(`tensor "${name}" has shape ${JSON.stringify(shape)}, expected non-negative integers`);
+    return fail(`tensor "${name}" has shape ${quoted(shape)}, expected non-negative integers`);
   }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    return fail(`tensor "${name}" has data_offsets ${JSON.stringify(offsets)}, expected [begin, end]`);
+    return fail(`tensor "${name}" has data_offsets ${quoted(offsets)}, expected [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((a, b) => a * b, size);

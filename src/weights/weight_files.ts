@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { listed } from "../runtime/wording.ts";
 import { readJsonObject } from "./config.ts";
 import type { HostTensor } from "./dtypes.ts";
+import { quantisedFormat, quantisedMessage } from "./quantised.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import { chooseWeights, EXPECTED_WEIGHTS, pickledWeights, type WeightChoice } from "./weight_names.ts";
 
 /** All tensors of a checkpoint folder, whether in one file or in shards. Close it with `using`. */
 export interface WeightFiles extends Disposable {
@@ -13,30 +16,22 @@ export interface WeightFiles extends Disposable {
   read(name: string): Promise<HostTensor>;
 }
 
-/** Names that diffusers and transformers give to weight files; the first one found is read. */
-const WEIGHT_NAMES = ["diffusion_pytorch_model", "model"].flatMap((stem) => [
-  `${stem}.safetensors`,
-  `${stem}.safetensors.index.json`,
-  `${stem}.fp16.safetensors`,
-  `${stem}.safetensors.index.fp16.json`,
-  `${stem}.fp16.safetensors.index.json`,
-]);
-
 /**
- * Opens the weights of a model folder: `diffusion_pytorch_model.safetensors` or `model.safetensors`, their
- * `.fp16` variant, or shards with an index.
+ * Opens the weights of a model folder, under any name that `chooseWeights` knows. Names of tensors are without what
+ * compiled or wrapped PyTorch modules put into them (`_orig_mod.` and the like).
  *
- * @throws UserError if there is none, if the index is broken, or if a shard is missing or lacks a tensor.
+ * @throws UserError if there are none, if they are quantised, if the index is broken, or if a shard is missing or lacks a tensor.
  */
 export async function openWeightFiles(folder: string): Promise<WeightFiles> {
-  const path = await findWeights(folder);
-  if (path.endsWith(".json")) return await openShards(folder, path);
-  const file = await openSafetensors(path);
-  const shapes = new Map([...file.entries].map(([name, { shape }]) => [name, shape]));
-  return { path, shapes, read: file.read, [Symbol.dispose]: () => file[Symbol.dispose]() };
+  const { file, sharded } = await findWeights(folder), path = join(folder, file);
+  const files = sharded ? await openShards(folder, path) : await openWhole(path);
+  const format = quantisedFormat(files.shapes.keys());
+  if (!format) return unwrapped(files);
+  files[Symbol.dispose]();
+  throw new UserError(quantisedMessage(path, format));
 }
 
-async function findWeights(folder: string): Promise<string> {
+async function findWeights(folder: string): Promise<WeightChoice> {
   const present: string[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) present.push(entry.name);
@@ -45,18 +40,40 @@ async function findWeights(folder: string): Promise<string> {
       cause: error,
     });
   }
-  const found = WEIGHT_NAMES.find((name) => present.includes(name));
-  if (found) return join(folder, found);
-  const pickled = present.filter((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
+  const found = chooseWeights(present);
+  if (found) return found;
+  const pickled = pickledWeights(present);
   const hint = pickled.length > 0
-    ? `${pickled.join(", ")} is not safetensors: save the model again with safe_serialization=True`
-    : `expected one of ${WEIGHT_NAMES.join(", ")}`;
+    ? `${listed(pickled)} is not safetensors: save the model again with safe_serialization=True`
+    : `expected ${EXPECTED_WEIGHTS}`;
   throw new UserError(`${folder}: no weights found; ${hint}`);
 }
 
+async function openWhole(path: string): Promise<WeightFiles> {
+  const file = await openSafetensors(path);
+  const shapes = new Map([...file.entries].map(([name, { shape }]) => [name, shape]));
+  return { path, shapes, read: file.read, [Symbol.dispose]: () => file[Symbol.dispose]() };
+}
+
+/** What `torch.compile`, FSDP and activation checkpointing put before the names of a module's own. */
+const WRAPPERS = /(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
+/** What `DataParallel` puts before all names. */
+const PARALLEL = /^module\./;
+
+/** The same files with the names that the tensors have in the bare module. */
+function unwrapped(files: WeightFiles): WeightFiles {
+  const stored = [...files.shapes.keys()], parallel = stored.every((name) => PARALLEL.test(name));
+  const bare = (name: string) => (parallel ? name.replace(PARALLEL, "") : name).replace(WRAPPERS, "$1");
+  const inFile = new Map(stored.map((name) => [bare(name), name]));
+  return {
+    ...files,
+    shapes: new Map(stored.map((name) => [bare(name), files.shapes.get(name)!])),
+    read: (name) => files.read(inFile.get(name) ?? name),
+  };
+}
+
 async function openShards(folder: string, path: string): Promise<WeightFiles> {
-  const index = await readJsonObject(path, "it lists the shards");
-  const fileOf = new Map(Object.entries(weightMap(index, path)));
+  const fileOf = new Map(Object.entries(await readWeightMap(path)));
   const files = new Map<string, SafetensorsFile>();
   const dispose = () => files.forEach((file) => file[Symbol.dispose]());
   try {
@@ -64,7 +81,7 @@ async function openShards(folder: string, path: string): Promise<WeightFiles> {
     const lost = [...fileOf].filter(([name, file]) => !files.get(file)!.entries.has(name));
     if (lost.length > 0) {
       throw new UserError(
-        `${path} names tensors that their files lack: ${lost.map(([n, f]) => `${n} (${f})`).join(", ")}`,
+        `${path} names tensors that their files lack: ${listed(lost.map(([n, f]) => `${n} (${f})`))}`,
       );
     }
   } catch (error) {
@@ -82,8 +99,13 @@ async function openShards(folder: string, path: string): Promise<WeightFiles> {
   };
 }
 
-function weightMap(index: Record<string, unknown>, path: string): Record<string, string> {
-  const map = index["weight_map"];
+/**
+ * Which file holds each tensor, as the index of some shards says.
+ *
+ * @throws UserError if it is no such index
+ */
+export async function readWeightMap(path: string): Promise<Record<string, string>> {
+  const map = (await readJsonObject(path, "it lists the shards"))["weight_map"];
   const plainName = (file: unknown) => typeof file === "string" && /^[^/\\]+\.safetensors$/.test(file);
   if (typeof map !== "object" || map === null || !Object.values(map).every(plainName)) {
     throw new UserError(

@@ -200,3 +200,12 @@ Deno.test("generate() refuses encoded prompts without a null condition under gui
   tf.dispose(encoded.condition);
   pipeline.dispose();
 });
+
+Deno.test("loadPipeline() says when model_index.json names no class", () =>
+  copyPipeline("pipeline_sd15", async (folder) => {
+    await Deno.writeTextFile(join(folder, "model_index.json"), "{}");
+    await rejectsWith(
+      () => loadPipeline(folder),
+      /model_index\.json names no _class_name; expected one of Stable/,
+    );
+  }));

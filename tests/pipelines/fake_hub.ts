@@ -15,13 +15,19 @@ export interface FakeHub extends AsyncDisposable {
 
 export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** Serves a recorded pipeline as the repository `tiny/pipeline`. */
-export async function fakeHub(pipeline: string, more: Record<string, string> = {}): Promise<FakeHub> {
+/** Serves a recorded pipeline as the repository `tiny/pipeline`, with some files more or, where they are null, less. */
+export async function fakeHub(
+  pipeline: string,
+  more: Record<string, string | Uint8Array<ArrayBuffer> | null> = {},
+): Promise<FakeHub> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const path of await filesIn(fixture(pipeline))) {
     files.set(relative(fixture(pipeline), path).replaceAll("\\", "/"), await Deno.readFile(path));
   }
-  for (const [path, text] of Object.entries(more)) files.set(path, new TextEncoder().encode(text));
+  for (const [path, content] of Object.entries(more)) {
+    if (content === null) files.delete(path);
+    else files.set(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  }
   const downloads: string[] = [];
   let status = 200, missing = 0;
   const info = (path: string) => ({

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findPipeline } from "../../src/pipelines/find_pipeline.ts";
 import { hubCacheFolder, lackingParts } from "../../src/pipelines/hub_cache.ts";
-import { neededFiles } from "../../src/pipelines/hub_files.ts";
+import { componentFiles } from "../../src/pipelines/hub_files.ts";
 import { loadPipeline } from "../../src/pipelines/load_pipeline.ts";
-import { startTestEngine } from "../support.ts";
+import { fixture, startTestEngine } from "../support.ts";
 import { inTempFolder, rejectsWith } from "../weights/support.ts";
 import { copyPipeline } from "./copies.ts";
 import { COMMIT, fakeHub, withEnvironment } from "./fake_hub.ts";
@@ -160,20 +160,90 @@ Deno.test("a repository that is no pipeline is a clear error", () =>
       rejectsWith(() => findPipeline("tiny/pipeline", { onProgress: () => {} }), /no model_index\.json/));
   }));
 
-Deno.test("neededFiles() takes one set of weights: the asked variant, else full width, else fp16, in shards or whole", () => {
-  const shards = (name: string) => [1, 2].map((i) => `t5/${name}-0000${i}-of-00002.safetensors`);
-  const full = ["t5/model.safetensors.index.json", ...shards("model")];
-  const half = ["t5/model.safetensors.index.fp16.json", ...shards("model.fp16")];
+Deno.test("componentFiles() takes one set of weights: the asked variant, else full width, else fp16, in shards or whole", () => {
+  const full = "t5/model.safetensors.index.json", half = "t5/model.safetensors.index.fp16.json";
+  const shards = ["model", "model.fp16"].flatMap((name) =>
+    [1, 2].map((i) => `t5/${name}-0000${i}-of-00002.safetensors`)
+  );
   const files = [
     "t5/config.json",
-    ...full,
-    ...half,
+    full,
+    half,
+    ...shards,
     "t5/pytorch_model.bin",
     "t5/onnx/model.onnx",
     "unet/config.json",
   ];
-  assert.deepEqual(neededFiles(files, ["t5"]), ["t5/config.json", ...full]);
-  assert.deepEqual(neededFiles(files, ["t5"], "fp16"), ["t5/config.json", ...half]);
-  assert.deepEqual(neededFiles(half, ["t5"]), half);
-  assert.deepEqual(neededFiles(files, ["t5"], "bf16"), ["t5/config.json", ...full]);
+  const sharded = (index: string, more: string[] = []) => ({ small: [...more, index], index, weights: [] });
+  assert.deepEqual(componentFiles(files, "t5"), sharded(full, ["t5/config.json"]));
+  assert.deepEqual(componentFiles(files, "t5", "fp16"), sharded(half, ["t5/config.json"]));
+  assert.deepEqual(componentFiles([half, ...shards], "t5"), sharded(half));
+  assert.deepEqual(componentFiles(files, "t5", "bf16"), sharded(full, ["t5/config.json"]));
+  assert.deepEqual(componentFiles(["t5/model.bf16.safetensors"], "t5"), {
+    small: [],
+    weights: ["t5/model.bf16.safetensors"],
+  });
 });
+
+Deno.test("a repository that cannot be used is refused before its weights are downloaded, and leaves no reference", () =>
+  inTempFolder(async (cache) => {
+    const small = /\.(json|txt)$/, unet = await Deno.readTextFile(fixture("pipeline_sd15/unet/config.json"));
+    const cases: [more: Record<string, string | null>, message: RegExp][] = [
+      [
+        { "unet/diffusion_pytorch_model.safetensors": null, "unet/diffusion_pytorch_model.bin": "pickle" },
+        /^tiny\/pipeline: unet has no weights that can be read: only diffusion_pytorch_model\.bin, .*Nothing of it was/,
+      ],
+      [
+        {
+          "unet/config.json": JSON.stringify({
+            ...JSON.parse(unet),
+            quantization_config: { quant_method: "gptq" },
+          }),
+        },
+        /unet.config\.json: quantised weights \(gptq\) are not supported/,
+      ],
+      [
+        { "unet/config.json": JSON.stringify({ ...JSON.parse(unet), dual_cross_attention: true }) },
+        /dual_cross_attention: true is not supported/,
+      ],
+      [
+        { "tokenizer/tokenizer.json": null },
+        /the repository lacks tokenizer\/tokenizer\.json, or vocab\.json/,
+      ],
+      [
+        {
+          "unet/diffusion_pytorch_model.safetensors": null,
+          "unet/diffusion_pytorch_model.safetensors.index.json": '{"weight_map": {"a": "b.safetensors"}}',
+        },
+        /has no unet\/b\.safetensors, which an index of its weights names/,
+      ],
+    ];
+    for (const [more, message] of cases) {
+      await using hub = await fakeHub("pipeline_sd15", more);
+      await withEnvironment(settings({ HF_HUB_CACHE: cache, HF_ENDPOINT: hub.url }), async () => {
+        await rejectsWith(() => findPipeline("tiny/pipeline", { onProgress: () => {} }), message);
+      });
+      assert.deepEqual(hub.downloads.filter((path) => !small.test(path)), []);
+      await Deno.remove(join(cache, "models--tiny--pipeline"), { recursive: true });
+    }
+  }));
+
+for (const variant of ["fp16", "bf16", "ema"]) {
+  Deno.test(`a repository whose weights are all of the variant ${variant} is downloaded and loaded`, () =>
+    inTempFolder(async (cache) => {
+      const renamed: Record<string, Uint8Array<ArrayBuffer> | null> = {};
+      for (const component of ["unet", "vae", "text_encoder"]) {
+        const stem = component === "text_encoder" ? "model" : "diffusion_pytorch_model";
+        const path = `${component}/${stem}.safetensors`;
+        renamed[`${component}/${stem}.${variant}.safetensors`] = await Deno.readFile(
+          fixture(`pipeline_sd15/${path}`),
+        );
+        renamed[path] = null;
+      }
+      await using hub = await fakeHub("pipeline_sd15", renamed);
+      await withEnvironment(settings({ HF_HUB_CACHE: cache, HF_ENDPOINT: hub.url }), async () => {
+        const pipeline = await loadPipeline("tiny/pipeline", { variant, onProgress: () => {} });
+        pipeline.dispose();
+      });
+    }));
+}

@@ -174,32 +174,38 @@ Deno.test("loadParams() says what is wrong with a folder that holds no safetenso
     await rejectsWith(() => loadParams(`${folder}/none`, {}), /cannot open the model folder .*none/);
     await rejectsWith(
       () => loadParams(folder, {}),
-      /no weights found; expected one of diffusion_pytorch_model\.safetensors/,
+      /no weights found; expected diffusion_pytorch_model\.safetensors or model\.safetensors, a variant/,
     );
     await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
     await rejectsWith(() => loadParams(folder, {}), /pytorch_model\.bin is not safetensors/);
   }));
 
-Deno.test("loadParams() refuses 8-bit weights: quantised ones, and fp8, which it names", engine, async () => {
-  await startTestEngine();
-  await inTempFolder(async (folder) => {
-    const path = `${folder}/model.safetensors`;
-    for (
-      const [dtype, message] of [
-        [
-          "I8",
-          /model\.safetensors: w is stored as I8: quantised weights are not supported; save the model as float16/,
-        ],
-        ["F8_E4M3", /"w" has dtype "F8_E4M3", expected one of F64, F32, F16, BF16/],
-      ] as const
-    ) {
-      const header = new TextEncoder().encode(`{"w":{"dtype":"${dtype}","shape":[2],"data_offsets":[0,2]}}`);
-      const length = new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer);
-      await Deno.writeFile(path, Uint8Array.from([...length, ...header, 1, 2]));
-      await rejectsWith(() => loadParams(folder, { w: { shape: [2] } }), message);
-    }
-  });
-});
+Deno.test(
+  "loadParams() refuses whole numbers of 8 bits, and dtypes that it does not know, by name",
+  engine,
+  async () => {
+    await startTestEngine();
+    await inTempFolder(async (folder) => {
+      const path = `${folder}/model.safetensors`;
+      for (
+        const [dtype, message] of [
+          [
+            "I8",
+            /model\.safetensors: w is stored as I8: quantised weights are not supported; save the model as float16/,
+          ],
+          ["F8_E8M0", /"w" has dtype "F8_E8M0", which is not supported; expected one of F64, F32, F16, BF16/],
+        ] as const
+      ) {
+        const header = new TextEncoder().encode(
+          `{"w":{"dtype":"${dtype}","shape":[2],"data_offsets":[0,2]}}`,
+        );
+        const length = new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer);
+        await Deno.writeFile(path, Uint8Array.from([...length, ...header, 1, 2]));
+        await rejectsWith(() => loadParams(folder, { w: { shape: [2] } }), message);
+      }
+    });
+  },
+);
 
 Deno.test("loadParams() names a shard that is cut short", engine, async () => {
   await startTestEngine();
@@ -210,5 +216,23 @@ Deno.test("loadParams() names a shard that is cut short", engine, async () => {
     await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, JSON.stringify({ weight_map: map }));
     await Deno.truncate(`${folder}/m-2.safetensors`, (await Deno.stat(`${folder}/m-2.safetensors`)).size - 3);
     await rejectsWith(() => loadParams(folder, declarations), /m-2\.safetensors: .*the file is truncated/);
+  });
+});
+
+Deno.test("loadParams() lists the first few misfits and counts the rest", engine, async () => {
+  await startTestEngine();
+  await inTempFolder(async (folder) => {
+    const tensors = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [`x${i}`, { shape: [1], data: new Float32Array(1) }]),
+    );
+    await writeTensors(`${folder}/model.safetensors`, tensors);
+    await assert.rejects(() => loadParams(folder, { w: { shape: [2] } }), (error: Error) => {
+      assert.match(
+        error.message,
+        /1 missing:\n {2}w \[2\]\n300 unexpected:\n {2}x0 \[1\][^]*\n {2}and 292 more\n/,
+      );
+      assert.ok(error.message.split("\n").length < 16);
+      return true;
+    });
   });
 });

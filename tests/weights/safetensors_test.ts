@@ -18,6 +18,7 @@ function file(header: string, dataBytes = 0, declaredLength?: number): Uint8Arra
   return bytes;
 }
 
+const text = (latin1: string) => Uint8Array.from(latin1, (c) => c.charCodeAt(0));
 const entry = (shape: number[], begin: number, end: number, dtype = "F32") => ({
   dtype,
   shape,
@@ -25,15 +26,38 @@ const entry = (shape: number[], begin: number, end: number, dtype = "F32") => ({
 });
 
 const BROKEN: Record<string, { bytes: Uint8Array; message: RegExp }> = {
-  "an empty file": { bytes: new Uint8Array(0), message: /truncated: 0 bytes/ },
+  "an empty file": { bytes: new Uint8Array(0), message: /is empty; fetch it again/ },
   "a header longer than the file": {
     bytes: file("{}", 0, 999),
     message: /truncated.*999 bytes long.*10 bytes/,
   },
-  "a file of another format": {
-    bytes: new TextEncoder().encode("PK\x03\x04 a zip archive"),
-    message: /not a safetensors file/,
+  "three bytes": { bytes: new Uint8Array([1, 2, 3]), message: /truncated: 3 bytes/ },
+  "noise": { bytes: new Uint8Array(100).fill(0xa5), message: /not a safetensors file/ },
+  "a pointer of Git LFS": {
+    bytes: text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n"),
+    message: /is a pointer of Git LFS, .*run "git lfs pull"/,
   },
+  "a web page": {
+    bytes: text("\n<!DOCTYPE html>\n<html><head>"),
+    message: /is a web page, .*download the file itself/,
+  },
+  "a zip archive": {
+    bytes: text("PK\x03\x04 and more bytes"),
+    message: /is a zip archive, as PyTorch pickles .*safetensors/,
+  },
+  "an old pickle": {
+    bytes: Uint8Array.of(0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20),
+    message: /is a Python pickle/,
+  },
+  "a GGUF file": {
+    bytes: text("GGUF\x03\x00\x00\x00\x10\x00\x00\x00"),
+    message: /is a GGUF file: quantised/,
+  },
+  "a packed archive": {
+    bytes: Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3),
+    message: /unpack it first/,
+  },
+  "JSON": { bytes: text('{"error": "Repository not found"}'), message: /is JSON text, not weights/ },
   "bad JSON": { bytes: file("{oops"), message: /header is not JSON/ },
   "a header that is no object": { bytes: file("[]"), message: /not a JSON object/ },
   "metadata that is not text": { bytes: file('{"__metadata__":{"a":1}}'), message: /__metadata__/ },

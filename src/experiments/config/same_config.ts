@@ -1,4 +1,5 @@
 import { UserError } from "../../runtime/errors.ts";
+import { listed } from "../../runtime/wording.ts";
 import { isRecord } from "../../weights/config.ts";
 
 /**
@@ -11,7 +12,7 @@ export function checkSameConfig(began: unknown, given: unknown, file: string, wh
   if (differences.length === 0) return;
   throw new UserError(
     `this ${what} began with other settings:\n  ${
-      differences.join("\n  ")
+      listed(differences, "\n  ")
     }\nresume with the ${what}'s own configuration, ${file}, ` +
       "or choose another output folder",
   );
