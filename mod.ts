@@ -206,6 +206,7 @@ export { openRunFolder, type RunFolder } from "./src/training/run_folder.ts";
 export { type MetricsRecord, openMetricsLog, readMetrics } from "./src/training/metrics_log.ts";
 
 // Data
+export { bundledPath } from "./src/data/bundled.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
 export {
