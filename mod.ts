@@ -10,6 +10,9 @@
  * const { description } = await startEngine({ backend: "wasm" });
  * console.log(description);
  * ```
+ *
+ * In a project of your own it is `import { tune } from "@adt/tuning"`; the README's section "In your own project" has the
+ * `deno.json` and the permissions for that.
  * @module
  */
 
