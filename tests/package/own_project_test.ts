@@ -79,9 +79,9 @@ Deno.test("a script in another folder passes the type check", async () => {
 Deno.test("a notebook in another folder tunes", async () => {
   await withProject(async (folder) => {
     const path = `${folder}/tune.ipynb`;
-    await writeNotebook(path, [tuning, "steps"]);
+    await writeNotebook(path, [tuning, 'import { show } from "@adt/tuning";\nawait show({ steps });']);
     const { problem, notebook } = await execute(path);
     assert.equal(problem, "");
-    assert.ok(shownTexts(notebook).some((text) => text.trim() === "2"), shownTexts(notebook).join("\n"));
+    assert.ok(shownTexts(notebook).includes("steps: 2"), shownTexts(notebook).join("\n"));
   });
 });
