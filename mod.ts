@@ -10,6 +10,9 @@
  * const { description } = await startEngine({ backend: "wasm" });
  * console.log(description);
  * ```
+ *
+ * In a project of your own it is `import { tune } from "@adt/tuning"`; the README's section "In your own project" has the
+ * `deno.json` and the permissions for that.
  * @module
  */
 
@@ -206,6 +209,7 @@ export { openRunFolder, type RunFolder } from "./src/training/run_folder.ts";
 export { type MetricsRecord, openMetricsLog, readMetrics } from "./src/training/metrics_log.ts";
 
 // Data
+export { bundledPath } from "./src/data/bundled.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
 export {

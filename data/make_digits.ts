@@ -9,7 +9,9 @@
  */
 import { encode } from "fast-png";
 import { permutation } from "../src/runtime/random.ts";
-import { dataFolder, type ManifestEntry, sha256, updateManifest } from "../src/data/manifest.ts";
+import { dataFolder } from "../src/data/bundled.ts";
+import { type ManifestEntry, updateManifest } from "../src/data/manifest.ts";
+import { sha256 } from "../src/runtime/sha256.ts";
 import { DIGIT_SIZE, SHEET_COLUMNS, SHEET_ROWS, sheetName } from "../src/data/digits.ts";
 
 const CLASSES = 10;

@@ -1,8 +1,9 @@
 /**
- * Writes the bundled models' part of `data/manifest.json`: `deno run -A data/make_manifest.ts`. Run it after a model
- * under `data/models/` has been replaced.
+ * Writes the bundled models' and configurations' part of `data/manifest.json`: `deno run -A data/make_manifest.ts`. Run it
+ * after a file under `data/models/` or `data/configs/` has been changed.
  */
-import { type ManifestEntry, sha256, updateManifest } from "../src/data/manifest.ts";
+import { type ManifestEntry, updateManifest } from "../src/data/manifest.ts";
+import { sha256 } from "../src/runtime/sha256.ts";
 
 const models = new URL("models/", import.meta.url);
 const entries: ManifestEntry[] = [];
@@ -21,3 +22,15 @@ for (const model of Deno.readDirSync(models)) {
   }
 }
 await updateManifest("models/", entries);
+
+const configs = new URL("configs/", new URL("..", models));
+await updateManifest(
+  "configs/",
+  [...Deno.readDirSync(configs)].map(({ name }) => ({
+    path: `configs/${name}`,
+    source: "this project",
+    licence: "MIT",
+    sha256: sha256(Deno.readFileSync(new URL(name, configs))),
+    how: "written by hand",
+  })),
+);

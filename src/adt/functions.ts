@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
 import { guided } from "../sampling/guidance.ts";
-import { compile } from "../tensor/compile.ts";
+import { compile, type Compiled } from "../tensor/compile.ts";
 import { globalNorm } from "../tensor/global_norm.ts";
 import { flatten, type Params, unflatten } from "../tensor/params.ts";
 import { valueAndGrad, vjp } from "../tensor/vjp.ts";
@@ -20,8 +20,51 @@ import type { AdtSetup, AdtState } from "./setup.ts";
 
 type Augmentation = AugmentationParameters<tf.Tensor1D>;
 
-/** Compiled functions of one setup; `dispose` frees them. */
-export type AdtFunctions = ReturnType<typeof adtFunctions>;
+type Pair = { generated: Augmentation; real: Augmentation };
+type Triple = Pair & { positive: Augmentation };
+type Discriminator = AdtState["discriminator"];
+
+/** Compiled functions of one setup, see `adtFunctions`; `dispose` frees them. */
+export interface AdtFunctions {
+  denoiser: Denoiser;
+  pullback: Compiled<
+    [
+      weights: tf.Tensor,
+      x: tf.Tensor,
+      t: tf.Tensor,
+      condition: Condition,
+      cotangent: tf.Tensor,
+      throughInput: boolean,
+    ],
+    { weights: tf.Tensor; input: tf.Tensor | null }
+  >;
+  judge: Compiled<
+    [heads: tf.Tensor, end: tf.Tensor, reference: tf.Tensor, augmentations: Pair],
+    { images: tf.Tensor; loss: tf.Tensor; score: tf.Tensor; gradient: tf.Tensor }
+  >;
+  diffusionGradient: Compiled<
+    [weights: tf.Tensor1D, batch: DiffusionBatch],
+    { loss: tf.Tensor; gradient: tf.Tensor }
+  >;
+  joinGradients: Compiled<
+    [adversarial: tf.Tensor | null, diffusion: tf.Tensor],
+    { gradient: tf.Tensor; norms: { diffusion: tf.Scalar; adversarial: tf.Scalar } }
+  >;
+  updateGenerator: Compiled<
+    [state: TrainingState, gradient: tf.Tensor, scalars: tf.Tensor1D, decay: tf.Scalar],
+    { next: TrainingState; gradNorm: tf.Scalar }
+  >;
+  updateDiscriminator: Compiled<
+    [
+      state: Discriminator,
+      images: { generated: tf.Tensor; reference: tf.Tensor; positive: tf.Tensor },
+      augmentations: Triple,
+      scalars: tf.Tensor1D,
+    ],
+    { next: Discriminator; loss: tf.Tensor; scoreReal: tf.Tensor; scoreFake: tf.Tensor; gradNorm: tf.Scalar }
+  >;
+  dispose(): void;
+}
 
 /**
  * Compiles the parts of an ADT step; each is recorded at its first call with the shapes given. All take and give flat
@@ -37,7 +80,7 @@ export type AdtFunctions = ReturnType<typeof adtFunctions>;
  *
  * `adtStep` drives them; a notebook may call them one by one.
  */
-export function adtFunctions(setup: AdtSetup) {
+export function adtFunctions(setup: AdtSetup): AdtFunctions {
   const { denoiser: tuned, autoencoder, adversary, headLayout, settings } = setup;
   const network = (weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) =>
     guided(tuned, settings.guidanceScale, setup.nullCondition?.(condition) ?? {})

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { decode } from "fast-png";
 import { UserError } from "../runtime/errors.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
-import { dataFolder, readVerified } from "./manifest.ts";
+import { dataFolder } from "./bundled.ts";
+import { readVerified } from "./manifest.ts";
 
 /** Which of the bundled digits: 8,000 to train on, or 2,000 that no training ever sees. */
 export type DigitsSplit = "train" | "heldout";

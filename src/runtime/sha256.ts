@@ -10,3 +10,8 @@ export async function fileSha256(path: string): Promise<string> {
   }
   return hash.digest("hex");
 }
+
+/** The SHA-256 of bytes, in lower-case hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

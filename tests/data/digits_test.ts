@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { digitsDataset, loadDigits } from "../../src/data/digits.ts";
-import { dataFolder } from "../../src/data/manifest.ts";
+import { dataFolder } from "../../src/data/bundled.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { startTestEngine } from "../support.ts";
 

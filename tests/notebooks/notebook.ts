@@ -90,8 +90,8 @@ export async function executeCells(sources: string[], options: { stopAt?: string
   return await withNotebook(sources, (path) => execute(path, options));
 }
 
-/** Calls `f` with the path of a notebook that has these code cells. */
-export async function withNotebook<T>(sources: string[], f: (path: string) => Promise<T>): Promise<T> {
+/** Writes a notebook that has these code cells. */
+export async function writeNotebook(path: string, sources: string[]): Promise<void> {
   const cells = sources.map((source, i) => ({
     cell_type: "code",
     id: `cell-${i}`,
@@ -101,12 +101,15 @@ export async function withNotebook<T>(sources: string[], f: (path: string) => Pr
     execution_count: null,
   }));
   const kernelspec = { name: "deno", display_name: "Deno", language: "typescript" };
+  const notebook = { nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells };
+  await Deno.writeTextFile(path, JSON.stringify(notebook));
+}
+
+/** Calls `f` with the path of a notebook of the project's folder that has these code cells. */
+export async function withNotebook<T>(sources: string[], f: (path: string) => Promise<T>): Promise<T> {
   const path = await Deno.makeTempFile({ dir: FOLDER, prefix: ".made_", suffix: ".ipynb" });
   try {
-    await Deno.writeTextFile(
-      path,
-      JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells }),
-    );
+    await writeNotebook(path, sources);
     return await f(path);
   } finally {
     await Deno.remove(path);

@@ -1,12 +1,52 @@
 import { z } from "zod";
 import { quoted } from "../../runtime/wording.ts";
-import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
+import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
 import { count, path } from "../config/parts.ts";
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1);
 
-/** What a study is: `adt ablate` reads it from a YAML file. */
-export const studySchema = z.strictObject({
+/** How a study's arms are scored, as it was written. */
+export interface StudyEvaluation {
+  /** Images per model. */
+  n: number;
+  /** Of the images' noise, which is the same for all models. */
+  seed: number;
+  /** Ways to sample, the same for all arms, in all combinations; those of `base` when left out. The first is the headline. */
+  samplers?: SamplerName[] | undefined;
+  steps?: number[] | undefined;
+  guidance_scales?: number[] | undefined;
+  /** Folder of the evaluation network; the bundled one when left out. */
+  classifier?: string | undefined;
+}
+
+/** A study as it was written, defaults filled in. */
+export interface StudyConfig {
+  /** The tune configuration that the arms change: the path of its file, or its settings. */
+  base: string | Record<string, unknown>;
+  /** The arms by name: what each changes in the base. */
+  arms: Record<string, { base?: string | undefined; untuned: boolean; [key: string]: unknown }>;
+  /** Arms that the others are compared with; the first arm when left out. */
+  references?: string[] | undefined;
+  /** Training seeds; every arm is tuned once with each. */
+  seeds: number[];
+  /** Left out: arms are not scored; only their costs and curves are reported. */
+  evaluate?: StudyEvaluation | undefined;
+  /** Folder of the runs, the table and the report. */
+  output: string;
+}
+
+/** A study as it may be written in code: `seeds` are [0] unless given, and an arm may be null, which changes nothing. */
+export interface StudyInput extends Omit<StudyConfig, "arms" | "seeds" | "evaluate"> {
+  arms: Record<
+    string,
+    { base?: string | undefined; untuned?: boolean | undefined; [key: string]: unknown } | null
+  >;
+  seeds?: number[] | undefined;
+  evaluate?: Omit<StudyEvaluation, "seed"> & { seed?: number | undefined } | undefined;
+}
+
+/** Checks a study, which `adt ablate` reads from a YAML file, and fills in defaults. */
+export const studySchema: z.ZodType<StudyConfig, StudyInput> = z.strictObject({
   /** The tune configuration that the arms change: the path of its file, or its settings. */
   base: z.union([path, z.record(z.string(), z.unknown())], {
     error: ({ input }) =>
@@ -43,8 +83,3 @@ export const studySchema = z.strictObject({
   /** Folder of the runs, the table and the report. */
   output: path,
 });
-
-/** A study as it was written, defaults filled in. */
-export type StudyConfig = z.output<typeof studySchema>;
-/** A study as it may be written in code. */
-export type StudyInput = z.input<typeof studySchema>;

@@ -1,12 +1,9 @@
-import type { z } from "zod";
 import type { AdamWOptions } from "../../training/adamw.ts";
 import type { LearningRateSchedule } from "../../training/schedules.ts";
-import type { optimizerSchema } from "./parts.ts";
+import type { OptimizerConfig } from "./parts.ts";
 
 /** The optimiser that a configuration describes. */
-export function optimizerOptions(
-  optimizer: z.output<typeof optimizerSchema>,
-): AdamWOptions & LearningRateSchedule {
+export function optimizerOptions(optimizer: OptimizerConfig): AdamWOptions & LearningRateSchedule {
   return {
     lr: optimizer.lr,
     betas: optimizer.betas,

@@ -12,6 +12,40 @@ const share = z.number().min(0).lt(1);
 export const path = z.string().min(1);
 
 /** AdamW and its learning rate schedule. */
+export interface OptimizerConfig {
+  /** Learning rate after warm-up. */
+  lr: number;
+  /** Decay of the running means of the gradient and of its square. */
+  betas: [number, number];
+  /** Decoupled weight decay. */
+  weight_decay: number;
+  /** The gradient is scaled down to this global norm. */
+  clip_norm: number;
+  warmup_steps: number;
+  schedule: "constant" | "cosine" | "linear";
+}
+
+/** Images to train on: the bundled digits, or a folder of images. */
+export type DataConfig = { kind: "digits" } | {
+  kind: "folder";
+  path: string;
+  /** Height and width that images are brought to. */
+  resolution: number;
+  /** Whether an unreadable image ends the run instead of being left out. */
+  strict: boolean;
+};
+
+/** How long a run trains and when it writes what. */
+export interface PaceConfig {
+  steps: number;
+  batch_size: number;
+  checkpoint_every: number;
+  log_every: number;
+  /** Fixes all random numbers of the run. */
+  seed: number;
+}
+
+/** The keys of `OptimizerConfig`, with their defaults. */
 export const optimizerSchema = z.strictObject({
   /** Learning rate after warm-up. */
   lr: positive.default(5e-5),
@@ -27,7 +61,7 @@ export const optimizerSchema = z.strictObject({
   schedule: z.enum(["constant", "cosine", "linear"]).default("constant"),
 });
 
-/** Images to train on. */
+/** Checks a `DataConfig`. */
 export const dataSchema = z.discriminatedUnion("kind", [
   /** The bundled digits, training split. */
   z.strictObject({ kind: z.literal("digits") }),
@@ -48,7 +82,7 @@ export const latentsSchema = z.enum(["space_to_depth"]).default("space_to_depth"
 /** Decay of the moving average of the weights; the averaged weights are the result of a run. */
 export const emaDecaySchema = share.default(0.99);
 
-/** When to write what. A checkpoint is also written at the end and on Ctrl-C. */
+/** The keys of `PaceConfig`. A checkpoint is also written at the end and on Ctrl-C. */
 export const paceShape = {
   steps: count,
   batch_size: count.default(32),

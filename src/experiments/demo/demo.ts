@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { bundledPath } from "../../data/bundled.ts";
 import { formatScores } from "../../metrics/scores/format.ts";
 import type { Scores } from "../../metrics/scores/scores.ts";
 import { relativeChange } from "../../metrics/statistics/score.ts";
@@ -43,17 +43,14 @@ export interface DemoResult {
   summary: string;
 }
 
-/** Folder of the bundled models, configurations and data. */
-const DATA = fileURLToPath(new URL("../../../data/", import.meta.url));
-
-/** The methods compared, each with the file of its settings. */
+/** The methods compared, each with the bundled file of its settings. */
 const METHODS = [
   {
     name: "diffusion loss only",
     slug: "diffusion-only",
-    config: join(DATA, "configs/digits-diffusion-only.yaml"),
+    config: "configs/digits-diffusion-only.yaml",
   },
-  { name: "ADT", slug: "adt", config: join(DATA, "configs/digits-adt.yaml") },
+  { name: "ADT", slug: "adt", config: "configs/digits-adt.yaml" },
 ];
 
 /**
@@ -114,26 +111,34 @@ async function scoreAndReport(
 
 async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
   const { output, seeds, longer = 1, processes, signal } = options;
-  const bases = await Promise.all(METHODS.map(({ config }) => loadConfig(config, tuneSchema)));
+  const bases = await Promise.all(
+    METHODS.map(async ({ config }) =>
+      await withBundledPaths(await loadConfig(await bundledPath(config), tuneSchema))
+    ),
+  );
   const trainings = Array.from({ length: seeds }, (_, seed) =>
     METHODS.map(({ name, slug }, i) => {
       const base = bases[i]!, train = { ...base.train, seed, steps: base.train.steps * longer };
       const run = join(output, `${slug}-seed${seed}`);
       const label = seeds > 1 ? `tuning: ${name}, seed ${seed}` : `tuning: ${name}`;
-      return { method: name, seed, run, label, config: { ...withBundledPaths(base), train, output: run } };
+      return { method: name, seed, run, label, config: { ...base, train, output: run } };
     })).flat();
   const finished = await tuneAll(trainings, { processes: processes ? () => processes : undefined, signal });
   return finished && trainings.map((training, i) => ({ ...training, ...finished[i]! }));
 }
 
 /** Paths in the bundled configurations begin at this project's folder, wherever the demo is started. */
-function withBundledPaths(config: TuneConfig): UNetTuneConfig {
-  const bundled = (path: string) => path.startsWith("data/") ? join(DATA, path.slice("data/".length)) : path;
+async function withBundledPaths(config: TuneConfig): Promise<UNetTuneConfig> {
+  const bundled = async (path: string) =>
+    path.startsWith("data/") ? await bundledPath(path.slice("data/".length)) : path;
   const { adt } = config, model = config.model as UNetModelConfig; // as they all have
   return {
     ...config,
-    model: { ...model, unet: bundled(model.unet), scheduler: bundled(model.scheduler) },
-    adt: { ...adt, discriminator: { ...adt.discriminator, backbone: bundled(adt.discriminator.backbone) } },
+    model: { ...model, unet: await bundled(model.unet), scheduler: await bundled(model.scheduler) },
+    adt: {
+      ...adt,
+      discriminator: { ...adt.discriminator, backbone: await bundled(adt.discriminator.backbone) },
+    },
   };
 }
 

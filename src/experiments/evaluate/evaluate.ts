@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { fileURLToPath } from "node:url";
+import { bundledPath } from "../../data/bundled.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { digitsDataset } from "../../data/digits.ts";
 import { measured } from "../../display/measured.ts";
@@ -53,15 +53,14 @@ export interface EvaluatorOptions {
   signal?: AbortSignal;
 }
 
-/** The bundled network, which took no part in any training. */
-const CLASSIFIER = fileURLToPath(new URL("../../../data/models/digits-classifier", import.meta.url));
-
 /** Images that are kept with their features, at most. */
 const SHOWN = 20;
 
 /** Prepares to score models against the held-out digits, with progress bars on stderr. */
 export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
-  const { classifier = CLASSIFIER, n, seed, batchSize = 100, groups, cache, signal } = options;
+  const { n, seed, batchSize = 100, groups, cache, signal } = options;
+  // the bundled network took no part in any training
+  const classifier = options.classifier ?? await bundledPath("models/digits-classifier");
   const { model, params } = await loadDigitClassifier(classifier);
   const network = compile((images: tf.Tensor4D) => model.forward(params, { images }));
   const extract = (images: Images, label: string) =>

@@ -1,8 +1,75 @@
 import { z } from "zod";
-import { ADVERSARIAL_LOSSES, SCORE_KINDS } from "../../adt/kinds.ts";
-import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
-import { count, dataSchema, emaDecaySchema, optimizerSchema, paceShape, path } from "../config/parts.ts";
+import { ADVERSARIAL_LOSSES, type AdversarialLoss, SCORE_KINDS, type ScoreKind } from "../../adt/kinds.ts";
+import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
+import {
+  count,
+  type DataConfig,
+  dataSchema,
+  emaDecaySchema,
+  type OptimizerConfig,
+  optimizerSchema,
+  type PaceConfig,
+  paceShape,
+  path,
+} from "../config/parts.ts";
 import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./model_config.ts";
+
+/** The twin discriminator and its training. */
+export interface DiscriminatorSettings {
+  /** Folder of the frozen DINOv2 backbone. */
+  backbone: string;
+  /** Transformer blocks whose patch grids the heads judge, counted from 0. */
+  blocks: number[];
+  /** Whether the backbone is trained with the heads. */
+  train_backbone: boolean;
+  /** How generated and real image are compared. */
+  score: ScoreKind;
+  loss: AdversarialLoss;
+  /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
+  pairing: "image" | "condition";
+  /** Side in pixels that images are brought to before they are judged; left out: they are judged as they are. */
+  resolution?: number | undefined;
+  /** Differentiable augmentation of the discriminator's inputs. */
+  augment: boolean;
+  /** First of the training's steps that train the discriminator alone. */
+  head_start: number;
+  lr: number;
+  betas: [number, number];
+}
+
+/** Settings of `adt tune`, all defaults filled in. */
+export interface TuneConfig {
+  model: UNetModelConfig | PipelineModelConfig;
+  data: DataConfig;
+  /** The inference path that tuning runs. */
+  sampler: {
+    name: SamplerName;
+    steps: number;
+    /** Classifier-free guidance; 1 is none. */
+    guidance_scale: number;
+  };
+  adt: {
+    /** Through which network calls of a roll-out the gradient flows; `steps` of them. */
+    plan: { kind: "full" } | { kind: "truncated" | "stop-input"; steps: number };
+    /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
+    image_to_image: boolean;
+    /** Equal parts of a batch that each roll out from a start of their own. */
+    start_groups?: number | undefined;
+    /** Weight of the adversarial loss. */
+    lambda_adv: number;
+    lambda_diffusion: number;
+    /** γ of the diffusion loss's min-SNR weights; null: all noise levels count alike. */
+    min_snr_gamma: number | null;
+    /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
+    adv_norm_cap: number | null;
+    discriminator: DiscriminatorSettings;
+  };
+  optimizer: OptimizerConfig;
+  ema_decay: number;
+  train: PaceConfig;
+  /** Folder of the run; new or empty, unless the run is resumed. */
+  output: string;
+}
 
 /** Through which network calls of a roll-out the gradient flows. */
 const planSchema = z.discriminatedUnion("kind", [
@@ -50,8 +117,8 @@ export function headStartFault(
     "network stay as it is; make the steps more, or the head start shorter";
 }
 
-/** Settings of `adt tune`. */
-export const tuneSchema = z.strictObject({
+/** Checks the settings of `adt tune` and fills in defaults; for `loadConfig` and `parseConfig`. */
+export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   model: modelSchema,
   data: dataSchema,
   /** The inference path that tuning runs. */
@@ -110,9 +177,6 @@ export const tuneSchema = z.strictObject({
   path: ["data", "kind"],
   error: 'a pipeline is tuned on captioned images: expected "folder"',
 });
-
-/** Settings of `adt tune`, all defaults filled in. */
-export type TuneConfig = z.output<typeof tuneSchema>;
 
 /** Settings of the tuning of a class-conditional UNet. */
 export type UNetTuneConfig = TuneConfig & { model: UNetModelConfig };

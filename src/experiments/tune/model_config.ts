@@ -2,7 +2,31 @@ import { z } from "zod";
 import { count, latentsSchema, path } from "../config/parts.ts";
 
 /** A class-conditional UNet, all of whose weights are tuned. */
-const unetModelSchema = z.strictObject({
+export interface UNetModelConfig {
+  /** Folder of the UNet, in diffusers' layout. */
+  unet: string;
+  /** `scheduler_config.json`, its folder, or the folder of a diffusers pipeline. */
+  scheduler: string;
+  latents: "space_to_depth";
+}
+
+/** A text-to-image pipeline, of which a LoRA is tuned. */
+export interface PipelineModelConfig {
+  /** Folder of a pipeline in diffusers' layout, or its repository on the Hub, `owner/name`. */
+  pipeline: string;
+  lora: {
+    rank: number;
+    /** The adapter counts alpha / rank times; left out: the rank. */
+    alpha?: number | undefined;
+    targets: "attention" | "attention+feed-forward" | string[];
+  };
+  /** Whether the networks' blocks are computed again on the way back instead of being kept. */
+  checkpointing: boolean;
+  /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */
+  cache?: string | undefined;
+}
+
+const unetModelSchema: z.ZodType<UNetModelConfig> = z.strictObject({
   /** Folder of the UNet, in diffusers' layout. */
   unet: path,
   /** `scheduler_config.json`, its folder, or the folder of a diffusers pipeline. */
@@ -21,8 +45,7 @@ const loraSchema = z.strictObject({
     .default("attention"),
 });
 
-/** A text-to-image pipeline, of which a LoRA is tuned. */
-const pipelineModelSchema = z.strictObject({
+const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   /** Folder of a pipeline of Stable Diffusion, SDXL or SD3 in diffusers' layout, or its repository on the Hub, `owner/name`. */
   pipeline: path,
   lora: loraSchema.prefault({}),
@@ -33,7 +56,7 @@ const pipelineModelSchema = z.strictObject({
 });
 
 /** What is tuned. */
-export const modelSchema = z.union([unetModelSchema, pipelineModelSchema]);
-
-export type PipelineModelConfig = z.output<typeof pipelineModelSchema>;
-export type UNetModelConfig = z.output<typeof unetModelSchema>;
+export const modelSchema: z.ZodType<UNetModelConfig | PipelineModelConfig> = z.union([
+  unetModelSchema,
+  pipelineModelSchema,
+]);
