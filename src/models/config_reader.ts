@@ -1,4 +1,6 @@
+import { distance } from "fastest-levenshtein";
 import { UserError } from "../runtime/errors.ts";
+import { listed, quoted } from "../runtime/wording.ts";
 
 /**
  * Reads a model's `config.json` value by value and collects all that is wrong, so that one error can name it. A value
@@ -18,7 +20,10 @@ export interface ConfigReader {
   /** One number for each of `count` levels: a list, or a number that is the same for all. */
   integerPerLevel(key: string, count: number, fallback?: number): number[];
   names(key: string, allowed: readonly string[]): string[];
-  /** Notes values that differ from the only ones supported; null and missing ones are right. */
+  /**
+   * Notes values that differ from the only ones supported. Missing and null ones are right; where the only value means
+   * "off" (null, false, 0), so are all that mean it; a list says the same for each level.
+   */
   only(fixed: Readonly<Record<string, unknown>>): void;
   /**
    * The config read, checked once more for values that are each right but do not fit each other.
@@ -42,44 +47,47 @@ export interface ConfigReader {
  */
 export function configReader(raw: Readonly<Record<string, unknown>>, className: string): ConfigReader {
   const problems: string[] = [];
-  const text = (value: unknown) => JSON.stringify(value);
+  /** Keys that were asked for. */
+  const known = new Set<string>();
+  const at = (key: string) => (known.add(key), raw[key]);
+  const text = (value: unknown) => quoted(value);
   const expected = (key: string, what: string) =>
     problems.push(`${key}: expected ${what}, got ${text(raw[key])}`);
   const unsupported = (key: string, value: unknown, only: string) =>
     problems.push(`${key}: ${text(value)} is not supported, only ${only}`);
   const isCount = (value: unknown, least = 1) => Number.isInteger(value) && (value as number) >= least;
   const list = (key: string): unknown[] => {
-    const value = raw[key];
+    const value = at(key);
     if (Array.isArray(value) && value.length > 0) return value;
     expected(key, "a list");
     return [];
   };
   const reader: ConfigReader = {
     integer(key, fallback, least = 1) {
-      const value = raw[key] ?? fallback;
+      const value = at(key) ?? fallback;
       if (isCount(value, least)) return value as number;
       expected(key, `a whole number of at least ${least}`);
       return least;
     },
     number(key, fallback) {
-      const value = raw[key] ?? fallback;
+      const value = at(key) ?? fallback;
       if (typeof value === "number") return value;
       expected(key, "a number");
       return 0;
     },
     positive(key, fallback) {
-      const value = raw[key] ?? fallback;
+      const value = at(key) ?? fallback;
       if (typeof value === "number" && value > 0) return value;
       expected(key, "a number above 0");
       return 1;
     },
     boolean(key, fallback) {
-      const value = raw[key] ?? fallback;
+      const value = at(key) ?? fallback;
       if (typeof value !== "boolean") expected(key, "true or false");
       return value === true;
     },
     oneOf(key, allowed) {
-      const value = raw[key] === undefined ? allowed[0] : raw[key], found = allowed.find((v) => v === value);
+      const value = at(key) === undefined ? allowed[0] : raw[key], found = allowed.find((v) => v === value);
       if (found === undefined) unsupported(key, value, allowed.map(text).join(", "));
       return found === undefined ? allowed[0]! : found;
     },
@@ -89,7 +97,7 @@ export function configReader(raw: Readonly<Record<string, unknown>>, className: 
       return wrong.length ? [] : list(key) as number[];
     },
     integerPerLevel(key, count, fallback) {
-      return Array.isArray(raw[key])
+      return Array.isArray(at(key))
         ? reader.integers(key)
         : new Array<number>(count).fill(reader.integer(key, fallback));
     },
@@ -100,15 +108,36 @@ export function configReader(raw: Readonly<Record<string, unknown>>, className: 
     },
     only(fixed) {
       for (const [key, value] of Object.entries(fixed)) {
+        known.add(key);
         const given = raw[key] ?? value;
-        if (given !== value) unsupported(key, given, text(value));
+        const fits = (one: unknown) => one === value || isOff(one) && isOff(value);
+        if (!(Array.isArray(given) ? given.every(fits) : fits(given))) unsupported(key, given, text(value));
       }
     },
     finish(config, misfits) {
       if (problems.length === 0) problems.push(...misfits(config));
-      if (problems.length) throw new UserError(`${className} config.json:\n  ${problems.join("\n  ")}`);
+      if (problems.length) throw new UserError(`${className} config.json:\n  ${listed(problems, "\n  ")}`);
+      for (const [key, meaning] of misspelt(Object.keys(raw), known)) {
+        console.error(
+          `${className} config.json: unknown key "${key}" is ignored, did you mean "${meaning}"?`,
+        );
+      }
       return config;
     },
   };
   return reader;
+}
+
+const isOff = (value: unknown) => value === null || value === false || value === 0;
+
+/**
+ * Unknown keys that are nearly a known one that is not given: configs carry many keys that a network does not read, so only
+ * these are taken for slips.
+ */
+function misspelt(given: readonly string[], known: ReadonlySet<string>): [key: string, meant: string][] {
+  const absent = [...known].filter((key) => !given.includes(key));
+  return given.filter((key) => !known.has(key)).flatMap((key) => {
+    const meant = absent.find((one) => distance(key, one) <= 2 && one.length > 6);
+    return meant ? [[key, meant] as [string, string]] : [];
+  });
 }

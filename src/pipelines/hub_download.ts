@@ -8,7 +8,7 @@ import { readWeightMap } from "../weights/weight_files.ts";
 import { environment, hubHome, lackingParts, repositoryFolder } from "./hub_cache.ts";
 import { type ComponentFiles, componentFiles } from "./hub_files.ts";
 import { type StoredFile, storeFile } from "./hub_store.ts";
-import { readModelIndex } from "./model_index.ts";
+import { type ModelIndex, readModelIndex } from "./model_index.ts";
 
 /** What to download, and where to. */
 export interface HubRequest {
@@ -53,7 +53,7 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
     throw new UserError(`${repository} has no model_index.json: it is no pipeline in diffusers' layout`);
   }
   await store("model_index.json", () => {});
-  const { components } = await readModelIndex(snapshot), all = [...files.keys()];
+  const index = await readModelIndex(snapshot), { components } = index, all = [...files.keys()];
   const needed = components.map((component) => componentFiles(all, component, variant));
   const missing = async (paths: readonly string[]) => {
     const there = await Promise.all(paths.map((path) => isThere(join(snapshot, path))));
@@ -65,7 +65,7 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
     throw new UserError(`${repository}: ${faults.join("; ")}. Nothing of it was downloaded.`);
   }
   for (const path of await missing(needed.flatMap(({ small }) => small))) await store(path, () => {});
-  await checkComponents(snapshot, components);
+  await checkComponents(index);
   if (commit !== revision) await writeReference(join(folder, "refs", revision), commit);
 
   const wanted: StoredFile[] = [];
@@ -95,13 +95,15 @@ async function weightPaths(snapshot: string, needed: readonly ComponentFiles[]):
 }
 
 /** Fails for a network whose config is not supported, as it would once its weights were there. */
-async function checkComponents(snapshot: string, components: readonly string[]): Promise<void> {
+async function checkComponents({ folder: snapshot, components, config: classes }: ModelIndex): Promise<void> {
   const lacking = await lackingParts(snapshot, { weights: false });
   if (lacking.length) throw new UserError(`the repository lacks ${lacking.join("; ")}`);
   for (const component of components) {
     const folder = join(snapshot, component);
     if (await isFile(join(folder, "config.json"))) {
-      buildNamedModel(await readConfig(folder), join(folder, "config.json"));
+      const [, architecture] = classes[component] as [string, string];
+      const config = { architectures: [architecture], ...await readConfig(folder) };
+      buildNamedModel(config, join(folder, "config.json"));
     }
   }
 }

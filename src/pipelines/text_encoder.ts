@@ -105,8 +105,9 @@ async function textEncoder<M extends Model<unknown, never, unknown>>(
   widths: { width: number; pooledWidth: number },
   forward: (params: Params, inputs: Inputs) => EncodedTexts,
 ): Promise<TextEncoder> {
-  const where = join(pipeline, tokenizerFolder), tokenizer = await loadTokenizer(where);
-  checkTokenizer(tokenizer, network.config, where);
+  const where = join(pipeline, tokenizerFolder), loaded = await loadTokenizer(where);
+  checkTokenizer(loaded, network.config, where);
+  const tokenizer = withinPositions(loaded, network.config);
   const run = compile((params: Params, inputs: Inputs) => ({ ...forward(params, inputs) }), {
     name: network.name,
   });
@@ -130,6 +131,12 @@ async function textEncoder<M extends Model<unknown, never, unknown>>(
       network.free();
     },
   };
+}
+
+/** The tokenizer with no longer texts than the encoder has positions, whatever its `model_max_length` says. */
+function withinPositions(tokenizer: Tokenizer, { max_position_embeddings: positions }: Config): Tokenizer {
+  if (typeof positions !== "number") return tokenizer;
+  return { ...tokenizer, maxLength: Math.min(tokenizer.maxLength ?? positions, positions) };
 }
 
 /** Pipelines give no mask, unless the text encoder's config asks for it. */

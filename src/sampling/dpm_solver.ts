@@ -17,7 +17,10 @@ const SETTINGS = z.object({
   final_sigmas_type: setting(z.enum(["zero", "sigma_min"]), "zero"),
   use_karras_sigmas: setting(z.boolean(), false),
   lambda_min_clipped: setting(z.literal(-Infinity), -Infinity),
-  variance_type: z.null().optional(),
+  variance_type: setting(
+    z.enum(["none", "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"]), // changes nothing here
+    "none",
+  ),
   beta_schedule: z.string().nullish(),
   use_exponential_sigmas: off,
   use_beta_sigmas: off,

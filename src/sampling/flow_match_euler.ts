@@ -10,7 +10,7 @@ import { requireSteps } from "./timesteps.ts";
 
 const SETTINGS = z.object({
   use_dynamic_shifting: setting(z.boolean(), false),
-  shift_terminal: setting(z.number().min(0).lt(1), 0),
+  shift_terminal: setting(z.number({ error: "expected a number from 0 to 1" }).min(0).lt(1), 0),
   invert_sigmas: off,
   stochastic_sampling: off,
   use_karras_sigmas: off,

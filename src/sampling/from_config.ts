@@ -9,7 +9,8 @@ import { flowMatchEuler } from "./flow_match_euler.ts";
 import { heun } from "./heun.ts";
 import { pndm } from "./pndm.ts";
 import type { Sampler } from "./sampler.ts";
-import { readSchedulerConfig } from "./scheduler_config.ts";
+import { readSchedulerConfig, whereOf } from "./scheduler_config.ts";
+import { currentWords, ownSettings } from "./scheduler_keys.ts";
 
 /** What a sampler needs besides its config and number of steps. */
 export interface SamplerOptions {
@@ -31,7 +32,8 @@ const SAMPLERS: Readonly<Record<string, Make>> = {
 };
 
 /**
- * The sampler that a diffusers scheduler config names.
+ * The sampler that a diffusers scheduler config names. As with diffusers' `from_config`, the config may have been written
+ * for another class: settings that the class does not have are left alone.
  *
  * ```ts
  * import { samplerFromConfig } from "./from_config.ts";
@@ -44,9 +46,9 @@ const SAMPLERS: Readonly<Record<string, Make>> = {
 export function samplerFromConfig(config: Config, steps: number, options: SamplerOptions = {}): Sampler {
   const name = String(config["_class_name"]);
   const make = Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
-  if (make) return make(config, steps, options);
+  if (make) return make(ownSettings(currentWords(config)), steps, options);
   throw new UserError(
-    `scheduler config is for ${name}, expected one of ${
+    `${whereOf(config)} is for ${name}, expected one of ${
       Object.keys(SAMPLERS).join(", ")
     }; to sample from the same noise ` +
       'schedule with another method, change "_class_name"',

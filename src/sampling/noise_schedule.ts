@@ -3,6 +3,7 @@ import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import type { PredictionType } from "./denoiser.ts";
 import { off, parseScheduler, setting } from "./scheduler_config.ts";
+import { currentWords } from "./scheduler_keys.ts";
 
 /**
  * How much signal is left at each of the training timesteps 0 … N−1, and what the network learnt to predict.
@@ -39,7 +40,7 @@ type ScheduleSettings = z.output<typeof SCHEDULE>;
  * @throws UserError that names every value that is not supported.
  */
 export function noiseSchedule(config: Config): NoiseSchedule {
-  const settings = parseScheduler(SCHEDULE, config);
+  const settings = parseScheduler(SCHEDULE, currentWords(config));
   const alphasCumprod = cumulativeProduct(betas(settings));
   return {
     predictionType: settings.prediction_type,

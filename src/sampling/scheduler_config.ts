@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
 import { isFile } from "../runtime/files.ts";
+import { listed, meant, quoted } from "../runtime/wording.ts";
 import { type Config, readJsonObject } from "../weights/config.ts";
+import { SCHEDULER_KEYS } from "./scheduler_keys.ts";
 
 /** diffusers writes null for "not set"; keys it does not write take diffusers' default. */
 export function setting<T extends z.ZodType>(type: T, fallback: z.output<T>) {
@@ -22,25 +24,40 @@ export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): 
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path, message }) => {
     const key = String(path[0]);
-    return `${path.join(".")}: ${JSON.stringify(config[key])}: ${message}`;
+    return `${path.join(".")}: ${quoted(config[key])}: ${message}`;
   });
-  throw new UserError(
-    `scheduler config of ${config["_class_name"] ?? "no class"}:\n  ${faults.join("\n  ")}`,
-  );
+  const owner = `${whereOf(config)} of ${config["_class_name"] ?? "no class"}`;
+  throw new UserError(`${owner}:\n  ${listed(faults, "\n  ")}`);
+}
+
+/** The file that a config was read from; copies of the config keep it. */
+const FILE = Symbol("file");
+
+/** Names a config in errors: by its file, if it was read from one. */
+export function whereOf(config: Config): string {
+  return (config as { [FILE]?: string })[FILE] ?? "scheduler config";
 }
 
 const HINT = "give a scheduler_config.json or a folder that holds one";
 
 /**
  * Reads `scheduler_config.json`: `path` is the file, its folder, or a diffusers pipeline's folder (with
- * `scheduler/`). Infinities as Python writes them are understood.
+ * `scheduler/`). Infinities as Python writes them are understood. Keys that no scheduler has are told on stderr.
  *
  * @throws UserError if it is missing or not a JSON object.
  */
 export async function readSchedulerConfig(path: string): Promise<Config> {
   const files = [join(path, "scheduler_config.json"), join(path, "scheduler", "scheduler_config.json")];
-  for (const file of files) {
-    if (await isFile(file)) return await readJsonObject(file, HINT);
+  for (const file of files) if (await isFile(file)) return await readConfigFile(file);
+  return await readConfigFile(path);
+}
+
+async function readConfigFile(path: string): Promise<Config> {
+  const config = await readJsonObject(path, HINT);
+  const unknown = Object.keys(config).filter((key) => !key.startsWith("_") && !SCHEDULER_KEYS.includes(key));
+  if (unknown.length) {
+    const named = unknown.map((key) => `${quoted(key)}${meant(key, SCHEDULER_KEYS)}`);
+    console.error(`${path}: unknown keys are ignored: ${listed(named)}`);
   }
-  return await readJsonObject(path, HINT);
+  return Object.assign(config, { [FILE]: path });
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { quoted } from "../runtime/wording.ts";
 import { readJsonObject } from "../weights/config.ts";
-import { readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
+import { type AddedToken, plainToken, readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
 import { makeTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { clipTokenizerJson, type TokenizerJson, withSpecialTokens } from "./tokenizer_json.ts";
 
@@ -45,9 +46,11 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
       throw new UserError(`${folder}: ${side} is ${JSON.stringify(config[side])}, expected "right"`);
     }
   }
+  const added = addedTokens(await optional("added_tokens.json"), join(folder, "added_tokens.json"));
   const { json, special } = files.has("tokenizer.json")
     ? await readTokenizerJson(folder, config, map)
     : await readVocabulary(folder, files, config, map);
+  for (const [id, token] of added) if (!special.numbered.has(id)) special.numbered.set(id, token);
   const { pad_token, eos_token } = special.named, longest = config.model_max_length;
   return makeTokenizer({
     json: withSpecialTokens(json, special),
@@ -55,6 +58,16 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     endToken: eos_token!.content,
     maxLength: typeof longest === "number" && longest < NO_LIMIT ? longest : undefined,
   }, folder);
+}
+
+/** Tokens that were added after training (textual inversion), as `added_tokens.json` of older versions has them. */
+function addedTokens(file: Json, path: string): Map<number, AddedToken> {
+  return new Map(
+    Object.entries(file).map(([content, id]) => {
+      if (Number.isInteger(id) && id as number >= 0) return [id as number, plainToken(content)];
+      throw new UserError(`${path}: expected a number for each token, got ${quoted(content)}: ${quoted(id)}`);
+    }),
+  );
 }
 
 type Source = { json: TokenizerJson; special: SpecialTokens };

@@ -16,7 +16,7 @@ export interface SpecialTokens {
   named: Readonly<Record<string, AddedToken>>;
   /** Further special tokens. */
   extra: readonly AddedToken[];
-  numbered: ReadonlyMap<number, AddedToken>;
+  numbered: Map<number, AddedToken>;
 }
 
 /** Roles, in transformers' order. */
@@ -69,6 +69,11 @@ const PLAIN: AddedToken = {
   normalized: false,
   special: true,
 };
+
+/** A token that is found in the normalised text and has no role, as transformers reads those of `added_tokens.json`. */
+export function plainToken(content: string): AddedToken {
+  return { ...PLAIN, content, normalized: true, special: false };
+}
 
 function pick(token: Partial<AddedToken>): Partial<AddedToken> {
   const known = Object.entries(token).filter(([key]) => key in PLAIN);

@@ -47,6 +47,29 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** transformers' `model_type` of the classes whose older exports name no class. */
+const MODEL_TYPES: Readonly<Record<string, string>> = {
+  CLIPTextModel: "clip_text_model",
+  CLIPTextModelWithProjection: "clip_text_model",
+  CLIPVisionModelWithProjection: "clip_vision_model",
+  Dinov2Model: "dinov2",
+  Dinov2WithRegistersModel: "dinov2_with_registers",
+  T5EncoderModel: "t5",
+};
+
+const typeOf = (className: string) => MODEL_TYPES[className];
+const namesNoClass = ({ _class_name, architectures }: Config) =>
+  !_class_name && !(architectures as unknown[])?.length;
+
+/** The class that a config is for; of one that names none, the first class of its `model_type`. */
+export function classOf(config: Config): string | undefined {
+  const { _class_name, architectures, model_type } = config;
+  if (typeof _class_name === "string") return _class_name;
+  const [first] = Array.isArray(architectures) ? architectures as unknown[] : [];
+  if (typeof first === "string") return first;
+  return Object.keys(MODEL_TYPES).find((name) => typeOf(name) === model_type);
+}
+
 /**
  * Checks that a config is for the class expected, by `_class_name` (diffusers), `architectures` or
  * `model_type` (transformers).
@@ -66,6 +89,10 @@ export function expectClass(
   where = "config.json",
 ): void {
   const accepted = typeof expected === "string" ? [expected] : expected;
+  if (
+    namesNoClass(config) &&
+    accepted.some((name) => typeOf(name) !== undefined && typeOf(name) === config["model_type"])
+  ) return;
   const given = [config["_class_name"], config["architectures"], config["model_type"]].flat()
     .filter((name) => typeof name === "string");
   if (accepted.some((name) => given.includes(name))) return;

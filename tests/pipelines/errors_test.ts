@@ -209,3 +209,46 @@ Deno.test("loadPipeline() says when model_index.json names no class", () =>
       /model_index\.json names no _class_name; expected one of Stable/,
     );
   }));
+
+Deno.test("text encoders of older exports, whose configs name no class, are told by model_type and model_index.json", async () => {
+  for (const name of ["pipeline_sd15", "pipeline_sdxl", "pipeline_sd3"] as const) {
+    await copyPipeline(name, async (folder) => {
+      for await (const { name } of Deno.readDir(folder)) {
+        if (name.startsWith("text_encoder")) {
+          await editJson(join(folder, name, "config.json"), { architectures: undefined });
+        }
+      }
+      (await loadPipeline(folder)).dispose();
+      await editJson(join(folder, "text_encoder", "config.json"), { model_type: "bert" });
+      await rejectsWith(
+        () => loadPipeline(folder),
+        /text_encoder.config\.json is a config for bert, expected CLIPText/,
+      );
+    });
+  }
+});
+
+Deno.test("texts are no longer than the encoder has positions, whatever the tokenizer's model_max_length says", async () => {
+  for (const model_max_length of [512, 1e30, null]) {
+    await copyPipeline("pipeline_sd15", async (folder) => {
+      const { max_position_embeddings } = JSON.parse(
+        await Deno.readTextFile(join(folder, "text_encoder", "config.json")),
+      );
+      await editJson(join(folder, "tokenizer", "tokenizer_config.json"), { model_max_length });
+      const pipeline = await loadPipeline(folder);
+      const { condition } = await pipeline.encodePrompt("a cat ".repeat(600));
+      assert.equal(condition.encoder_hidden_states!.shape[1], max_position_embeddings);
+      tf.dispose(condition);
+      pipeline.dispose();
+    });
+  }
+});
+
+Deno.test("a token added beyond the text encoder's table is an error that names the tokenizer", () =>
+  copyPipeline("pipeline_sd15", async (folder) => {
+    await Deno.writeTextFile(join(folder, "tokenizer", "added_tokens.json"), '{"<cat-toy>": 100000}');
+    await rejectsWith(
+      () => loadPipeline(folder),
+      /tokenizer: the tokenizer has 100001 tokens, the text encoder only \d+/,
+    );
+  }));

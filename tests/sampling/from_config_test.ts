@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { UserError } from "../../src/runtime/errors.ts";
 import { dynamicShift } from "../../src/sampling/flow_match_euler.ts";
 import { loadSampler, samplerFromConfig, type SamplerOptions } from "../../src/sampling/from_config.ts";
+import { noiseSchedule } from "../../src/sampling/noise_schedule.ts";
+import { readSchedulerConfig } from "../../src/sampling/scheduler_config.ts";
 import { assertClose } from "../support.ts";
 
 type Change = Record<string, unknown>;
@@ -46,7 +48,7 @@ Deno.test("a value that is not supported is refused by name", () => {
   const cases: [config: Change, changes: Change][] = [
     [DDIM, { thresholding: true }],
     [EULER, { use_beta_sigmas: true, interpolation_type: "log_linear" }],
-    [ANCESTRAL, { prediction_type: "sample", use_karras_sigmas: true }],
+    [ANCESTRAL, { prediction_type: "sample" }],
     [HEUN, { clip_sample: true, use_exponential_sigmas: true, rescale_betas_zero_snr: true }],
     [PNDM, { prediction_type: "sample", rescale_betas_zero_snr: true }],
     [DDPM, { variance_type: "learned_range" }],
@@ -62,7 +64,7 @@ Deno.test("a value that is not supported is refused by name", () => {
       use_flow_sigmas: true,
       use_dynamic_shifting: true,
     }],
-    [FLOW, { invert_sigmas: true, shift_terminal: 0.1, stochastic_sampling: true, time_shift_type: "cubic" }],
+    [FLOW, { invert_sigmas: true, shift_terminal: 1.5, stochastic_sampling: true, time_shift_type: "cubic" }],
   ];
   for (const [config, changes] of cases) {
     for (const [key, value] of Object.entries(changes)) {
@@ -76,6 +78,54 @@ Deno.test("a value that is not supported is refused by name", () => {
     { ...DPM, beta_schedule: "squaredcos_cap_v2", use_karras_sigmas: true },
     /use_karras_sigmas: true: not supported/,
   );
+});
+
+Deno.test("a config of another class is read as diffusers reads it: what does not apply is left alone, old words are mapped", () => {
+  const of = (config: Change, steps = 10) => {
+    const { timesteps, steps: table, levels } = samplerFromConfig(config, steps);
+    return { timesteps, table, levels };
+  };
+  const same = (config: Change, changes: Change) =>
+    assert.deepEqual(of({ ...config, ...changes }), of(config));
+  for (const variance_type of ["fixed_small", "fixed_large", null]) same(DPM, { variance_type });
+  same(DPM, { solver_type: "bh2", predict_x0: true, solver_p: null, disable_corrector: [] }); // UniPC's
+  same(DPM, { algorithm_type: "deis", solver_type: "logrho" }); // DEIS's
+  same(DPM, { clip_sample: true, set_alpha_to_one: false, skip_prk_steps: true }); // DDIM's and PNDM's
+  same(ANCESTRAL, {
+    use_karras_sigmas: true,
+    final_sigmas_type: "zero",
+    thresholding: true,
+    variance_type: "learned",
+  });
+  same(EULER, { algorithm_type: "sde-dpmsolver++", solver_order: 3, clip_sample: true });
+  same(PNDM, { use_beta_sigmas: true, clip_sample: true });
+  same(DDIM, { use_flow_sigmas: true, shift: 3 });
+  same({ ...DDIM, prediction_type: "sample" }, { predict_epsilon: false });
+  assert.deepEqual(of({ ...DDIM, predict_epsilon: false }), of({ ...DDIM, prediction_type: "sample" }));
+  assert.equal(noiseSchedule({ predict_epsilon: false }).predictionType, "sample");
+});
+
+Deno.test("a scheduler's file is named in errors, and its unknown keys in one line with the nearest known ones", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".json" }), said: string[] = [], { error } = console;
+  console.error = (line: string) => void said.push(line);
+  try {
+    await Deno.writeTextFile(
+      file,
+      JSON.stringify({ ...DPM, predction_type: "sample", zzzzzzzz: 1, _diffusers_version: "1" }),
+    );
+    await loadSampler(file, 5);
+    assert.deepEqual(said, [
+      `${file}: unknown keys are ignored: "predction_type", did you mean "prediction_type"?, "zzzzzzzz"`,
+    ]);
+    await Deno.writeTextFile(file, JSON.stringify({ ...DPM, variance_type: "learned" }));
+    const config = { ...await readSchedulerConfig(file), beta_end: 0.01 };
+    assert.throws(() => samplerFromConfig(config, 5), {
+      message: new RegExp(`^${file} of DPMSolverMultistepScheduler:\n {2}variance_type: "learned": `),
+    });
+  } finally {
+    console.error = error;
+    await Deno.remove(file);
+  }
 });
 
 Deno.test("a number of steps that a sampler cannot take is refused", () => {

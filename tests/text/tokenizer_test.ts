@@ -170,3 +170,25 @@ for (const [config, message] of configs) {
       await rejectsWith(() => loadTokenizer(folder), message);
     }));
 }
+
+Deno.test("tokens of added_tokens.json are found whole, as transformers finds them", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const file of ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"]) {
+      await Deno.copyFile(fixture(`tokenizer_clip_files/${file}`), `${folder}/${file}`);
+    }
+    await Deno.writeTextFile(`${folder}/added_tokens.json`, '{"<cat-toy>": 841, "My-Style": 842}');
+    const { encode } = await loadTokenizer(folder), maxLength = 10;
+    const ids = (text: string) => encode([text], { maxLength }).ids[0]!;
+    assert.deepEqual(ids("a photo of a <cat-toy> here"), [839, 320, 536, 512, 320, 841, 71, 525, 324, 840]);
+    assert.deepEqual(ids("a<cat-toy>b My-Style").slice(0, 6), [839, 320, 841, 321, 842, 840]);
+    assert.deepEqual(ids("my-style <CAT-TOY>").slice(0, 4), [839, 842, 841, 840]); // in lower case, as all text
+    await Deno.writeTextFile(`${folder}/added_tokens.json`, '{"<cat-toy>": "841"}');
+    await assert.rejects(loadTokenizer(folder), {
+      name: "UserError",
+      message: `${folder}/added_tokens.json: expected a number for each token, got "<cat-toy>": "841"`,
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

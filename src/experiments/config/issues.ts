@@ -1,6 +1,5 @@
-import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { cut, quoted } from "../../runtime/wording.ts";
+import { cut, meant, quoted } from "../../runtime/wording.ts";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -17,7 +16,7 @@ export function explainIssue(issue: Issue, root: z.core.$ZodType, given: unknown
     case "unrecognized_keys": {
       const allowed = keysAt(root, issue.path, given);
       return issue.keys.map((key) =>
-        `${pathText([...issue.path, key])}: there is no such key${suggest(key, allowed)}; ` +
+        `${pathText([...issue.path, key])}: there is no such key${meant(key, allowed)}; ` +
         `allowed here: ${allowed.join(", ")}`
       );
     }
@@ -76,7 +75,7 @@ function got(input: unknown): string {
 }
 
 function choice(input: unknown, values: readonly unknown[]): string {
-  const near = typeof input === "string" ? suggest(input, values.map(String)) : "";
+  const near = typeof input === "string" ? meant(input, values.map(String)) : "";
   return `${got(input)}, expected ${values.map(show).join(" or ")}${near}`;
 }
 
@@ -91,12 +90,6 @@ function show(value: unknown): string {
   if (value instanceof Date) return `the date ${value.toISOString()}`;
   if (typeof value === "object") return "a mapping";
   return typeof value === "string" ? quoted(value) : String(value);
-}
-
-function suggest(given: string, allowed: readonly string[]): string {
-  if (allowed.length === 0) return "";
-  const nearest = closest(given, [...allowed]);
-  return distance(given, nearest) <= Math.max(2, given.length / 3) ? `, did you mean "${nearest}"?` : "";
 }
 
 /** `["adt", "plan", "steps"]` as adt.plan.steps, `["betas", 0]` as betas[0]. */

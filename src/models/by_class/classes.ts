@@ -1,5 +1,5 @@
 import { UserError } from "../../runtime/errors.ts";
-import type { Config } from "../../weights/config.ts";
+import { classOf, type Config } from "../../weights/config.ts";
 import { digitClassifier } from "../digit_classifier.ts";
 import { type Dinov2, dinov2, dinov2WithRegisters } from "../dinov2/dinov2.ts";
 import { floats, type InputSpec, optional } from "../input_spec.ts";
@@ -31,16 +31,15 @@ const MODEL_CLASSES: Readonly<Record<string, (config: Config) => NamedModel>> = 
 };
 
 /**
- * The name of the PyTorch class that a `config.json` is for: `_class_name` (diffusers) or the first of `architectures`
- * (transformers).
+ * The name of the PyTorch class that a `config.json` is for: `_class_name` (diffusers), the first of `architectures`
+ * (transformers), or in older exports the one of `model_type`.
  *
  * @param where names the file in the error
  * @throws UserError when it names none
  */
 export function classNameOf(config: Config, where: string): string {
-  const { _class_name, architectures } = config;
-  const name = _class_name ?? (Array.isArray(architectures) ? architectures[0] : undefined);
-  if (typeof name === "string") return name;
+  const name = classOf(config);
+  if (name !== undefined) return name;
   throw new UserError(
     `${where} names no model class; expected _class_name (diffusers) or architectures (transformers)`,
   );

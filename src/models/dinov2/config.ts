@@ -38,10 +38,10 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
   const problems: string[] = [], registers = type === "dinov2_with_registers";
   const complain = (key: string, expected: string) =>
     problems.push(`${key}: expected ${expected}, got ${JSON.stringify(raw[key])}`);
-  const integer = (key: string, fallback: number): number => {
+  const integer = (key: string, fallback: number, least = 1): number => {
     const value = raw[key] ?? fallback;
     const side = Array.isArray(value) && value.length === 2 && value[0] === value[1] ? value[0] : value;
-    if (!Number.isInteger(side) || side < 1) complain(key, "a whole number of at least 1");
+    if (!Number.isInteger(side) || side < least) complain(key, `a whole number of at least ${least}`);
     return side as number;
   };
   const number = (key: string, fallback: number): number => {
@@ -70,7 +70,7 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
     use_swiglu_ffn: flag("use_swiglu_ffn", false),
     // the config of the network with registers has no such key: the token is always there
     use_mask_token: registers || flag("use_mask_token", true),
-    num_register_tokens: registers ? integer("num_register_tokens", 4) : 0,
+    num_register_tokens: registers ? integer("num_register_tokens", 4, 0) : 0,
     apply_layernorm: flag("apply_layernorm", true),
     initializer_range: number("initializer_range", 0.02),
   };

@@ -154,3 +154,19 @@ Deno.test("the bundled backbone gives patch features that differ between patches
     assert.ok(variance.sqrt().mean().dataSync()[0]! > 0.2);
   }
 });
+
+Deno.test("a network with registers may have none: it then computes what one without does", async () => {
+  await startTestEngine();
+  const config = {
+    hidden_size: 8,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    image_size: 28,
+    patch_size: 14,
+  };
+  const plain = dinov2(config), none = dinov2WithRegisters({ ...config, num_register_tokens: 0 });
+  const params = initParams(plain.declarations, 0),
+    pixel_values = tf.randomNormal([1, 28, 28, 3], 0, 1, "float32", 1);
+  const of = (model: typeof plain) => model.forward(params, { pixel_values }).last_hidden_state;
+  assertClose(of(none), of(plain), { relative: 1e-6 });
+});
