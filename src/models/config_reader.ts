@@ -22,7 +22,7 @@ export interface ConfigReader {
   names(key: string, allowed: readonly string[]): string[];
   /**
    * Notes values that differ from the only ones supported. Missing and null ones are right; where the only value means
-   * "off" (null, false, 0), so are all that mean it; a list says the same for each level.
+   * "off" (null or false), either is; a list says the same for each level.
    */
   only(fixed: Readonly<Record<string, unknown>>): void;
   /**
@@ -116,7 +116,9 @@ export function configReader(raw: Readonly<Record<string, unknown>>, className: 
     },
     finish(config, misfits) {
       if (problems.length === 0) problems.push(...misfits(config));
-      if (problems.length) throw new UserError(`${className} config.json:\n  ${listed(problems, "\n  ")}`);
+      if (problems.length) {
+        throw new UserError(`${className} config.json:\n  ${listed(problems, "\n  ", 30)}`);
+      }
       for (const [key, meaning] of misspelt(Object.keys(raw), known)) {
         console.error(
           `${className} config.json: unknown key "${key}" is ignored, did you mean "${meaning}"?`,
@@ -128,7 +130,7 @@ export function configReader(raw: Readonly<Record<string, unknown>>, className: 
   return reader;
 }
 
-const isOff = (value: unknown) => value === null || value === false || value === 0;
+const isOff = (value: unknown) => value === null || value === false;
 
 /**
  * Unknown keys that are nearly a known one that is not given: configs carry many keys that a network does not read, so only
