@@ -24,7 +24,7 @@ export function addEvaluate(program: Command): void {
         "the training set, each with its confidence interval, n, and what real digits score.\n\n" +
         "With --a and --b: scores any folders of images against a reference folder, by the features of Inception-v3 " +
         "(FID, with clean-fid's resize), DINOv2 or CLIP: Fréchet distance, its extrapolation to n = ∞, KID, CMMD (CLIP), " +
-        "precision, recall, density and coverage; CLIP score and HPSv2 where metadata.jsonl has captions; aesthetic score.",
+        "precision, recall, density and coverage; CLIP score and HPSv2 where there are captions (metadata.jsonl, .csv, .parquet, or NAME.txt); aesthetic score.",
     );
   const model = new Option("--model <folder>", "folder of the UNet; with --a: folder of the feature network");
   const ofModels = samplingOptions().map((option) => option.attributeName() === "model" ? model : option);

@@ -8,6 +8,7 @@ import { type GlobalOptions, refuseGiven } from "./options.ts";
 export interface FoldersCommandOptions extends GlobalOptions {
   a?: string[];
   b?: string;
+  split?: string;
   features: FeatureKind;
   model?: string;
   hpsv2?: string;
@@ -22,6 +23,10 @@ export function folderOptions(): Option[] {
   return [
     new Option("--a <folder...>", "folders of images to score, one column each"),
     new Option("--b <folder>", "folder of the images to compare them with"),
+    new Option(
+      "--split <name>",
+      "which split, of folders with splits: train, validation, test, or its folder",
+    ),
     new Option("--features <name>", "network whose features are compared").choices(FEATURE_KINDS)
       .default("inception"),
     new Option("--hpsv2 <folder>", "also score HPSv2, by its network as a CLIPModel"),
@@ -33,7 +38,7 @@ export function folderOptions(): Option[] {
 const OF_MODELS = ["scheduler", "sampler", "steps", "guidanceScale", "classifier"];
 
 /** Options of folders, which say nothing of models. */
-const OF_FOLDERS = ["features", "hpsv2", "aesthetic"];
+const OF_FOLDERS = ["split", "features", "hpsv2", "aesthetic"];
 
 /** Ends the command if it scores a model and also names what is for folders. */
 export function refuseOptionsOfFolders(command: Command): void {

@@ -1,13 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import sharp from "sharp";
+import sharp, { type Metadata } from "sharp";
 import { UserError } from "../runtime/errors.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
+import { checkRegular, imageFault } from "./image_formats.ts";
 import { type ImageEntry, listImages } from "./image_list.ts";
 
 export interface ImageFolderOptions {
   /** Height and width that every image is brought to. */
   resolution: number;
+  /** `train`, `validation`, `test`, or a split's folder, where the folder has splits; left out: the only one, or train. */
+  split?: string | undefined;
   /** Whether an unreadable image is an error instead of being left out; false if not given. */
   strict?: boolean;
   /** Whether an image with a side below the resolution is an error instead of being enlarged; false if not given. */
@@ -46,6 +49,8 @@ export interface ImageFolder extends Dataset {
    * is asked for; from then on the next readable image of the list stands in for it.
    */
   skipped: SkippedImage[];
+  /** What is there and not used, a line each; see `listImages`. */
+  notes: readonly string[];
 }
 
 /**
@@ -57,17 +62,17 @@ export interface ImageFolder extends Dataset {
  */
 export async function imageFolder(
   folder: string,
-  { resolution, strict = false, refuseSmall = false, onProgress }: ImageFolderOptions,
+  { resolution, split, strict = false, refuseSmall = false, onProgress }: ImageFolderOptions,
 ): Promise<ImageFolder> {
   const skipped: SkippedImage[] = [];
   const skip = (file: string, error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = imageFault(error);
     if (strict) {
       throw new UserError(`${join(folder, file)}: not a readable image: ${reason}`, { cause: error });
     }
     skipped.push({ file, reason });
   };
-  const listed = await listImages(folder);
+  const { entries: listed, notes } = await listImages(folder, { split, preferTrain: true });
   const entries = await withGoodHeaders(folder, listed, skip, onProgress);
   if (entries.length === 0) {
     throw new UserError(
@@ -90,6 +95,7 @@ export async function imageFolder(
     classCount,
     classNames,
     skipped,
+    notes,
     images: entries.map(({ file, caption, size }) => ({
       path: join(folder, file),
       size,
@@ -167,7 +173,7 @@ async function withGoodHeaders(
   const good: SizedEntry[] = [];
   for (let at = 0; at < entries.length; at += 16) {
     const some = entries.slice(at, at + 16);
-    const results = await Promise.allSettled(some.map(({ file }) => sharp(join(folder, file)).metadata()));
+    const results = await Promise.allSettled(some.map(({ file }) => readHeader(join(folder, file))));
     results.forEach((result, i) => {
       if (result.status === "rejected") return skip(some[i]!.file, result.reason);
       const { height, width } = result.value.autoOrient;
@@ -176,6 +182,16 @@ async function withGoodHeaders(
     onProgress(at + some.length, entries.length);
   }
   return good;
+}
+
+/**
+ * Reads an image's header.
+ *
+ * @throws Error when it is no image that can be decoded, or no regular file
+ */
+export async function readHeader(path: string): Promise<Metadata> {
+  await checkRegular(path);
+  return await sharp(path).metadata();
 }
 
 /** A function that reads image `index`, or the next readable one; it tells of each broken image once. */

@@ -1,5 +1,11 @@
-import { join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { readTextFile } from "../runtime/text_file.ts";
+import { listed } from "../runtime/wording.ts";
+import { findFiles } from "./find_files.ts";
+import { isImage, leftOutNote } from "./image_formats.ts";
+import { METADATA, readMetadata } from "./image_metadata.ts";
+import { areSplits, chooseSplit } from "./splits.ts";
 
 /** One image of a folder, before it is opened. */
 export interface ImageEntry {
@@ -9,134 +15,156 @@ export interface ImageEntry {
   label?: string | number;
 }
 
-const IMAGE = /\.(png|jpe?g|webp|gif|avif|tiff?)$/i;
+/** The images of a folder. */
+export interface ImageList {
+  entries: ImageEntry[];
+  /** The folder's split that they are, by its folder's name. */
+  split?: string;
+  /** A line for each kind of thing that is there and not used. */
+  notes: string[];
+}
+
+/** Which images of a folder. */
+export interface ListOptions {
+  /** `train`, `validation`, `test`, or the name of a split's folder; left out: the only one, or as `preferTrain` says. */
+  split?: string | undefined;
+  /** Whether a folder with several splits means `train` when no split is named; otherwise that is an error. */
+  preferTrain?: boolean;
+}
 
 /**
- * Lists the images of a folder. With a `metadata.jsonl` its lines are the list: `file_name`, and `text` (a caption)
- * and/or `label` (a class name or number), as in Hugging Face's imagefolder. Without one, subfolders are classes; a
- * folder with images only has neither.
+ * Lists the images of a folder and of those below it, as Hugging Face's imagefolder does. Subfolders named train,
+ * validation or test are splits, of which one is taken. In it (or above it), `metadata.jsonl`, `.csv` or `.parquet` beside
+ * the images is the list, with captions and labels; without any, subfolders are classes, and a text file beside an image,
+ * `NAME.txt`, is its caption.
  *
- * @throws UserError when the folder holds no images, or its metadata is malformed (the line is named)
+ * @throws UserError when there are no images, for a split that is not there, and for malformed metadata (the line is named)
  */
-export async function listImages(folder: string): Promise<ImageEntry[]> {
-  const metadata = await readIfThere(join(folder, "metadata.jsonl"));
-  const entries = metadata === undefined ? await listFiles(folder) : parseMetadata(metadata, folder);
-  if (entries.length === 0) {
-    throw new UserError(
-      `${folder}: no images found; it needs a metadata.jsonl, or png, jpg, webp, gif, avif or tiff files ` +
-        "(in one subfolder per class, or all without classes)",
-    );
+export async function listImages(
+  folder: string,
+  { split, preferTrain = false }: ListOptions = {},
+): Promise<ImageList> {
+  const { files, irregular } = await findFiles(folder), images = files.filter(isImage);
+  const { prefix, others } = chooseSplit(folder, images, split, preferTrain);
+  const inSplit = (file: string) => file.startsWith(prefix);
+  const metadata = metadataOf(files, prefix), onDisk = images.filter(inSplit);
+  const notes = [
+    others.length ? `the split ${prefix.slice(0, -1)} is read, not ${others.join(", ")}` : undefined,
+    leftOutNote(files.filter(inSplit), irregular.filter(inSplit)),
+    ...metadata.unused.map((file) => `${file} is not read: there is another one beside it`),
+  ];
+  let entries: ImageEntry[];
+  if (metadata.used.length) {
+    entries = (await Promise.all(metadata.used.map((file) => entriesOf(folder, file)))).flat().filter((
+      { file },
+    ) => inSplit(file));
+    notes.push(unlistedNote(onDisk, entries), captionFilesNote(files, entries, metadata.used));
+  } else {
+    entries = withClasses(onDisk, prefix, notes);
+    await readCaptionFiles(folder, files, entries, notes);
   }
-  return entries;
+  if (entries.length === 0) throw noImages(folder, files, irregular);
+  return {
+    entries,
+    ...prefix && { split: prefix.slice(0, -1) },
+    notes: notes.filter((note) => note !== undefined),
+  };
 }
 
-function parseMetadata(text: string, folder: string): ImageEntry[] {
-  const entries: ImageEntry[] = [];
-  text.split(/\r?\n/).forEach((line, i) => {
-    if (line.trim() !== "") entries.push(parseLine(line, `${join(folder, "metadata.jsonl")}, line ${i + 1}`));
-  });
-  for (const key of ["caption", "label"] as const) {
-    const kinds = new Set(entries.map((entry) => typeof entry[key]));
-    if (kinds.size > 1) {
-      const field = key === "caption" ? "text" : "label";
-      const without = entries.find((entry) => typeof entry[key] !== typeof entries[0]![key])!;
-      throw new UserError(
-        `${
-          join(folder, "metadata.jsonl")
-        }: "${field}" must be there and of one type in all lines or in none; ` +
-          `"${entries[0]!.file}" and "${without.file}" differ`,
-      );
+/** Whether a folder's images lie in splits. */
+export async function hasSplits(folder: string): Promise<boolean> {
+  return areSplits((await findFiles(folder)).files.filter(isImage));
+}
+
+/** The metadata of a split, or of the whole folder: of each folder the first kind that is there. */
+function metadataOf(files: readonly string[], prefix: string): { used: string[]; unused: string[] } {
+  const used = new Map<string, string>(), unused: string[] = [];
+  for (const kind of METADATA) {
+    for (const file of files.filter((file) => file.split("/").at(-1) === kind)) {
+      const where = dirname(file);
+      if (!file.startsWith(prefix) && where !== ".") continue;
+      if (used.has(where)) unused.push(file);
+      else used.set(where, file);
     }
   }
-  return entries;
+  return { used: [...used.values()], unused };
 }
 
-function parseLine(line: string, where: string): ImageEntry {
-  let row: unknown;
-  try {
-    row = JSON.parse(line);
-  } catch (error) {
-    throw new UserError(`${where}: not JSON: ${(error as Error).message}`, { cause: error });
+async function entriesOf(folder: string, metadata: string): Promise<ImageEntry[]> {
+  const below = dirname(metadata) === "." ? "" : `${dirname(metadata)}/`;
+  return (await readMetadata(join(folder, metadata))).map(({ file, ...row }) => ({
+    file: below + file,
+    ...row,
+  }));
+}
+
+function unlistedNote(images: readonly string[], entries: readonly ImageEntry[]): string | undefined {
+  const named = new Set(entries.map(({ file }) => file));
+  const unlisted = images.filter((file) => !named.has(file));
+  return unlisted.length
+    ? `${unlisted.length} image${unlisted.length === 1 ? " is" : "s are"} not in the metadata and left out: ${
+      listed(unlisted, ", ", 5)
+    }`
+    : undefined;
+}
+
+/** Path of the text file beside an image. */
+const captionFile = (image: string) => image.replace(/\.[^./]+$/, ".txt");
+
+function captionFilesNote(
+  files: readonly string[],
+  entries: readonly ImageEntry[],
+  metadata: readonly string[],
+): string | undefined {
+  const there = new Set(files),
+    unused = entries.map(({ file }) => captionFile(file)).filter((file) => there.has(file));
+  return unused.length
+    ? `${unused.length} text file${unused.length === 1 ? "" : "s"} beside images (${
+      listed(unused, ", ", 3)
+    }) not read: ${listed(metadata)} says what there is`
+    : undefined;
+}
+
+/** Subfolders are classes, unless there are images outside of them too. */
+function withClasses(images: readonly string[], prefix: string, notes: (string | undefined)[]): ImageEntry[] {
+  const below = images.map((file) => file.slice(prefix.length));
+  const loose = below.filter((file) => !file.includes("/"));
+  const nested = loose.length < below.length;
+  if (loose.length && nested) {
+    notes.push("images lie both in the folder and in subfolders: all are read, without classes");
   }
-  const { file_name: file, text: caption, label } = Object(row) as Record<string, unknown>;
-  if (typeof file !== "string") {
-    throw new UserError(`${where}: "file_name" must be a string, got ${JSON.stringify(file)}`);
+  return images.map((file, i) =>
+    nested && !loose.length ? { file, label: below[i]!.slice(0, below[i]!.indexOf("/")) } : { file }
+  );
+}
+
+async function readCaptionFiles(
+  folder: string,
+  files: readonly string[],
+  entries: ImageEntry[],
+  notes: (string | undefined)[],
+): Promise<void> {
+  const there = new Set(files), without: string[] = [];
+  for (const entry of entries) {
+    const file = captionFile(entry.file);
+    if (there.has(file)) {
+      entry.caption = (await readTextFile(join(folder, file))).trim().replaceAll(/\s*\r?\n\s*/g, " ");
+    } else without.push(entry.file);
   }
-  if (caption !== undefined && typeof caption !== "string") {
-    throw new UserError(`${where}: "text" must be a string, got ${JSON.stringify(caption)}`);
-  }
-  if (
-    label !== undefined && typeof label !== "string" && !(Number.isInteger(label) && label as number >= 0)
-  ) {
-    throw new UserError(
-      `${where}: "label" must be a string or a whole number of at least 0, got ${JSON.stringify(label)}`,
+  if (without.length && without.length < entries.length) {
+    for (const entry of entries) delete entry.caption;
+    notes.push(
+      `captions are not used: ${without.length} of ${entries.length} images have no text file beside them: ${
+        listed(without, ", ", 5)
+      }`,
     );
   }
-  return { file, caption, label: label as string | number | undefined };
 }
 
-async function listFiles(folder: string): Promise<ImageEntry[]> {
-  const loose: ImageEntry[] = [], inClasses: ImageEntry[] = [];
-  for (const { name, isDirectory } of await readFolder(folder)) {
-    if (isDirectory) {
-      for (const file of await imagesBelow(join(folder, name))) {
-        inClasses.push({ file: relative(folder, file), label: name });
-      }
-    } else if (IMAGE.test(name)) loose.push({ file: name });
-  }
-  if (loose.length > 0 && inClasses.length > 0) {
-    throw new UserError(
-      `${folder}: images lie both in the folder ("${loose[0]!.file}") and in subfolders ("${
-        inClasses[0]!.file
-      }"); ` +
-        "put all in subfolders, one per class, or none, or list them in metadata.jsonl",
-    );
-  }
-  return [...loose, ...inClasses];
-}
-
-async function imagesBelow(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const { name, isDirectory } of await readFolder(folder)) {
-    if (isDirectory) files.push(...await imagesBelow(join(folder, name)));
-    else if (IMAGE.test(name)) files.push(join(folder, name));
-  }
-  return files;
-}
-
-/** Entries in order of name, so that the list is the same on every file system. Links are followed. */
-async function readFolder(folder: string): Promise<{ name: string; isDirectory: boolean }[]> {
-  try {
-    const entries = [];
-    for await (const { name, isDirectory, isSymlink } of Deno.readDir(folder)) {
-      if (name.startsWith(".")) continue;
-      const linked = isSymlink && (await Deno.stat(join(folder, name)).catch(() => undefined))?.isDirectory;
-      entries.push({ name, isDirectory: isDirectory || linked === true });
-    }
-    return entries.sort((a, b) => a.name < b.name ? -1 : 1);
-  } catch (error) {
-    throw unreadable(folder, error);
-  }
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw unreadable(file, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  if (error instanceof Deno.errors.NotFound) {
-    return new UserError(`${path}: no such folder`, { cause: error });
-  }
-  if (error instanceof Deno.errors.NotADirectory || (error as { code?: string }).code === "ENOTDIR") {
-    return new UserError(`${path}: a folder was expected here, this is a file`, { cause: error });
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new UserError(`${path}: permission denied`, { cause: error });
-  }
-  return error;
+function noImages(folder: string, files: readonly string[], irregular: readonly string[]): UserError {
+  const note = leftOutNote(files, irregular);
+  return new UserError(
+    `${folder}: no images found; it needs png, jpg, webp, gif, avif or tiff files (in one subfolder per class, or all ` +
+      `without classes), or a metadata.jsonl, .csv or .parquet that lists them${note ? `; ${note}` : ""}`,
+  );
 }

@@ -11,7 +11,7 @@ export async function openDataset(data: DataSource): Promise<Dataset> {
   return data.kind === "digits" ? await digitsDataset("train") : await openImageFolder(data);
 }
 
-/** The images of a folder; likewise. */
+/** The images of a folder; says on stderr what is left out, and why. */
 export async function openImageFolder(
   { path, ...options }: ImageFolderOptions & { path: string },
 ): Promise<ImageFolder> {
@@ -20,6 +20,7 @@ export async function openImageFolder(
     (onProgress) => imageFolder(path, { ...options, onProgress }),
     "images",
   );
-  if (folder.skipped.length) console.error(describeSkipped(folder.skipped));
+  for (const note of folder.notes) console.error(`${path}: ${note}`);
+  if (folder.skipped.length) console.error(`${path}: ${describeSkipped(folder.skipped)}`);
   return folder;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { readTextFile } from "../runtime/text_file.ts";
 import { quoted } from "../runtime/wording.ts";
 import { readJsonObject } from "../weights/config.ts";
 import { type AddedToken, plainToken, readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
@@ -116,7 +117,7 @@ async function readVocabulary(
       `${join(folder, "vocab.json")}: expected a number for each token, got ${wrong.join(": ")}`,
     );
   }
-  const merges = (await Deno.readTextFile(join(folder, "merges.txt"))).split(/\r?\n/)
+  const merges = (await readTextFile(join(folder, "merges.txt"))).split(/\r?\n/)
     .filter((line) => line !== "" && !line.startsWith("#version"));
   const special = readSpecialTokens(config, map, CLIP_TOKENS, folder);
   return { json: clipTokenizerJson(vocab as Record<string, number>, merges, special), special };

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { readTextFile } from "../runtime/text_file.ts";
 import { quantisedMessage } from "./quantised.ts";
 
 /** A model's config.json as diffusers or transformers wrote it. */
@@ -27,8 +28,9 @@ export async function readConfig(folder: string): Promise<Config> {
 export async function readJsonObject(path: string, hint: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readTextFile(path);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(`cannot read ${path} (${(error as Error).message}); ${hint}`, { cause: error });
   }
   let value: unknown;

@@ -50,3 +50,39 @@ Deno.test("adt evaluate says what is missing or does not belong together", () =>
     assert.doesNotMatch(weights!.stderr, /^\s+at /m);
     assert.deepEqual([nothing!.code, alone!.code, foreign!.code, weights!.code], [2, 2, 2, 1]);
   }));
+
+Deno.test("adt evaluate --split takes a split of the folders that have splits, and says what it leaves out", () =>
+  withFolder(async (folder) => {
+    const a = await images(folder, "a"), data = join(folder, "data");
+    await Deno.mkdir(data);
+    for (const split of ["train", "test"]) {
+      await Deno.rename(await images(folder, "b"), join(data, split));
+    }
+    await Deno.writeTextFile(join(data, "test", "10.HEIC"), "");
+    const options = ["--features", "clip", "--model", fixture("clip")];
+    const [chosen, unsaid, none] = await Promise.all([
+      adt("evaluate", "--a", a, "--b", data, "--split", "test", ...options),
+      adt("evaluate", "--a", a, "--b", data, ...options),
+      adt("evaluate", "--a", a, "--b", a, "--split", "test", ...options),
+    ]);
+    assert.equal(chosen!.code, 0, chosen!.stderr);
+    assert.ok(chosen!.stderr.includes(`${data}: the split test is read, not train\n`), chosen!.stderr);
+    assert.match(chosen!.stderr, /data: 1 file is left out: test\/10\.HEIC \(formats that are not read/);
+    assert.match(
+      unsaid!.stderr,
+      /error: .*data: it is not said which split is meant; choose one of test, train/,
+    );
+    assert.match(none!.stderr, /error: there is no split "test": no folder has its images in folders named/);
+    assert.deepEqual([unsaid!.code, none!.code], [1, 1]);
+  }));
+
+Deno.test("adt evaluate names the folder that has one image only", () =>
+  withFolder(async (folder) => {
+    const a = await images(folder, "a"), one = join(folder, "one");
+    await Deno.mkdir(one);
+    await Deno.copyFile(join(a, "0.png"), join(one, "0.png"));
+    const options = ["--features", "clip", "--model", fixture("clip")];
+    const { code, stderr } = await adt("evaluate", "--a", one, "--b", a, ...options);
+    assert.match(stderr, /error: .*one: it has one image, scores need at least 2\n$/);
+    assert.equal(code, 1);
+  }));

@@ -28,6 +28,17 @@ Deno.test("expectClass() says what a config is for and what was expected", () =>
   check({ sample_size: 3 }, /names no class/);
 });
 
+Deno.test("readConfig() reads UTF-8 with or without its mark, and names other encodings", () =>
+  inTempFolder(async (folder) => {
+    const write = (bytes: Uint8Array) => Deno.writeFile(`${folder}/config.json`, bytes);
+    await write(new TextEncoder().encode('\ufeff{"a": 1}'));
+    assert.deepEqual(await readConfig(folder), { a: 1 });
+    await write(Uint8Array.of(0xff, 0xfe, 0x7b, 0, 0x7d, 0));
+    await rejectsWith(() => readConfig(folder), /config\.json: its text is UTF-16; save it as UTF-8$/);
+    await write(Uint8Array.from('{\n"a": "caf\xe9"}', (c) => c.charCodeAt(0)));
+    await rejectsWith(() => readConfig(folder), /config\.json: line 2 is not UTF-8 text/);
+  }));
+
 Deno.test("readConfig() explains a missing and a broken config.json", () =>
   inTempFolder(async (folder) => {
     await rejectsWith(() => readConfig(folder), /cannot read .*config\.json/);

@@ -4,6 +4,7 @@
  */
 import { parse } from "@std/yaml";
 import { UserError } from "../../runtime/errors.ts";
+import { readTextFile } from "../../runtime/text_file.ts";
 import { loadConfig, parseConfig, stringifyConfig } from "../config/config.ts";
 import { type TuneConfig, tuneSchema } from "../tune/config.ts";
 import { overridden, type Settings } from "./overrides.ts";
@@ -25,7 +26,7 @@ export interface Base {
 export async function loadBase(base: string | Settings, file: string): Promise<Base> {
   if (typeof base === "string") {
     const config = await loadConfig(base, tuneSchema);
-    return { settings: parse(await Deno.readTextFile(base)) as Settings, config };
+    return { settings: parse(await readTextFile(base)) as Settings, config };
   }
   const settings = { output: "unused", ...base };
   return { settings, config: parseSettings(settings, `${file}: base`) };

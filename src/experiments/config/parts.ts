@@ -31,6 +31,8 @@ export type DataConfig = { kind: "digits" } | {
   path: string;
   /** Height and width that images are brought to. */
   resolution: number;
+  /** Which split, where the folder has several; left out: train. */
+  split?: string | undefined;
   /** Whether an unreadable image ends the run instead of being left out. */
   strict: boolean;
 };
@@ -71,6 +73,8 @@ export const dataSchema = z.discriminatedUnion("kind", [
     path,
     /** Height and width that images are brought to. */
     resolution: count,
+    /** Which split, where the folder has several: train, validation, test, or its folder's name. Default: train. */
+    split: z.string().min(1).optional(),
     /** Whether an unreadable image ends the run instead of being left out. */
     strict: z.boolean().default(false),
   }),

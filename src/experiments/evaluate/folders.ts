@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { measured } from "../../display/measured.ts";
 import { extractFeatures } from "../../metrics/features/extract_features.ts";
 import type { Features } from "../../metrics/features/features.ts";
+import { hasSplits } from "../../data/image_list.ts";
 import { type FolderImages, folderImages } from "../../metrics/features/folder_images.ts";
 import type { FeatureKind } from "../../metrics/features/kinds.ts";
 import type { FeatureNetwork } from "../../metrics/features/networks.ts";
@@ -43,12 +44,17 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
       `the aesthetic score is computed from CLIP's features, not from ${kind}: use --features clip`,
     );
   }
-  const read = (folder: string, n?: number) =>
-    measured(
+  const read = async (folder: string, n?: number) => {
+    const images = await measured(
       `reading ${folder}`,
-      (onProgress) => folderImages(folder, { n, seed, onProgress, signal }),
+      async (onProgress) =>
+        folderImages(folder, { n, seed, split: await splitFor(folder, options), onProgress, signal }),
       "images",
     );
+    for (const note of images.notes) console.error(`${folder}: ${note}`);
+    if (images.n < 2) throw new UserError(`${folder}: it has one image, scores need at least 2`);
+    return images;
+  };
   const reference = await read(b), sets: FolderImages[] = [];
   for (const folder of a) sets.push(await read(folder, options.n));
   checkSameSize(sets);
@@ -81,6 +87,18 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
   }
 }
 
+/** The split to read of a folder: the one asked for, if the folder has splits at all; one of the folders must have it. */
+async function splitFor(folder: string, { a, b, split }: FoldersOptions): Promise<string | undefined> {
+  if (split === undefined) return undefined;
+  const have = await Promise.all([...a, b].map(hasSplits));
+  if (!have.includes(true)) {
+    throw new UserError(
+      `there is no split "${split}": no folder has its images in folders named train, validation or test`,
+    );
+  }
+  return await hasSplits(folder) ? split : undefined;
+}
+
 /** Features of a folder's images, with a progress bar. */
 function extractor(
   network: FeatureNetwork,
@@ -109,7 +127,7 @@ function requireCaptions(sets: readonly FolderImages[]): void {
   for (const { folder, captions } of sets) {
     if (captions) continue;
     throw new UserError(
-      `${folder}: HPSv2 needs a caption for every image: lines {"file_name": …, "text": …} in ${folder}/metadata.jsonl`,
+      `${folder}: HPSv2 needs a caption for every image: lines {"file_name": …, "text": …} in ${folder}/metadata.jsonl, or a NAME.txt beside each`,
     );
   }
 }

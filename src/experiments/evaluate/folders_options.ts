@@ -6,6 +6,8 @@ export interface FoldersOptions {
   a: readonly string[];
   /** Folder of the images that they are compared with, e.g. real ones. */
   b: string;
+  /** Which split of the folders that have splits: train, validation, test, or its folder's name. */
+  split?: string;
   features: FeatureKind;
   /** Folder of the feature network. Default: {@linkcode defaultNetworkFolder}. */
   model?: string;

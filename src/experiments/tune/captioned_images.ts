@@ -91,7 +91,7 @@ function sizesOf(pipeline: Pipeline, images: readonly ImageFacts[], indices: Arr
 
 function noCaptions(folder: string): UserError {
   return new UserError(
-    `${folder}: the images have no captions; tuning a pipeline needs a metadata.jsonl there with a line like ` +
-      '{"file_name": "a.png", "text": "a photo of a cat"} for each image',
+    `${folder}: the images have no captions; tuning a pipeline needs a metadata.jsonl (or .csv, .parquet) beside them with a ` +
+      'line like {"file_name": "a.png", "text": "a photo of a cat"} for each image, or a text file NAME.txt beside each',
   );
 }

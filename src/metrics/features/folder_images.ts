@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { describeSkipped, type SkippedImage } from "../../data/image_folder.ts";
+import { describeSkipped, readHeader, type SkippedImage } from "../../data/image_folder.ts";
+import { imageFault } from "../../data/image_formats.ts";
 import { type ImageEntry, listImages } from "../../data/image_list.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { permutation } from "../../runtime/random.ts";
@@ -13,14 +14,20 @@ export interface FolderImages {
   folder: string;
   /** How many. */
   n: number;
-  /** One each, where the folder's `metadata.jsonl` has captions. */
+  /** One each, where the folder has captions of all. */
   captions?: string[];
+  /** The folder's split that they are; see `listImages`. */
+  split?: string;
+  /** What is there and not used, a line each. */
+  notes: readonly string[];
   /** The images, prepared for a network when they are asked for; [-1, 1]. */
   source(preparation: Preparation): ImageSource;
 }
 
 /** Which images of a folder. */
 export interface FolderImagesOptions {
+  /** `train`, `validation`, `test`, or a split's folder, where the folder has splits; needed where it has several. */
+  split?: string | undefined;
   /** A random choice of so many; default: all. */
   n?: number;
   /** Of the choice. Default 0. */
@@ -38,12 +45,15 @@ export interface FolderImagesOptions {
  * what is left would be one of another set
  */
 export async function folderImages(folder: string, options: FolderImagesOptions = {}): Promise<FolderImages> {
-  const entries = chosen(folder, await listImages(folder), options);
+  const { entries: all, split, notes } = await listImages(folder, { split: options.split });
+  const entries = chosen(folder, all, options);
   await checkHeaders(folder, entries, options);
   const captions = entries.map(({ caption }) => caption);
   return {
     folder,
     n: entries.length,
+    ...split !== undefined && { split },
+    notes,
     captions: captions.every((caption) => caption !== undefined) ? captions : undefined,
     source: (preparation) => ({
       n: entries.length,
@@ -76,10 +86,10 @@ async function checkHeaders(
   for (let at = 0; at < entries.length; at += 16) {
     signal?.throwIfAborted();
     const some = entries.slice(at, at + 16);
-    const results = await Promise.allSettled(some.map(({ file }) => sharp(join(folder, file)).metadata()));
+    const results = await Promise.allSettled(some.map(({ file }) => readHeader(join(folder, file))));
     results.forEach((result, i) => {
       if (result.status === "rejected") {
-        broken.push({ file: some[i]!.file, reason: messageOf(result.reason) });
+        broken.push({ file: some[i]!.file, reason: imageFault(result.reason) });
       }
     });
     onProgress?.(at + some.length, entries.length);
@@ -93,14 +103,15 @@ async function prepared(file: string, preparation: Preparation): Promise<Float32
   try {
     return prepareImage(await decodeWhole(file), preparation);
   } catch (error) {
-    throw new UserError(`${file}: not a readable image: ${messageOf(error)}; mend or remove it`, {
+    throw new UserError(`${file}: not a readable image: ${imageFault(error)}; mend or remove it`, {
       cause: error,
     });
   }
 }
 
-/** Decodes an image file at its own size. */
+/** Decodes an image file at its own size; CMYK becomes RGB as Pillow's `convert("RGB")` has it, without a colour profile. */
 export async function decodeWhole(file: string): Promise<Pixels> {
+  if ((await readHeader(file)).space === "cmyk") return await decodeCmyk(file);
   const { data, info } = await sharp(file)
     .autoOrient()
     .flatten({ background: "white" })
@@ -111,6 +122,27 @@ export async function decodeWhole(file: string): Promise<Pixels> {
   return { width: info.width, height: info.height, data };
 }
 
+async function decodeCmyk(file: string): Promise<Pixels> {
+  const { data, info } = await sharp(file)
+    .pipelineColourspace("cmyk")
+    .autoOrient()
+    .toColourspace("cmyk")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  const pixels = info.width * info.height, rgb = new Uint8Array(3 * pixels);
+  for (let i = 0; i < pixels; i++) {
+    const light = 255 - data[info.channels * i + 3]!;
+    for (let c = 0; c < 3; c++) rgb[3 * i + c] = light - divided255(data[info.channels * i + c]! * light);
+  }
+  return { width: info.width, height: info.height, data: rgb };
+}
+
+/** A product of two bytes over 255, rounded as Pillow rounds it. */
+function divided255(product: number): number {
+  const raised = product + 128;
+  return ((raised >> 8) + raised) >> 8;
+}
+
 /** 0 … 255 to [B, size, size, 3] in [-1, 1]. */
 function stack(images: Float32Array[], size: number): tf.Tensor4D {
   const length = size * size * 3, values = new Float32Array(images.length * length);
@@ -118,8 +150,4 @@ function stack(images: Float32Array[], size: number): tf.Tensor4D {
     for (let i = 0; i < length; i++) values[b * length + i] = image[i]! / 127.5 - 1;
   });
   return tf.tensor4d(values, [images.length, size, size, 3]);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

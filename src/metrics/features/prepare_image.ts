@@ -21,7 +21,9 @@ export interface Preparation {
 }
 
 /**
- * Resizes an image as Pillow does, bicubic and antialiased, horizontally first; clipped to 0 … 255.
+ * Resizes an image as Pillow does, bicubic and antialiased, horizontally first; clipped to 0 … 255. With 8 bits the order
+ * shows, by up to 4 levels: this is the order of Pillow 11.3 and before, with which published scores were computed; Pillow 13
+ * chooses the order by the sizes.
  *
  * ```ts
  * import { prepareImage } from "./prepare_image.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { folderImages } from "../../../src/metrics/features/folder_images.ts";
+import { decodeWhole, folderImages } from "../../../src/metrics/features/folder_images.ts";
 import { fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder } from "../../weights/support.ts";
 
@@ -45,3 +45,11 @@ Deno.test("folderImages() names a folder without images, and files that cannot b
       /broken\.png: not a readable image/,
     );
   }));
+
+Deno.test("CMYK becomes RGB as Pillow's convert() has it", async () => {
+  const recorded = JSON.parse(await Deno.readTextFile(fixture("cmyk/rgb.json"))) as number[];
+  const { data, width, height } = await decodeWhole(fixture("cmyk/inks.jpg"));
+  assert.deepEqual([width, height], [32, 32]);
+  const worst = Math.max(...data.map((value, i) => Math.abs(value - recorded[i]!)));
+  assert.ok(worst <= 2, `differs by ${worst} levels`); // the decoders of the two round differently
+});

@@ -1,0 +1,71 @@
+import { join, relative } from "node:path";
+import { UserError } from "../runtime/errors.ts";
+
+/** What lies in a folder and below it; paths below the folder, with forward slashes, in order of name. */
+export interface FoundFiles {
+  files: string[];
+  /** Pipes, devices and links to nothing: never opened. */
+  irregular: string[];
+}
+
+/**
+ * All regular files in a folder and below, each real folder and each real file once: links are followed, but not those to
+ * what was met before or to a folder above this one. Hidden ones (`.name`) are left alone.
+ *
+ * @throws UserError when there is no such folder, or one cannot be read
+ */
+export async function findFiles(folder: string): Promise<FoundFiles> {
+  const found: FoundFiles = { files: [], irregular: [] }, met = new Set<string>();
+  const root = await Deno.realPath(folder).catch((error) => Promise.reject(unreadable(folder, error)));
+  await walk(folder, "");
+  return found;
+
+  async function walk(path: string, below: string): Promise<void> {
+    met.add(await Deno.realPath(path));
+    const linked: Deno.DirEntry[] = [], own: Deno.DirEntry[] = [];
+    for (const entry of await entriesOf(path)) (entry.isSymlink ? linked : own).push(entry);
+    for (const { name, isDirectory, isFile } of own) { // before links, so that a file has its own name
+      if (isDirectory) await walk(join(path, name), `${below}${name}/`);
+      else if (isFile) await add(join(path, name), below + name);
+      else found.irregular.push(below + name);
+    }
+    for (const { name } of linked) {
+      const target = await Deno.stat(join(path, name)).catch(() => undefined);
+      if (target?.isDirectory) {
+        const real = await Deno.realPath(join(path, name)), above = relative(real, root);
+        if (!met.has(real) && above.startsWith("..")) await walk(join(path, name), `${below}${name}/`);
+      } else if (target?.isFile) await add(join(path, name), below + name);
+      else found.irregular.push(below + name);
+    }
+  }
+
+  async function add(path: string, file: string): Promise<void> {
+    const real = await Deno.realPath(path);
+    if (met.has(real)) return;
+    met.add(real);
+    found.files.push(file);
+  }
+}
+
+/** In order of name, so that the list is the same on every file system. */
+async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(folder));
+    return entries.filter(({ name }) => !name.startsWith(".")).sort((a, b) => a.name < b.name ? -1 : 1);
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  if (error instanceof Deno.errors.NotFound) {
+    return new UserError(`${path}: no such folder`, { cause: error });
+  }
+  if (error instanceof Deno.errors.NotADirectory || (error as { code?: string }).code === "ENOTDIR") {
+    return new UserError(`${path}: a folder was expected here, this is a file`, { cause: error });
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new UserError(`${path}: permission denied`, { cause: error });
+  }
+  return error;
+}

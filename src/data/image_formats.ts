@@ -1,0 +1,47 @@
+import { listed } from "../runtime/wording.ts";
+
+/** Suffixes of the formats that are decoded. */
+const READ = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "avif", "tif", "tiff"];
+
+/** Suffixes of pictures in formats that are not decoded. */
+const UNREAD =
+  ("bmp dib ppm pgm pbm pnm pfm heic heif jxl jp2 j2k jpx tga psd psb exr hdr ico icns svg svgz eps ai dds " +
+    "pcx qoi raw cr2 cr3 crw nef nrw arw srf dng orf rw2 raf pef").split(" ");
+
+const suffixOf = (file: string) => file.slice(file.lastIndexOf(".") + 1).toLowerCase();
+
+/** Whether a file's name is that of an image that can be decoded. */
+export function isImage(file: string): boolean {
+  return READ.includes(suffixOf(file));
+}
+
+/** One line about the files that look like images and are left out; undefined when there are none. */
+export function leftOutNote(files: readonly string[], irregular: readonly string[]): string | undefined {
+  const unread = files.filter((file) => UNREAD.includes(suffixOf(file)));
+  const pipes = irregular.filter((file) => isImage(file) || UNREAD.includes(suffixOf(file)));
+  const parts = [
+    ...unread.length
+      ? [`${listed(unread, ", ", 5)} (formats that are not read: convert them to PNG or JPEG)`]
+      : [],
+    ...pipes.length ? [`${listed(pipes, ", ", 5)} (no regular files)`] : [],
+  ];
+  const count = unread.length + pipes.length;
+  return count ? `${count} file${count === 1 ? " is" : "s are"} left out: ${parts.join("; ")}` : undefined;
+}
+
+/** Why an image cannot be read, in words of the file's and not of the decoder's. */
+export function imageFault(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/failOn setting|premature end|truncated|read error|unexpected end|corrupt|invalid/i.test(message)) {
+    return "it is cut off or damaged";
+  }
+  if (/unsupported image format/i.test(message)) return "unsupported image format, or no image at all";
+  if (/missing/i.test(message)) return "the file is missing";
+  return message.split("\n")[0]!;
+}
+
+/** Fails for what is no regular file, which a decoder would wait for. */
+export async function checkRegular(path: string): Promise<void> {
+  const { isFile } = await Deno.stat(path).catch(() => Promise.reject(new Error("the file is missing")));
+  if (!isFile) throw new Error("it is no regular file");
+}
