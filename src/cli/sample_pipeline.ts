@@ -83,7 +83,7 @@ export async function samplePipelineCommand(command: Command, output: string): P
     await samplePipeline({
       pipeline: pipeline!,
       prompts,
-      loras: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
+      lora: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
       ...{ negative, size, n, seed },
       sampler: given("sampler", options.sampler),
       steps: given("steps", options.steps),

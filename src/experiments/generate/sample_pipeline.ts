@@ -20,8 +20,8 @@ export interface LoraChoice extends MergeLoraOptions {
 export interface SamplePipelineOptions {
   /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */
   pipeline: string;
-  /** LoRAs, whose changes add up in this order; default: the pipeline as it is. */
-  loras?: readonly LoraChoice[];
+  /** The path of a LoRA, or several LoRAs, whose changes add up in this order; default: the pipeline as it is. */
+  lora?: string | readonly LoraChoice[];
   prompts: readonly string[];
   negative?: string;
   /** Images of each prompt. */
@@ -45,11 +45,12 @@ export interface SamplePipelineOptions {
  * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`; the signal's reason
  */
 export async function samplePipeline(options: SamplePipelineOptions): Promise<SampledImages> {
-  const { loras = [] } = options;
+  const { lora = [] } = options,
+    loras: readonly LoraChoice[] = typeof lora === "string" ? [{ path: lora }] : lora;
   for (const { strength = 1 } of loras) checkStrength(strength);
   const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true });
   try {
-    for (const lora of loras) await mergeLoras(pipeline, lora);
+    for (const choice of loras) await mergeLoras(pipeline, choice);
     return await sampleAll(pipeline, options);
   } finally {
     pipeline.dispose();
