@@ -268,7 +268,11 @@ export { prepareTuning } from "./src/experiments/tune/setup.ts";
 export type { Tuning } from "./src/experiments/tune/tuning.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate/generate.ts";
-export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/generate/sample_pipeline.ts";
+export {
+  type LoraChoice,
+  samplePipeline,
+  type SamplePipelineOptions,
+} from "./src/experiments/generate/sample_pipeline.ts";
 export {
   type GeneratorSource,
   type LoadedGenerator,
@@ -303,12 +307,14 @@ export {
   type LoraOptions,
   type LoraTarget,
   mergeLora,
+  type MergeLoraOptions,
 } from "./src/lora/adapter.ts";
 export { ATTENTION_TARGETS, FEED_FORWARD_TARGETS, type LoraTargets } from "./src/lora/targets.ts";
-export { LORA_FILE_NAME, type Loras, writeLora, type WriteLoraOptions } from "./src/lora/write.ts";
+export { LORA_FILE_NAME } from "./src/lora/lora_file.ts";
+export { type Loras, writeLora, type WriteLoraOptions } from "./src/lora/write.ts";
 export { readLora } from "./src/lora/read.ts";
 export type { LoraComponent } from "./src/lora/components.ts";
-export type { LoraNetworks } from "./src/lora/file_entries.ts";
+export type { LoraNetworks } from "./src/lora/layer_names.ts";
 
 // Pipelines in diffusers' layout
 export { loadPipeline, type LoadPipelineOptions } from "./src/pipelines/load_pipeline.ts";

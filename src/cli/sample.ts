@@ -20,7 +20,7 @@ export function addSample(program: Command): void {
     .summary("sample images from a model or a pipeline")
     .description(
       "With --model: samples images from a class-conditional diffusion model. With --pipeline: samples images of each " +
-        "--prompt from Stable Diffusion 1 to 3.5 or SDXL, with a LoRA if one is given. Prints where they are. The same " +
+        "--prompt from Stable Diffusion 1 to 3.5 or SDXL, with LoRAs if any are given. Prints where they are. The same " +
         "seed gives the same images, and image i starts from the same noise in every model.",
     );
   for (const option of [...samplingOptions(), ...pipelineOptions()]) command.addOption(option);
@@ -37,7 +37,7 @@ export function addSample(program: Command): void {
       "after",
       `\nExample:\n  ${PROGRAM} sample --model runs/mine/weights --classes 3,5 --n 20 --output threes.png\n` +
         `  ${PROGRAM} sample --pipeline stabilityai/stable-diffusion-xl-base-1.0 --prompt "a red house" "a blue house" ` +
-        "--lora runs/sdxl-adt/weights --n 2",
+        "--lora runs/sdxl-adt/weights style.safetensors --lora-strength 1 0.6 --n 2",
     )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<SampleCommandOptions>();

@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isStop } from "../runtime/stop.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
@@ -6,7 +6,8 @@ import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
 /** What `pipelineOptions` are parsed to. */
 export interface PipelineSampling {
   pipeline?: string;
-  lora?: string;
+  lora?: string[];
+  loraStrength?: number[];
   prompt?: string[];
   negative?: string;
   size?: number;
@@ -22,14 +23,28 @@ export function pipelineOptions(): Option[] {
       .conflicts(["model", "scheduler", "classes"]),
     new Option("--prompt <texts...>", "what a pipeline's images show; one column of the grid each"),
     new Option("--negative <text>", "what a pipeline's images should not show"),
-    new Option("--lora <path>", "LoRA of a pipeline: a file, or the folder of a tuning's weights"),
+    new Option(
+      "--lora <paths...>",
+      "LoRAs of a pipeline, which add up: files, or folders of a tuning's weights or of peft's",
+    ),
+    new Option(
+      "--lora-strength <numbers...>",
+      "how strongly each LoRA counts, in their order; 0 is the pipeline without it, below 0 its opposite (default: 1)",
+    ).argParser(strengthList),
     new Option("--size <pixels>", "height and width of a pipeline's images (default: the checkpoint's)")
       .argParser(wholeNumber(1)),
   ];
 }
 
 /** Options of pipelines, which say nothing to a single model. */
-const OF_PIPELINES = ["prompt", "negative", "lora", "size"];
+const OF_PIPELINES = ["prompt", "negative", "lora", "loraStrength", "size"];
+
+/** Adds one more strength to those read before. */
+function strengthList(text: string, before: number[] = []): number[] {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return [...before, value];
+  throw new InvalidArgumentError("It must be a number, like 0.7.");
+}
 
 /** Ends the command if it names a single model and also what is a pipeline's. */
 export function refuseOptionsOfPipelines(command: Command): void {
@@ -42,8 +57,22 @@ export function refuseOptionsOfPipelines(command: Command): void {
  */
 export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
   const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
-  const { pipeline, prompt: prompts, lora, negative, size, n = 1, seed } = options;
+  const {
+    pipeline,
+    prompt: prompts,
+    lora: paths = [],
+    loraStrength: strengths,
+    negative,
+    size,
+    n = 1,
+    seed,
+  } = options;
   if (!prompts) command.error("error: --pipeline needs at least one --prompt");
+  if (strengths && strengths.length !== paths.length) {
+    command.error(
+      `error: --lora-strength: ${strengths.length} given for ${paths.length} LoRAs; give one for each --lora, in their order`,
+    );
+  }
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
   const { samplePipeline } = await import("../experiments/generate/sample_pipeline.ts");
@@ -54,7 +83,8 @@ export async function samplePipelineCommand(command: Command, output: string): P
     await samplePipeline({
       pipeline: pipeline!,
       prompts,
-      ...{ lora, negative, size, n, seed },
+      lora: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
+      ...{ negative, size, n, seed },
       sampler: given("sampler", options.sampler),
       steps: given("steps", options.steps),
       guidanceScale: given("guidanceScale", options.guidanceScale),

@@ -51,6 +51,19 @@ export interface LoraOptions {
   targets?: LoraTargets;
 }
 
+export interface MergeLoraOptions {
+  /** How many times the LoRA counts: any finite number, 0 leaves the network as it is. Default: 1. */
+  strength?: number;
+}
+
+/** @throws UserError for a strength that is not a finite number */
+export function checkStrength(strength: number): void {
+  if (Number.isFinite(strength)) return;
+  throw new UserError(
+    `LoRA strength ${strength}: expected a finite number; 1 is the LoRA as trained, 0 none`,
+  );
+}
+
 /**
  * Low-rank adaptation (Hu et al. 2022, "LoRA", arXiv 2106.09685) of a network's linear and convolution layers, as peft
  * has it: W' = W + (alpha/rank)·B·A, where W stays as it is. For a k×k convolution A is one with `rank` outputs and B
@@ -109,6 +122,7 @@ export function adapterOf(base: Declarations, targets: readonly LoraTarget[]): L
 /**
  * Writes a LoRA into a network's weights, for good: each adapted weight in the record is replaced, and the old tensor
  * disposed. One weight at a time, so memory grows by no more than the largest. `saveParams` then writes a whole model.
+ * Several LoRAs add up: W' = W + Σ strengthᵢ·(alphaᵢ/rankᵢ)·Bᵢ·Aᵢ, one call for each.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -122,13 +136,16 @@ export function adapterOf(base: Declarations, targets: readonly LoraTarget[]): L
  * console.log(toQ(base, tf.zeros([1, 8])).shape); // [ 1, 6 ]
  * ```
  *
- * @throws Error naming a weight that is missing; the record is as it was then
+ * @throws Error naming a weight that is missing, UserError for a strength that is not finite; the record is as it was then
  */
-export function mergeLora(base: Params, { adapter, params }: Lora): void {
+export function mergeLora(base: Params, { adapter, params }: Lora, options: MergeLoraOptions = {}): void {
+  const { strength = 1 } = options;
+  checkStrength(strength);
   const found = adapter.targets.map((target) => tensorsOf(base, params, target));
+  if (strength === 0) return; // a sum with zero is not bitwise the weight where that is -0
   adapter.targets.forEach(({ module, rank, alpha }, i) => {
     const { weight, a, b } = found[i]!;
-    base[`${module}.weight`] = tf.tidy(() => adaptedWeight(weight, a, b, alpha / rank));
+    base[`${module}.weight`] = tf.tidy(() => adaptedWeight(weight, a, b, strength * alpha / rank));
     weight.dispose();
   });
 }

@@ -53,15 +53,17 @@ export function isSdxl(unet: Declarations): boolean {
   return "add_embedding.linear_1.weight" in unet;
 }
 
-/** All names under which files have a network's layers: diffusers' present and former ones, kohya's, OneTrainer's. */
+/**
+ * All names under which files have a network's layers, with dots: diffusers' present and former ones, and those of the
+ * original code.
+ */
 export function knownNames(component: LoraComponent, declarations: Declarations): Map<string, Place> {
   const places = new Map<string, Place>();
   const thirds = new Map<string, string[]>();
   for (const module of adaptableModules(declarations)) {
     const alone = { component, modules: [module], swapped: false };
     for (const name of spellings(component, declarations, module)) places.set(name, alone);
-    if (component !== "transformer") continue;
-    const original = kohyaPlace(component, declarations, module, false);
+    const original = component === "transformer" ? mmditPlace(declarations, module) : undefined;
     if (original?.third !== undefined) {
       const group = thirds.get(original.name) ?? [];
       group[original.third] = module;
@@ -76,24 +78,15 @@ export function knownNames(component: LoraComponent, declarations: Declarations)
 
 /** The names of a layer under which its outputs have diffusers' order. */
 function spellings(component: LoraComponent, declarations: Declarations, module: string): string[] {
+  const former = module.replace(/\.to_out\.0$/, ".to_out");
   switch (component) {
-    case "unet": {
-      const former = module.replace(/\.to_out\.0$/, ".to_out");
-      const original = sgmName(declarations, module) ?? module;
-      return [
-        ...[module, former].flatMap((name) => [name, diffusersName(component, name)]),
-        ...[module, original].map((name) => flat(`lora_unet.${name}`)),
-      ];
-    }
+    case "unet":
+      return [module, former, sgmName(declarations, module) ?? module];
     case "transformer":
-      return [module, diffusersName(component, module), flat(`lora_transformer.${module}`)];
+      return [module, former];
     default: {
       const short = module.replace(/^text_model\./, ""); // transformers 5 names the layers of CLIPTextModel so
-      const prefixes = component === "text_encoder" ? ["lora_te", "lora_te1"] : ["lora_te2"];
-      return [
-        ...[module, short, formerClipName(module)].map((name) => diffusersName(component, name)),
-        ...prefixes.map((prefix) => flat(`${prefix}.${module}`)),
-      ];
+      return [module, short].flatMap((name) => [name, formerClipName(name)]);
     }
   }
 }

@@ -1,6 +1,9 @@
 import { UserError } from "../runtime/errors.ts";
+import { cut, quoted } from "../runtime/wording.ts";
+import { isRecord } from "../weights/config.ts";
 import type { LoraTarget } from "./adapter.ts";
-import type { LoraComponent } from "./components.ts";
+import { LORA_COMPONENTS, type LoraComponent } from "./components.ts";
+import type { LoraSource } from "./lora_file.ts";
 
 /** Where diffusers keeps the configuration of the adapters in a file's metadata, as JSON. */
 export const ADAPTER_METADATA = "lora_adapter_metadata";
@@ -32,38 +35,91 @@ export function adapterMetadata(
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [`${component}.${key}`, value]));
 }
 
+/** peft's LoraConfig of each network's adapter, and the file that has it. */
+interface AdapterConfigs {
+  readonly of: (component: LoraComponent) => Record<string, unknown>;
+  /** peft's alpha where none is given; without one it is the rank, as in diffusers. */
+  readonly defaultAlpha?: number;
+  readonly where: string;
+}
+
 /**
- * Reads alpha from a file's metadata.
+ * Reads alpha from a file's metadata, or from peft's configuration beside it.
  *
- * @param where names the file in errors
- * @returns a function that gives the effective alpha of a layer (the factor is alpha / rank), which is the rank where the
- * metadata does not tell
- * @throws UserError when the metadata is not what diffusers writes
+ * @returns a function that gives the effective alpha of a layer (the factor is alpha / rank), from the layer's place, the
+ * names that patterns may mean and its rank; it is the rank where nothing else is told
+ * @throws UserError when that is not what diffusers and peft write, and for other methods than plain LoRA
  */
-export function alphaReader(metadata: Record<string, string>, where: string) {
-  const json = metadata[ADAPTER_METADATA];
-  const config = json === undefined ? {} : parse(json, where);
-  return (component: LoraComponent, module: string, rank: number): number => {
-    const value = (key: string) => config[`${component}.${key}`];
-    const patterns = (value("alpha_pattern") ?? {}) as Record<string, unknown>;
-    const pattern = Object.keys(patterns).find((key) => matches(key, module, where));
-    const alpha = pattern === undefined ? value("lora_alpha") ?? rank : patterns[pattern];
+export function alphaReader(metadata: Record<string, string>, { file, config }: LoraSource) {
+  const configs = config ? peftConfig(config.values, config.path) : diffusersConfigs(metadata, file);
+  for (const component of LORA_COMPONENTS) refuseVariants(configs.of(component), configs.where);
+  const { where, defaultAlpha } = configs;
+  return (component: LoraComponent, names: readonly [string, ...string[]], rank: number): number => {
+    const values = configs.of(component), patterns = values.alpha_pattern ?? {};
+    if (!isRecord(patterns)) {
+      throw new UserError(`${where} has alpha_pattern ${quoted(patterns)}, expected names and their alphas`);
+    }
+    const pattern = Object.keys(patterns).find((key) => names.some((name) => matches(key, name, where)));
+    const alpha = pattern === undefined ? values.lora_alpha ?? defaultAlpha ?? rank : patterns[pattern];
     if (typeof alpha !== "number" || !Number.isFinite(alpha)) {
       throw new UserError(
-        `${where}: ${ADAPTER_METADATA} has alpha ${
-          JSON.stringify(alpha)
-        } for ${component}.${module}, expected a number`,
+        `${where} has alpha ${quoted(alpha)} for ${component}.${names[0]}, expected a number`,
       );
     }
     // rank-stabilised LoRA (Kalajdzievski 2023): a factor of alpha / √rank
-    return value("use_rslora") === true ? alpha * Math.sqrt(rank) : alpha;
+    return values.use_rslora === true ? alpha * Math.sqrt(rank) : alpha;
   };
+}
+
+function peftConfig(values: Record<string, unknown>, where: string): AdapterConfigs {
+  const type = values.peft_type ?? "LORA";
+  if (type !== "LORA") {
+    throw new UserError(`${where} is of an adapter of type ${quoted(type)}; only plain LoRA is supported`);
+  }
+  return { of: () => values, defaultAlpha: 8, where };
+}
+
+function diffusersConfigs(metadata: Record<string, string>, file: string): AdapterConfigs {
+  const json = metadata[ADAPTER_METADATA],
+    values = Object.entries(json === undefined ? {} : parse(json, file));
+  const of = (component: LoraComponent) =>
+    Object.fromEntries(
+      values.filter(([key]) => key.startsWith(`${component}.`))
+        .map(([key, value]) => [key.slice(component.length + 1), value]),
+    );
+  return { of, where: `${file}: ${ADAPTER_METADATA}` };
+}
+
+/** Starts that also change the weights of the network itself, so that the factors alone are not the whole change. */
+const CHANGES_BASE = /^(pissa|olora|corda|loftq|lora_ga)/;
+
+function refuseVariants(config: Record<string, unknown>, where: string): void {
+  const set = (key: string) => {
+    const value = config[key];
+    return Array.isArray(value) ? value.length > 0 : Boolean(value);
+  };
+  const refuse = (what: string) => {
+    throw new UserError(
+      `${where} has ${what}; only plain LoRA is supported: merge it with the tool that made it`,
+    );
+  };
+  if (set("use_dora")) refuse("use_dora, so it is DoRA");
+  if (set("modules_to_save")) {
+    refuse(`modules_to_save ${quoted(config.modules_to_save)}: whole layers beside the LoRA`);
+  }
+  for (const key of ["use_qalora", "use_bdlora", "layer_replication", "trainable_token_indices"]) {
+    if (set(key)) refuse(`${key} ${quoted(config[key])}`);
+  }
+  const start = config.init_lora_weights;
+  if (typeof start === "string" && CHANGES_BASE.test(start)) {
+    refuse(`init_lora_weights ${quoted(start)}, which changes the network's own weights too`);
+  }
 }
 
 function parse(json: string, where: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch { /* below */ }
   throw new UserError(
     `${where}: ${ADAPTER_METADATA} is not a JSON object; the file was not written by diffusers`,
@@ -76,7 +132,7 @@ function matches(pattern: string, module: string, where: string): boolean {
     return new RegExp(`^(.*\\.)?(${pattern})$`).test(module);
   } catch {
     throw new UserError(
-      `${where}: ${ADAPTER_METADATA} has the pattern ${pattern}, which is no regular expression`,
+      `${where} has the pattern ${cut(pattern)}, which is no regular expression`,
     );
   }
 }

@@ -1,12 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Declarations } from "../nn/declare.ts";
 import { UserError } from "../runtime/errors.ts";
+import { listed } from "../runtime/wording.ts";
 import type { Params } from "../tensor/params.ts";
 import { fromCheckpointLayout } from "../weights/layout.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
 import { adapterOf, type Lora } from "./adapter.ts";
 import { LORA_COMPONENTS, type LoraComponent } from "./components.ts";
-import { fileShapes, loraEntries, type LoraEntry, type LoraNetworks } from "./file_entries.ts";
+import { fileShapes, loraEntries, type LoraEntry } from "./file_entries.ts";
+import type { LoraNetworks } from "./layer_names.ts";
+import { loraSource } from "./lora_file.ts";
 import { type Factors, splitFactors, swapHalves } from "./fused_qkv.ts";
 import { alphaReader } from "./peft_metadata.ts";
 import type { Loras } from "./write.ts";
@@ -17,9 +20,11 @@ interface Found extends Factors {
 }
 
 /**
- * Reads a LoRA file: the layouts of diffusers (with and without its metadata, and those before it used peft), of kohya's
- * tools for SD 1.x, SDXL and SD3, and of OneTrainer for SD3. Ranks may differ from layer to layer. Alpha is that beside
- * the weights, or in diffusers' metadata, else the rank.
+ * Reads a LoRA: a file, or a folder with one under the name of diffusers or of peft. A tensor's name is the layer's, with
+ * anything before it (`unet.`, `base_model.model.`, `lora_unet_`, …) and an ending of a factor behind. The layer's name is
+ * that of diffusers or of the original code, with dots or underscores: so the files of diffusers, peft, kohya's tools,
+ * ComfyUI, OneTrainer and LyCORIS (plain LoRA only) are read. Ranks may differ from layer to layer. Alpha is that beside the
+ * weights, in peft's `adapter_config.json` or in diffusers' metadata, else the rank.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -38,20 +43,22 @@ interface Found extends Factors {
  * await Deno.remove(path);
  * ```
  *
+ * @param path of the file or the folder
  * @param networks all that the file may adapt
  * @returns LoRAs of those that it does adapt, in float32; the weights are the caller's to dispose
- * @throws UserError that lists every tensor that fits no layer of the networks, with the nearest name; every half of a
- * pair without the other; every shape of another model. Broken files: see `openSafetensors`
+ * @throws UserError for a method that is not plain LoRA, by its name; tensors that fit no layer of the networks, with the
+ * nearest layers; halves of a pair without the other; shapes of another model. Broken files: see `openSafetensors`
  */
 export async function readLora(path: string, networks: LoraNetworks): Promise<Loras> {
-  using file = await openSafetensors(path);
-  const alphaOf = alphaReader(file.metadata, path);
+  const source = await loraSource(path);
+  using file = await openSafetensors(source.file);
+  const alphaOf = alphaReader(file.metadata, source);
   const found: Partial<Record<LoraComponent, Found[]>> = {};
   for (const entry of loraEntries(file, networks)) {
     const { component } = entry.place;
     (found[component] ??= []).push(...await readEntry(file, entry, networks[component]!, alphaOf));
   }
-  checkDistinct(path, found);
+  checkDistinct(source.file, found);
   return Object.fromEntries(
     LORA_COMPONENTS.filter((name) => found[name]).map((
       name,
@@ -61,12 +68,14 @@ export async function readLora(path: string, networks: LoraNetworks): Promise<Lo
 
 async function readEntry(
   file: SafetensorsFile,
-  { place, a: aKey, b: bKey, alpha: alphaKey }: LoraEntry,
+  { place, name, a: aKey, b: bKey, alpha: alphaKey }: LoraEntry,
   base: Declarations,
   alphaOf: ReturnType<typeof alphaReader>,
 ): Promise<Found[]> {
   const rank = file.entries.get(aKey)!.shape[0]!, [module] = place.modules as [string];
-  const alpha = alphaKey ? (await file.read(alphaKey)).data[0]! : alphaOf(place.component, module, rank);
+  const alpha = alphaKey
+    ? (await file.read(alphaKey)).data[0]!
+    : alphaOf(place.component, [module, name], rank);
   const read = async (key: string) => new Float32Array((await file.read(key)).data);
   const a = await read(aKey), b = await read(bKey), factors = { rank, alpha, a, b };
   if (place.swapped) return [{ ...factors, module, b: swapHalves(b) }];
@@ -84,7 +93,9 @@ function checkDistinct(path: string, found: Partial<Record<LoraComponent, Found[
     );
   });
   if (twice.length === 0) return;
-  throw new UserError(`${path} adapts these layers twice, under different names:\n  ${twice.join("\n  ")}`);
+  throw new UserError(
+    `${path} adapts these layers twice, under different names:\n  ${listed(twice, "\n  ")}`,
+  );
 }
 
 /** The adapter of a network's layers, in the order of its declarations, with its weights as tensors. */

@@ -1,6 +1,7 @@
 import { closest } from "fastest-levenshtein";
 import type { Declarations } from "../nn/declare.ts";
 import { UserError } from "../runtime/errors.ts";
+import { cut, listed, quoted } from "../runtime/wording.ts";
 
 /** The projections of attention, by the names of diffusers' networks and of transformers' CLIP. */
 export const ATTENTION_TARGETS: readonly string[] = [
@@ -54,14 +55,12 @@ export function selectModules(declarations: Declarations, targets: LoraTargets):
     ? []
     : wanted.filter((target) => !modules.some((module) => fits(module, target)));
   if (idle.length > 0) {
-    const lines = idle.map((target) => `  ${target}${nearest(target, modules)}`);
-    throw new UserError(`LoRA targets that name no linear or convolution layer:\n${lines.join("\n")}`);
+    const lines = idle.map((target) => `  ${cut(String(target))}${nearest(target, modules)}`);
+    throw new UserError(`LoRA targets that name no linear or convolution layer:\n${listed(lines, "\n")}`);
   }
   if (selected.length === 0) {
     throw new UserError(
-      `LoRA targets ${
-        JSON.stringify(targets)
-      } fit none of the network's ${modules.length} linear and convolution ` +
+      `LoRA targets ${quoted(targets)} fit none of the network's ${modules.length} linear and convolution ` +
         "layers; list the names of some, or ends of them",
     );
   }

@@ -12,9 +12,6 @@ import { ADAPTER_METADATA, adapterMetadata } from "./peft_metadata.ts";
 /** LoRAs of a pipeline's networks, by diffusers' names of these. */
 export type Loras = Partial<Record<LoraComponent, Lora>>;
 
-/** The file that diffusers looks for in a folder. */
-export const LORA_FILE_NAME = "pytorch_lora_weights.safetensors";
-
 /** How to write a LoRA file. */
 export interface WriteLoraOptions {
   /**

@@ -105,11 +105,17 @@ Deno.test("--verbose shows the stack of an error", async () => {
 Deno.test("options that say nothing to what is asked for are refused, not passed over", async () => {
   const outcomes = await Promise.all([
     adt("sample", "--model", "x", "--lora", "y"),
+    adt("sample", "--model", "x", "--lora-strength", "1"),
+    adt("sample", "--pipeline", "x", "--prompt", "y", "--lora", "a", "b", "--lora-strength", "0.5"),
+    adt("sample", "--pipeline", "x", "--prompt", "y", "--lora", "a", "--lora-strength", "NaN"),
     adt("evaluate", "--model", "x", "--features", "clip"),
     adt("evaluate", "--a", "x", "--b", "y", "--steps", "3"),
   ]);
   const messages = [
     /--lora is for pipelines \(--pipeline\), not for --model/,
+    /--lora-strength is for pipelines \(--pipeline\), not for --model/,
+    /--lora-strength: 1 given for 2 LoRAs; give one for each --lora, in their order/,
+    /--lora-strength <numbers\.\.\.>' argument 'NaN' is invalid\. It must be a number/,
     /--features is for folders of images \(--a, --b\), not for models of the digits/,
     /--steps is for models, not for folders of images/,
   ];

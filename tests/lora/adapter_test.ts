@@ -108,6 +108,53 @@ Deno.test("mergeLora() writes into the weights what apply() gives, and frees the
   assert.throws(() => mergeLora({}, { adapter, params }), /no weight named conv3.weight among 0 given/);
 });
 
+Deno.test("a LoRA counts as strongly as asked: 0 is the network bit for bit, 1 as trained, linear in between", async () => {
+  await startTestEngine();
+  const { declarations: d, layers } = smallNetwork();
+  const adapter = loraAdapter(d, { rank: 2, alpha: 3, targets: layers });
+  const params = trainedParams(adapter, "test"), base = initParams(d, 0);
+  const zeros = Object.fromEntries(Object.entries(base).map(([name, x]) => [name, x.mul(-0)]));
+  const merged = (strength?: number, start = base) => {
+    const weights = Object.fromEntries(Object.entries(start).map(([name, x]) => [name, x.clone()]));
+    mergeLora(weights, { adapter, params }, { strength });
+    return weights;
+  };
+  const bits = (x: tf.Tensor) => new Uint32Array(x.dataSync<"float32">().slice().buffer);
+  const none = merged(0), whole = merged(1), half = merged(0.5), opposite = merged(-2), today = merged();
+  const minusZero = merged(0, zeros);
+  for (const module of layers) {
+    const name = `${module}.weight`, change = whole[name]!.sub(base[name]!);
+    assert.deepEqual(bits(none[name]!), bits(base[name]!));
+    assert.deepEqual(bits(minusZero[name]!), bits(zeros[name]!));
+    assert.deepEqual(bits(whole[name]!), bits(today[name]!));
+    assert.notDeepEqual(bits(whole[name]!), bits(base[name]!));
+    assertClose(half[name]!, base[name]!.add(change.mul(0.5)), { absolute: 1e-6 });
+    assertClose(opposite[name]!, base[name]!.sub(change.mul(2)), { absolute: 1e-6 });
+  }
+  for (const strength of [NaN, Infinity, -Infinity]) {
+    assert.throws(
+      () => merged(strength),
+      (error) =>
+        error instanceof UserError && /LoRA strength .*: expected a finite number/.test(error.message),
+    );
+  }
+});
+
+Deno.test("several LoRAs add up, each with its strength", async () => {
+  await startTestEngine();
+  const { declarations: d } = smallNetwork(), base = initParams(d, 0);
+  const loras = [["block.fc"], ["fc", "conv1"]].map((targets, i) => {
+    const adapter = loraAdapter(d, { rank: 2 + i, targets });
+    return { adapter, params: trainedParams(adapter, `lora ${i}`) };
+  });
+  const product = (i: number) =>
+    tf.matMul(loras[i]!.params["block.fc.lora_B.weight"]!, loras[i]!.params["block.fc.lora_A.weight"]!);
+  const expected = base["block.fc.weight"]!.add(product(0).mul(0.7)).add(product(1).mul(-0.3));
+  mergeLora(base, loras[0]!, { strength: 0.7 });
+  mergeLora(base, loras[1]!, { strength: -0.3 });
+  assertClose(base["block.fc.weight"]!, expected, { absolute: 1e-6 });
+});
+
 Deno.test("each layer may have a rank and an alpha of its own", async () => {
   await startTestEngine();
   const { declarations: d, last } = smallNetwork();

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { type Lora, loraAdapter, type LoraOptions } from "../../src/lora/adapter.ts";
 import type { LoraComponent } from "../../src/lora/components.ts";
-import type { LoraNetworks } from "../../src/lora/file_entries.ts";
+import type { LoraNetworks } from "../../src/lora/layer_names.ts";
 import type { Loras } from "../../src/lora/write.ts";
 import { buildNamedModel } from "../../src/models/by_class/classes.ts";
 import type { ModelInputs } from "../../src/models/by_class/named_model.ts";

@@ -5,6 +5,7 @@ import type { LoraComponent } from "../../src/lora/components.ts";
 import { fuseFactors, splitFactors } from "../../src/lora/fused_qkv.ts";
 import { readLora } from "../../src/lora/read.ts";
 import { type Loras, writeLora, type WriteLoraOptions } from "../../src/lora/write.ts";
+import { selectModules } from "../../src/lora/targets.ts";
 import { initParams } from "../../src/nn/declare.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 import { openSafetensors, readTensors, writeTensors } from "../../src/weights/safetensors.ts";
@@ -227,16 +228,68 @@ Deno.test("readLora() lists every tensor that fits no layer, with the nearest na
     [`unet.${toQ}.lora_B.weight`]: [32, 2],
     "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_qq.lora_A.weight": [2, 32],
     "lora_unet_mid_block_attentions_0_proj_inn.alpha": [],
-    [`unet.${toQ}.lora_magnitude_vector`]: [32],
     "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight": [2, 32],
   }, [
-    "4 tensors belong to no layer of unet",
+    "3 tensors belong to no layer of unet",
     `attn1.to_qq.lora_A.weight (nearest: unet.${toQ})`,
-    "proj_inn.alpha (nearest: lora_unet_mid_block_attentions_0_proj_in)",
-    "lora_magnitude_vector",
-    "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight",
-    "no DoRA",
+    "proj_inn.alpha (nearest: unet.mid_block.attentions.0.proj_in)",
+    /text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight\n/,
   ]);
+});
+
+Deno.test("readLora() names the method of a file that is not plain LoRA, in one short line", async () => {
+  await startTestEngine();
+  const flat = `lora_unet_${toQ.replaceAll(".", "_")}`;
+  const methods: Record<string, string[]> = {
+    LoHa: ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "alpha"],
+    LoKr: ["lokr_w1", "lokr_w2_a", "lokr_w2_b", "alpha"],
+    DoRA: ["lora_down.weight", "lora_up.weight", "dora_scale"],
+    OFT: ["oft_blocks", "alpha"],
+    "(IA)³": ["weight", "on_input"],
+    GLoRA: ["a1.weight", "a2.weight", "b1.weight", "b2.weight"],
+    "LoCon with a Tucker (CP) decomposition": ["lora_down.weight", "lora_up.weight", "lora_mid.weight"],
+    "full weights (diff)": ["diff"],
+    "trained biases": ["lora_A.weight", "lora_B.weight", "lora_B.bias"],
+    "T-LoRA": ["q_layer.weight", "p_layer.weight", "lambda_layer"],
+  };
+  for (const [method, leaves] of Object.entries(methods)) {
+    const many = Array.from(
+      { length: 60 },
+      (_, i) => leaves.map((leaf) => [`${flat}${i || ""}.${leaf}`, [1]]),
+    );
+    await assertRefused(Object.fromEntries(many.flat()), [
+      ` holds ${method} (tensors of it: `,
+      "only plain LoRA is supported",
+      /^.{1,400}$/,
+    ]);
+  }
+  await assertRefused({ "conv_in.weight": [1], "conv_in.bias": [1] }, [
+    "none of its 2 tensors is a factor of one",
+    "the weights of a whole model?",
+  ]);
+});
+
+Deno.test("lists in the messages of readLora() have an end", async () => {
+  await startTestEngine();
+  const many = (name: (i: number) => string, shape: number[]) =>
+    Object.fromEntries(Array.from({ length: 60 }, (_, i) => [name(i), shape]));
+  const short = /^(.*\n){2,10}.*$/;
+  await assertRefused(many((i) => `unet.new_layer_${i}.lora_A.weight`, [1]), [
+    "60 tensors belong to no layer of unet",
+    "and 55 more",
+    short,
+  ]);
+  const { model } = await openNetwork("unet_sd15");
+  const modules = selectModules(model.declarations, "attention+feed-forward").slice(0, 30);
+  await assertRefused(Object.fromEntries(modules.map((module) => [`${module}.lora_A.weight`, [1, 2]])), [
+    "is incomplete",
+    "and 22 more",
+    short,
+  ]);
+  const pairs = modules.flatMap((module) =>
+    ["A", "B"].map((factor) => [`${module}.lora_${factor}.weight`, [1, 2]])
+  );
+  await assertRefused(Object.fromEntries(pairs), ["60 misshaped", "and 52 more", short]);
 });
 
 Deno.test("readLora() names all shapes of a LoRA for another model", async () => {

@@ -1,24 +1,27 @@
 import * as tf from "@tensorflow/tfjs";
-import { join } from "node:path";
 import { progress } from "../../display/progress.ts";
-import { mergeLora } from "../../lora/adapter.ts";
+import { checkStrength, mergeLora, type MergeLoraOptions } from "../../lora/adapter.ts";
 import { LORA_COMPONENTS } from "../../lora/components.ts";
-import type { LoraNetworks } from "../../lora/file_entries.ts";
+import type { LoraNetworks } from "../../lora/layer_names.ts";
 import { readLora } from "../../lora/read.ts";
-import { LORA_FILE_NAME } from "../../lora/write.ts";
 import { loadPipeline } from "../../pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import type { EncodedPrompts } from "../../pipelines/prompts.ts";
-import { isFolder } from "../../runtime/files.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "../../sampling/sampler_names.ts";
 import type { SampledImages } from "./sample_images.ts";
 
+/** A LoRA and how strongly it counts. */
+export interface LoraChoice extends MergeLoraOptions {
+  /** A LoRA file, or a folder with one under the name of diffusers or of peft. */
+  path: string;
+}
+
 export interface SamplePipelineOptions {
   /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */
   pipeline: string;
-  /** A LoRA file, or a folder with one under diffusers' name; default: the pipeline as it is. */
-  lora?: string;
+  /** The path of a LoRA, or several LoRAs, whose changes add up in this order; default: the pipeline as it is. */
+  lora?: string | readonly LoraChoice[];
   prompts: readonly string[];
   negative?: string;
   /** Images of each prompt. */
@@ -36,26 +39,29 @@ export interface SamplePipelineOptions {
 }
 
 /**
- * Samples images from a pipeline, with a LoRA if one is given: the first image of each prompt, the second of each, … Image
- * k of every prompt starts from the same noise, that of seed + k, with any LoRA.
+ * Samples images from a pipeline, with LoRAs if any are given: the first image of each prompt, the second of each, … Image
+ * k of every prompt starts from the same noise, that of seed + k, with any LoRAs.
  *
  * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`; the signal's reason
  */
 export async function samplePipeline(options: SamplePipelineOptions): Promise<SampledImages> {
+  const { lora = [] } = options,
+    loras: readonly LoraChoice[] = typeof lora === "string" ? [{ path: lora }] : lora;
+  for (const { strength = 1 } of loras) checkStrength(strength);
   const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true });
   try {
-    if (options.lora !== undefined) await mergeLoras(pipeline, await loraFile(options.lora));
+    for (const choice of loras) await mergeLoras(pipeline, choice);
     return await sampleAll(pipeline, options);
   } finally {
     pipeline.dispose();
   }
 }
 
-/** Writes LoRAs into a pipeline's loaded weights. */
-async function mergeLoras(pipeline: Pipeline, file: string): Promise<void> {
-  const loras = Object.entries(await readLora(file, networksOf(pipeline)));
+/** Writes a file's LoRAs into a pipeline's loaded weights. */
+async function mergeLoras(pipeline: Pipeline, { path, strength }: LoraChoice): Promise<void> {
+  const loras = Object.entries(await readLora(path, networksOf(pipeline)));
   try {
-    for (const [name, lora] of loras) mergeLora(await pipeline.networks[name]!.params(), lora);
+    for (const [name, lora] of loras) mergeLora(await pipeline.networks[name]!.params(), lora, { strength });
   } finally {
     tf.dispose(loras.map(([, { params }]) => params));
   }
@@ -119,9 +125,4 @@ function rowsOf({ condition, nullCondition }: EncodedPrompts, count: number): En
 function networksOf({ networks }: Pipeline): LoraNetworks {
   const present = LORA_COMPONENTS.filter((name) => name in networks);
   return Object.fromEntries(present.map((name) => [name, networks[name]!.declarations]));
-}
-
-/** The LoRA's file: the path itself, or that under diffusers' name in a folder. */
-async function loraFile(path: string): Promise<string> {
-  return await isFolder(path) ? join(path, LORA_FILE_NAME) : path;
 }

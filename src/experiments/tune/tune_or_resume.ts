@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { LORA_FILE_NAME } from "../../lora/write.ts";
+import { LORA_FILE_NAME } from "../../lora/lora_file.ts";
 import { isThere } from "../../runtime/files.ts";
 import { loadConfig } from "../config/config.ts";
 import { checkSameConfig } from "../config/same_config.ts";

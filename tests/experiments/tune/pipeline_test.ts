@@ -6,7 +6,7 @@ import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/pipeline_setup.ts
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
 import { readLora } from "../../../src/lora/read.ts";
-import { LORA_FILE_NAME } from "../../../src/lora/write.ts";
+import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../../src/pipelines/pipeline.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type LoraChoice, samplePipeline } from "../../../src/experiments/generate/sample_pipeline.ts";
+import { loraAdapter } from "../../../src/lora/adapter.ts";
+import { writeLora } from "../../../src/lora/write.ts";
+import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
+import { trainedParams } from "../../lora/cases.ts";
+import { fixture, startTestEngine } from "../../support.ts";
+
+const pipeline = fixture("pipeline_sd15");
+
+/** Writes a LoRA of the pipeline's UNet. */
+async function writeOne(path: string, purpose: string): Promise<void> {
+  const { networks, dispose } = await loadPipeline(pipeline);
+  const adapter = loraAdapter(networks.unet!.declarations, { rank: 2, alpha: 8 });
+  await writeLora(path, { unet: { adapter, params: trainedParams(adapter, purpose) } }, {
+    layout: "diffusers",
+    dtype: "F32",
+  });
+  dispose();
+}
+
+Deno.test("samplePipeline() draws with each LoRA as strongly as asked", async () => {
+  await startTestEngine();
+  const folder = await Deno.makeTempDir();
+  try {
+    const a = join(folder, "a.safetensors"), b = join(folder, "b.safetensors");
+    await writeOne(a, "a");
+    await writeOne(b, "b");
+    const draw = async (lora?: string | LoraChoice[]) =>
+      (await samplePipeline({ pipeline, prompts: ["a cat"], n: 1, steps: 2, size: 16, seed: 0, lora })).data;
+    const base = await draw(), withA = await draw(a);
+    const both = await draw([{ path: a, strength: 0.7 }, { path: b, strength: -0.3 }]);
+    assert.deepEqual(await draw([{ path: a, strength: 0 }, { path: b, strength: 0 }]), base);
+    assert.deepEqual(await draw([{ path: a, strength: 1 }, { path: b, strength: 0 }]), withA);
+    assert.notDeepEqual(withA, base);
+    assert.notDeepEqual(both, withA);
+    await assert.rejects(
+      samplePipeline({
+        pipeline: join(folder, "none"),
+        prompts: ["a"],
+        n: 1,
+        seed: 0,
+        lora: [{ path: a, strength: NaN }],
+      }),
+      /LoRA strength NaN: expected a finite number/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
