@@ -6,6 +6,7 @@ import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
 /** What `pipelineOptions` are parsed to. */
 export interface PipelineSampling {
   pipeline?: string;
+  configFrom?: string;
   lora?: string;
   prompt?: string[];
   negative?: string;
@@ -17,9 +18,13 @@ export function pipelineOptions(): Option[] {
   return [
     new Option(
       "--pipeline <source>",
-      "folder of a pipeline in diffusers' layout, or its repository on the Hub",
+      "folder of a pipeline in diffusers' layout, its single file in the original names, or its repository on the Hub",
     )
       .conflicts(["model", "scheduler", "classes"]),
+    new Option(
+      "--config-from <folder>",
+      "with a single file: pipeline of its family whose configs and tokenizers are taken over",
+    ),
     new Option("--prompt <texts...>", "what a pipeline's images show; one column of the grid each"),
     new Option("--negative <text>", "what a pipeline's images should not show"),
     new Option("--lora <path>", "LoRA of a pipeline: a file, or the folder of a tuning's weights"),
@@ -29,7 +34,7 @@ export function pipelineOptions(): Option[] {
 }
 
 /** Options of pipelines, which say nothing to a single model. */
-const OF_PIPELINES = ["prompt", "negative", "lora", "size"];
+const OF_PIPELINES = ["configFrom", "prompt", "negative", "lora", "size"];
 
 /** Ends the command if it names a single model and also what is a pipeline's. */
 export function refuseOptionsOfPipelines(command: Command): void {
@@ -42,7 +47,7 @@ export function refuseOptionsOfPipelines(command: Command): void {
  */
 export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
   const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
-  const { pipeline, prompt: prompts, lora, negative, size, n = 1, seed } = options;
+  const { pipeline, configFrom, prompt: prompts, lora, negative, size, n = 1, seed } = options;
   if (!prompts) command.error("error: --pipeline needs at least one --prompt");
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
@@ -54,7 +59,7 @@ export async function samplePipelineCommand(command: Command, output: string): P
     await samplePipeline({
       pipeline: pipeline!,
       prompts,
-      ...{ lora, negative, size, n, seed },
+      ...{ configFrom, lora, negative, size, n, seed },
       sampler: given("sampler", options.sampler),
       steps: given("steps", options.steps),
       guidanceScale: given("guidanceScale", options.guidanceScale),

@@ -15,8 +15,10 @@ import { SAMPLER_CLASSES, type SamplerName } from "../../sampling/sampler_names.
 import type { SampledImages } from "./sample_images.ts";
 
 export interface SamplePipelineOptions {
-  /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */
+  /** Folder in diffusers' layout, a single file in the original names, or a repository of the Hugging Face Hub. */
   pipeline: string;
+  /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
+  configFrom?: string;
   /** A LoRA file, or a folder with one under diffusers' name; default: the pipeline as it is. */
   lora?: string;
   prompts: readonly string[];
@@ -42,7 +44,8 @@ export interface SamplePipelineOptions {
  * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`; the signal's reason
  */
 export async function samplePipeline(options: SamplePipelineOptions): Promise<SampledImages> {
-  const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true });
+  const { configFrom } = options;
+  const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true, configFrom });
   try {
     if (options.lora !== undefined) await mergeLoras(pipeline, await loraFile(options.lora));
     return await sampleAll(pipeline, options);

@@ -23,8 +23,13 @@ const loraSchema = z.strictObject({
 
 /** A text-to-image pipeline, of which a LoRA is tuned. */
 const pipelineModelSchema = z.strictObject({
-  /** Folder of a pipeline of Stable Diffusion, SDXL or SD3 in diffusers' layout, or its repository on the Hub, `owner/name`. */
+  /**
+   * Folder of a pipeline of Stable Diffusion, SDXL or SD3 in diffusers' layout, its single file in the original names, or
+   * its repository on the Hub, `owner/name`.
+   */
   pipeline: path,
+  /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
+  config_from: path.optional(),
   lora: loraSchema.prefault({}),
   /** Whether the networks' blocks are computed again on the way back instead of being kept: less memory, more time. */
   checkpointing: z.boolean().default(true),

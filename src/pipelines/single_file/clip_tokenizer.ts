@@ -16,7 +16,11 @@ const START = "<|startoftext|>", END = "<|endoftext|>";
 export async function clipTokenizerFiles(padToken: string): Promise<Record<string, string>> {
   const bytes = byteLetters(), fixed = 2 * bytes.length + 2;
   const merges = (await mergeLines()).slice(0, VOCABULARY - fixed);
-  const tokens = [...bytes, ...bytes.map((byte) => `${byte}</w>`), ...merges.map((pair) => pair.replace(" ", ""))];
+  const tokens = [
+    ...bytes,
+    ...bytes.map((byte) => `${byte}</w>`),
+    ...merges.map((pair) => pair.replace(" ", "")),
+  ];
   const vocab = Object.fromEntries([...tokens, START, END].map((token, id) => [token, id]));
   const config = {
     tokenizer_class: "CLIPTokenizer",

@@ -14,7 +14,8 @@ const HEAD = 64;
 export const unetConfig: DeriveConfig = (shapes, family) => {
   const levels = unetLevels(shapes), transformer = shapesAfter(shapes, /^middle_block\.1\./);
   const types = levels.map(({ depth }) => depth > 0), sdxl = family === "sdxl";
-  const widths = levels.map(({ width }) => width), middle = blocksIn(transformer, /^transformer_blocks\.(\d+)\./);
+  const widths = levels.map(({ width }) => width),
+    middle = blocksIn(transformer, /^transformer_blocks\.(\d+)\./);
   return {
     _class_name: "UNet2DConditionModel",
     sample_size: sdxl ? 128 : 64,
@@ -25,7 +26,9 @@ export const unetConfig: DeriveConfig = (shapes, family) => {
     down_block_types: types.map((attends) => attends ? "CrossAttnDownBlock2D" : "DownBlock2D"),
     up_block_types: types.toReversed().map((attends) => attends ? "CrossAttnUpBlock2D" : "UpBlock2D"),
     mid_block_type: middle > 0 ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D",
-    transformer_layers_per_block: levels.map(({ depth }, i) => depth || (i === levels.length - 1 && middle) || 1),
+    transformer_layers_per_block: levels.map(({ depth }, i) =>
+      depth || (i === levels.length - 1 && middle) || 1
+    ),
     attention_head_dim: sdxl ? widths.map((width) => Math.max(1, width / HEAD)) : 8,
     cross_attention_dim: dim(transformer, "transformer_blocks.0.attn2.to_k.weight", 1),
     use_linear_projection: transformer.get("proj_in.weight")?.length === 2,
@@ -152,7 +155,8 @@ function clip(className: string, width: number, vocab: number, rest: Config): Co
 
 /** T5's encoder. */
 export const t5Config: DeriveConfig = (shapes) => {
-  const first = "encoder.block.0.layer.0.SelfAttention.", gated = "encoder.block.0.layer.1.DenseReluDense.wi_0.weight";
+  const first = "encoder.block.0.layer.0.SelfAttention.",
+    gated = "encoder.block.0.layer.1.DenseReluDense.wi_0.weight";
   const [buckets = 0, heads = 0] = shapes.get(`${first}relative_attention_bias.weight`) ?? [];
   const [inner = 0, width = 0] = shapes.get(`${first}q.weight`) ?? [];
   const table = shapes.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
@@ -183,5 +187,7 @@ function blocksIn(shapes: Shapes, pattern: RegExp): number {
 }
 
 function shapesAfter(shapes: Shapes, prefix: RegExp): Shapes {
-  return new Map([...shapes].filter(([name]) => prefix.test(name)).map(([n, s]) => [n.replace(prefix, ""), s]));
+  return new Map(
+    [...shapes].filter(([name]) => prefix.test(name)).map(([n, s]) => [n.replace(prefix, ""), s]),
+  );
 }

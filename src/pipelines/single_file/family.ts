@@ -16,14 +16,16 @@ const OTHERS: readonly (readonly [what: string, is: (shapes: Shapes) => boolean]
   ["a Flux checkpoint", (s) => has(s, /(^|\.)double_blocks\.0\./)],
   ["an inpainting checkpoint, whose denoiser has 9 input channels", (s) => inputs(s) === 9],
   ["a checkpoint that edits images, whose denoiser has 8 input channels", (s) => inputs(s) === 8],
-  ["Stable Diffusion 2", (s) => has(s, /^cond_stage_model\.model\./)],
+  ["Stable Diffusion 2", (s) => has(s, /^cond_stage_model\.model\./) || textWidth(s) === 1024],
   ["the refiner of SDXL", (s) => has(s, /^conditioner\.embedders\.0\.model\./)],
   ["Playground 2.5", (s) => s.has("edm_mean")],
-  ["Stable Cascade, PixArt or another model", (s) => has(s, /^(clip_txt_pooled_mapper|adaln_single|t_block)\./)],
   ["a ControlNet", (s) => has(s, /^(control_model\.|controlnet_|zero_convs\.|input_hint_block\.)/)],
   ["a denoiser alone", (s) => has(s, /^(input_blocks|joint_blocks|down_blocks|transformer_blocks)\.0\./)],
   ["an autoencoder alone", (s) => has(s, /^(encoder|decoder)\.conv_in\.|^first_stage_model\./)],
-  ["a text encoder alone", (s) => has(s, /^(text_model|encoder\.block|embeddings|conditioner|cond_stage_model)\./)],
+  [
+    "a text encoder alone",
+    (s) => has(s, /^(text_model|encoder\.block|embeddings|conditioner|cond_stage_model)\./),
+  ],
 ];
 
 /**
@@ -54,6 +56,11 @@ export function familyOf(path: string, shapes: Shapes): FamilyName {
 
 function has(shapes: Shapes, pattern: RegExp): boolean {
   return shapes.keys().some((name) => pattern.test(name));
+}
+
+/** Width of the text tokens that the denoiser of a Stable Diffusion reads. */
+function textWidth(shapes: Shapes): number | undefined {
+  return shapes.get(`${DENOISER}middle_block.1.transformer_blocks.0.attn2.to_k.weight`)?.[1];
 }
 
 /** Channels that the denoiser of a Stable Diffusion reads. */

@@ -81,7 +81,8 @@ export const openClipPlaces: Places = (_, name) => {
   const [module, suffix] = split(name);
   if (module === "text_model.final_layer_norm") return [{ name: `ln_final.${suffix}` }];
   const [, layer, rest] = /^text_model\.encoder\.layers\.(\d+)\.(.+)$/.exec(module) ?? [];
-  const block = `transformer.resblocks.${layer}`, [, role] = /^self_attn\.([qkv])_proj$/.exec(rest ?? "") ?? [];
+  const block = `transformer.resblocks.${layer}`,
+    [, role] = /^self_attn\.([qkv])_proj$/.exec(rest ?? "") ?? [];
   if (role) {
     return [{ name: `${block}.attn.in_proj_${suffix}`, third: "qkv".indexOf(role) as 0 | 1 | 2 }];
   }

@@ -1,0 +1,240 @@
+import { basename, dirname, join, resolve } from "node:path";
+import { buildNamedModel } from "../../models/by_class/classes.ts";
+import { UserError } from "../../runtime/errors.ts";
+import type { Progress } from "../../runtime/progress_line.ts";
+import { listed } from "../../runtime/wording.ts";
+import { writeText } from "../../weights/atomic_write.ts";
+import { type Config, readConfig } from "../../weights/config.ts";
+import { DTYPE_BYTES } from "../../weights/dtypes.ts";
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  type StoredSource,
+  type TensorSource,
+  writeSafetensors,
+} from "../../weights/safetensors.ts";
+import { clipTokenizerFiles } from "./clip_tokenizer.ts";
+import { type Component, FAMILIES, type Family } from "./families.ts";
+import { type FamilyName, familyOf, type Shapes } from "./family.ts";
+import { planComponent } from "./plan.ts";
+import { copyFiles, hasWeights, openTemplate, type Template } from "./template.ts";
+
+/** How a single file is converted. */
+export interface ConvertOptions {
+  /**
+   * Folder of a pipeline of the same family in diffusers' layout: its configs, scheduler and tokenizers are taken over, and
+   * its weights of components that the file lacks.
+   */
+  configFrom?: string;
+  /** Bytes written, and in all. */
+  onProgress?: Progress;
+  /** Called with what is left out, a line each; default: on stderr. */
+  onNote?(note: string): void;
+  signal?: AbortSignal;
+}
+
+/** A component's config, and what to write of it; of one that is copied as it is, its folder. */
+type Part = { config: Config; sources: Record<string, TensorSource | StoredSource> } | { copied: string };
+
+/**
+ * Writes a single-file checkpoint of Stable Diffusion 1, SDXL, SD3 or SD3.5 (the original tensor names) as a folder in
+ * diffusers' layout, tensor by tensor, each in the dtype in which it is stored. Configs follow from the tensors' shapes and
+ * from what the family's authors published, CLIP's tokenizers are bundled; T5's comes from `configFrom` only. Weights that
+ * are an average over training (`model_ema.`) are left out.
+ *
+ * @param folder new or empty; nothing is there until all is
+ * @throws UserError for a file of another kind (by name), for components and tokenizers that are missing, for weights that
+ * do not fit, and for a folder that is not empty; the signal's reason
+ */
+export async function convertSingleFile(
+  file: string,
+  folder: string,
+  options: ConvertOptions = {},
+): Promise<void> {
+  await checkEmpty(folder);
+  using source = await openSafetensors(file);
+  const shapes = new Map([...source.entries].map(([name, { shape }]) => [name, shape]));
+  const name = familyOf(file, shapes), family = FAMILIES[name];
+  const template = options.configFrom === undefined
+    ? undefined
+    : await openTemplate(options.configFrom, family.className, file);
+  const parts = await planParts(source, shapes, name, template);
+  for (const note of notes(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
+  const parent = dirname(resolve(folder));
+  await Deno.mkdir(parent, { recursive: true });
+  const temporary = join(parent, `.${basename(resolve(folder))}.${Deno.pid}.tmp`);
+  try {
+    await writeParts(temporary, parts, options);
+    await writeRest(temporary, shapes, family, template, parts);
+    await Deno.remove(folder).catch(() => {}); // an empty one; elsewhere than on Linux it is in the way
+    await Deno.rename(temporary, folder);
+  } catch (error) {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}
+
+async function checkEmpty(folder: string): Promise<void> {
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      throw new UserError(`${folder} is not empty (it holds ${name}); name a new folder`);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (error instanceof Deno.errors.NotADirectory) {
+      throw new UserError(`${folder} is a file; name a new folder`);
+    }
+    throw error;
+  }
+}
+
+async function planParts(
+  source: SafetensorsFile,
+  shapes: Shapes,
+  name: FamilyName,
+  template?: Template,
+): Promise<Map<Component, Part>> {
+  const parts = new Map<Component, Part>(), missing: string[] = [];
+  for (const component of FAMILIES[name].components) {
+    const { folder, prefix, optional, padToken } = component, own = shapesBelow(shapes, prefix);
+    if (own.size > 0) {
+      if (!template && component.tokenizer && padToken === undefined) {
+        missing.push(`the tokenizer of its ${folder}`);
+      } else parts.set(component, await planPart(source, component, own, name, template));
+    } else if (template && await hasWeights(template, folder)) {
+      parts.set(component, { copied: join(template.folder, folder) });
+    } else if (!optional) {
+      missing.push(`its ${folder}`);
+    }
+  }
+  if (missing.length === 0) return parts;
+  const where = template
+    ? `, and ${template.folder} has no weights of it`
+    : `; name with --config-from (configFrom) the folder of a ${
+      FAMILIES[name].className
+    } in diffusers' layout that has it`;
+  throw new UserError(`${source.path} lacks ${listed(missing, " and ")}${where}`);
+}
+
+async function planPart(
+  source: SafetensorsFile,
+  component: Component,
+  shapes: Shapes,
+  name: FamilyName,
+  template?: Template,
+): Promise<Part> {
+  const folder = template && join(template.folder, component.folder);
+  const config = folder ? await readConfig(folder) : component.config(shapes, name);
+  const where = folder ? join(folder, "config.json") : `the shapes of ${source.path}`;
+  const { declarations } = buildNamedModel(config, where);
+  return { config, sources: planComponent(source, component, declarations, `${where} describe`) };
+}
+
+async function writeParts(
+  folder: string,
+  parts: Map<Component, Part>,
+  options: ConvertOptions,
+): Promise<void> {
+  const planned = [...parts.values()].flatMap((part) => "sources" in part ? Object.values(part.sources) : []);
+  const total = planned.reduce((sum, source) => sum + bytesOf(source), 0);
+  let done = 0;
+  const watched = (source: TensorSource | StoredSource) => {
+    const step = <T>(loaded: T): T => {
+      options.signal?.throwIfAborted();
+      options.onProgress?.(done += bytesOf(source), total);
+      return loaded;
+    };
+    return "loadBytes" in source
+      ? { ...source, loadBytes: async () => step(await source.loadBytes()) }
+      : { ...source, load: async () => step(await source.load()) };
+  };
+  for (const [component, part] of parts) {
+    const target = join(folder, component.folder);
+    if ("copied" in part) {
+      await copyFiles(part.copied, target);
+      continue;
+    }
+    await Deno.mkdir(target, { recursive: true });
+    const sources = Object.fromEntries(
+      Object.entries(part.sources).map(([n, source]) => [n, watched(source)]),
+    );
+    const name = component.library === "diffusers" ? "diffusion_pytorch_model" : "model";
+    await writeSafetensors(join(target, `${name}.safetensors`), sources, { format: "pt" });
+    await writeJson(join(target, "config.json"), part.config);
+  }
+}
+
+/** Tokenizers, scheduler and index. */
+async function writeRest(
+  folder: string,
+  shapes: Shapes,
+  family: Family,
+  template: Template | undefined,
+  parts: Map<Component, Part>,
+): Promise<void> {
+  const index: Config = { _class_name: family.className, ...template?.index ?? family.index };
+  for (const component of family.components) {
+    const there = parts.has(component), { tokenizer, padToken, library, className } = component;
+    index[component.folder] = there ? [library, className] : [null, null];
+    if (!tokenizer) continue;
+    if (!there) index[tokenizer] = [null, null];
+    else if (template) await copyFiles(join(template.folder, tokenizer), join(folder, tokenizer));
+    else {
+      index[tokenizer] = ["transformers", "CLIPTokenizer"];
+      await Deno.mkdir(join(folder, tokenizer));
+      for (const [name, text] of Object.entries(await clipTokenizerFiles(padToken!))) {
+        await writeText(join(folder, tokenizer, name), text);
+      }
+    }
+  }
+  if (template) await copyFiles(join(template.folder, "scheduler"), join(folder, "scheduler"));
+  else {
+    const scheduler = { ...family.scheduler, ...markedSettings(shapes) };
+    index.scheduler = ["diffusers", scheduler._class_name];
+    await Deno.mkdir(join(folder, "scheduler"));
+    await writeJson(join(folder, "scheduler", "scheduler_config.json"), scheduler);
+  }
+  await writeJson(join(folder, "model_index.json"), index);
+}
+
+/** What checkpoints say of their training by tensors that are there to be seen. */
+function markedSettings(shapes: Shapes): Config {
+  return {
+    ...shapes.has("v_pred") && { prediction_type: "v_prediction" },
+    ...shapes.has("ztsnr") && { rescale_betas_zero_snr: true },
+  };
+}
+
+/** What lies beside the weights in the files of these families and takes no part in an image. */
+const BESIDE =
+  /^(model_ema\.|alphas_|betas$|sqrt_|log_one|posterior_|logvar$|lvlb_|denoiser\.|loss\.|v_pred$|ztsnr$)|logit_scale$|position_ids$|^text_encoders\.\w+\.(logit_scale|text_projection)/;
+
+function notes(file: string, shapes: Shapes, family: Family, parts: Map<Component, Part>): string[] {
+  const prefixes = family.components.map(({ prefix }) => prefix);
+  const unused = [...shapes.keys()].filter((name) =>
+    !BESIDE.test(name) && !prefixes.some((prefix) => name.startsWith(prefix))
+  );
+  const without = family.components.filter((component) => !parts.has(component)).map(({ folder }) => folder);
+  return [
+    ...unused.length
+      ? [`${file}: ${unused.length} tensors of no component are left out: ${listed(unused)}`]
+      : [],
+    ...without.length ? [`${file} has no ${listed(without)} (T5); the pipeline does without it`] : [],
+  ];
+}
+
+function shapesBelow(shapes: Shapes, prefix: string): Shapes {
+  return new Map(
+    [...shapes].filter(([name]) => name.startsWith(prefix)).map((
+      [name, s],
+    ) => [name.slice(prefix.length), s]),
+  );
+}
+
+function bytesOf({ shape, dtype }: { shape: readonly number[]; dtype: string }): number {
+  return shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
+}
+
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeText(path, JSON.stringify(value, null, 2) + "\n");
+}
