@@ -1,23 +1,20 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { buildNamedModel } from "../../models/by_class/classes.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Progress } from "../../runtime/progress_line.ts";
-import { listed } from "../../runtime/wording.ts";
 import { writeText } from "../../weights/atomic_write.ts";
-import { type Config, readConfig } from "../../weights/config.ts";
+import type { Config } from "../../weights/config.ts";
 import { DTYPE_BYTES } from "../../weights/dtypes.ts";
 import {
   openSafetensors,
-  type SafetensorsFile,
   type StoredSource,
   type TensorSource,
   writeSafetensors,
 } from "../../weights/safetensors.ts";
 import { clipTokenizerFiles } from "./clip_tokenizer.ts";
 import { type Component, FAMILIES, type Family } from "./families.ts";
-import { type FamilyName, familyOf, type Shapes } from "./family.ts";
-import { planComponent } from "./plan.ts";
-import { copyFiles, hasWeights, openTemplate, type Template } from "./template.ts";
+import { familyOf, type Shapes } from "./family.ts";
+import { notesOn, type Part, planParts } from "./parts.ts";
+import { copyFiles, openTemplate, type Template } from "./template.ts";
 
 /** How a single file is converted. */
 export interface ConvertOptions {
@@ -32,9 +29,6 @@ export interface ConvertOptions {
   onNote?(note: string): void;
   signal?: AbortSignal;
 }
-
-/** A component's config, and what to write of it; of one that is copied as it is, its folder. */
-type Part = { config: Config; sources: Record<string, TensorSource | StoredSource> } | { copied: string };
 
 /**
  * Writes a single-file checkpoint of Stable Diffusion 1, SDXL, SD3 or SD3.5 (the original tensor names) as a folder in
@@ -59,7 +53,7 @@ export async function convertSingleFile(
     ? undefined
     : await openTemplate(options.configFrom, family.className, file);
   const parts = await planParts(source, shapes, name, template);
-  for (const note of notes(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
+  for (const note of notesOn(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
   const parent = dirname(resolve(folder));
   await Deno.mkdir(parent, { recursive: true });
   const temporary = join(parent, `.${basename(resolve(folder))}.${Deno.pid}.tmp`);
@@ -86,48 +80,6 @@ async function checkEmpty(folder: string): Promise<void> {
     }
     throw error;
   }
-}
-
-async function planParts(
-  source: SafetensorsFile,
-  shapes: Shapes,
-  name: FamilyName,
-  template?: Template,
-): Promise<Map<Component, Part>> {
-  const parts = new Map<Component, Part>(), missing: string[] = [];
-  for (const component of FAMILIES[name].components) {
-    const { folder, prefix, optional, padToken } = component, own = shapesBelow(shapes, prefix);
-    if (own.size > 0) {
-      if (!template && component.tokenizer && padToken === undefined) {
-        missing.push(`the tokenizer of its ${folder}`);
-      } else parts.set(component, await planPart(source, component, own, name, template));
-    } else if (template && await hasWeights(template, folder)) {
-      parts.set(component, { copied: join(template.folder, folder) });
-    } else if (!optional) {
-      missing.push(`its ${folder}`);
-    }
-  }
-  if (missing.length === 0) return parts;
-  const where = template
-    ? `, and ${template.folder} has no weights of it`
-    : `; name with --config-from (configFrom) the folder of a ${
-      FAMILIES[name].className
-    } in diffusers' layout that has it`;
-  throw new UserError(`${source.path} lacks ${listed(missing, " and ")}${where}`);
-}
-
-async function planPart(
-  source: SafetensorsFile,
-  component: Component,
-  shapes: Shapes,
-  name: FamilyName,
-  template?: Template,
-): Promise<Part> {
-  const folder = template && join(template.folder, component.folder);
-  const config = folder ? await readConfig(folder) : component.config(shapes, name);
-  const where = folder ? join(folder, "config.json") : `the shapes of ${source.path}`;
-  const { declarations } = buildNamedModel(config, where);
-  return { config, sources: planComponent(source, component, declarations, `${where} describe`) };
 }
 
 async function writeParts(
@@ -203,32 +155,6 @@ function markedSettings(shapes: Shapes): Config {
     ...shapes.has("v_pred") && { prediction_type: "v_prediction" },
     ...shapes.has("ztsnr") && { rescale_betas_zero_snr: true },
   };
-}
-
-/** What lies beside the weights in the files of these families and takes no part in an image. */
-const BESIDE =
-  /^(model_ema\.|alphas_|betas$|sqrt_|log_one|posterior_|logvar$|lvlb_|denoiser\.|loss\.|v_pred$|ztsnr$)|logit_scale$|position_ids$|^text_encoders\.\w+\.(logit_scale|text_projection)/;
-
-function notes(file: string, shapes: Shapes, family: Family, parts: Map<Component, Part>): string[] {
-  const prefixes = family.components.map(({ prefix }) => prefix);
-  const unused = [...shapes.keys()].filter((name) =>
-    !BESIDE.test(name) && !prefixes.some((prefix) => name.startsWith(prefix))
-  );
-  const without = family.components.filter((component) => !parts.has(component)).map(({ folder }) => folder);
-  return [
-    ...unused.length
-      ? [`${file}: ${unused.length} tensors of no component are left out: ${listed(unused)}`]
-      : [],
-    ...without.length ? [`${file} has no ${listed(without)} (T5); the pipeline does without it`] : [],
-  ];
-}
-
-function shapesBelow(shapes: Shapes, prefix: string): Shapes {
-  return new Map(
-    [...shapes].filter(([name]) => name.startsWith(prefix)).map((
-      [name, s],
-    ) => [name.slice(prefix.length), s]),
-  );
 }
 
 function bytesOf({ shape, dtype }: { shape: readonly number[]; dtype: string }): number {

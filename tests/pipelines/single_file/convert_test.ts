@@ -1,0 +1,210 @@
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
+import { convertSingleFile } from "../../../src/pipelines/single_file/convert.ts";
+import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
+import { fixture, noLeak, startTestEngine } from "../../support.ts";
+import { inTempFolder, rejectsWith } from "../../weights/support.ts";
+import { writeOriginal } from "./original.ts";
+
+await startTestEngine();
+
+const PIPELINES = {
+  pipeline_sd15: ["unet", "vae", "text_encoder"],
+  pipeline_sdxl: ["unet", "vae", "text_encoder", "text_encoder_2"],
+  pipeline_sd3: ["transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"],
+};
+
+async function weightsIn(folder: string) {
+  const file = /text_encoder/.test(folder) ? "model" : "diffusion_pytorch_model";
+  const tensors = await readTensors(join(folder, `${file}.safetensors`));
+  // transformers writes the encoder's names with this prefix or without it
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, x]) => [name.replace(/^text_model\./, ""), x]),
+  );
+}
+
+for (const [name, components] of Object.entries(PIPELINES)) {
+  Deno.test(`${name}: a single file becomes the same folder, and gives the same images`, () =>
+    inTempFolder(async (folder) => {
+      const file = join(folder, "one.safetensors"), converted = join(folder, "new", "pipeline");
+      await writeOriginal(file, name);
+      await convertSingleFile(file, converted, { configFrom: fixture(name) });
+      for (const component of components) {
+        assert.deepEqual(
+          await weightsIn(join(converted, component)),
+          await weightsIn(join(fixture(name), component)),
+          component,
+        );
+      }
+      assert.deepEqual((await Array.fromAsync(Deno.readDir(dirname(converted)))).map(({ name }) => name), [
+        "pipeline",
+      ]);
+      await noLeak(async () => {
+        const [ours, theirs] = [await imagesOf(converted), await imagesOf(fixture(name))];
+        assert.deepEqual(ours, theirs);
+      });
+    }));
+}
+
+async function imagesOf(source: string, configFrom?: string): Promise<Float32Array> {
+  const pipeline = await loadPipeline(source, { configFrom });
+  const images = await pipeline.generate({
+    prompt: "a photo of a cat",
+    steps: 2,
+    height: 16,
+    width: 16,
+    seed: 3,
+  });
+  try {
+    return await images.data() as Float32Array;
+  } finally {
+    tf.dispose(images);
+    pipeline.dispose();
+  }
+}
+
+Deno.test("weights keep the dtype in which they are stored", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "half.safetensors"), converted = join(folder, "pipeline");
+    await writeOriginal(file, "pipeline_sd3", (tensors) =>
+      Object.fromEntries(
+        Object.entries(tensors).map(([name, tensor]) => [name, { ...tensor, dtype: "F16" as const }]),
+      ));
+    await convertSingleFile(file, converted, { configFrom: fixture("pipeline_sd3") });
+    const { "norm_out.linear.bias": bias, "transformer_blocks.0.attn.to_k.weight": key } = await weightsIn(
+      join(converted, "transformer"),
+    );
+    const whole = await weightsIn(join(fixture("pipeline_sd3"), "transformer"));
+    assert.equal(bias!.dtype, "F16");
+    assert.deepEqual(bias!.data, new Float32Array(new Float16Array(whole["norm_out.linear.bias"]!.data)));
+    assert.deepEqual(
+      key!.data,
+      new Float32Array(new Float16Array(whole["transformer_blocks.0.attn.to_k.weight"]!.data)),
+    );
+  }));
+
+Deno.test("averages, schedules and position numbers of the original code are left out; what is unknown is said", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors"), notes: string[] = [];
+    const one = { shape: [1], data: new Float32Array(1) };
+    await writeOriginal(file, "pipeline_sd15", (tensors) => ({
+      ...tensors,
+      "model_ema.diffusion_modelout2bias": one,
+      alphas_cumprod: one,
+      betas: one,
+      "cond_stage_model.transformer.text_model.embeddings.position_ids": one,
+      "first_stage_model.loss.logvar": one,
+      "cond_stage_model.logit_scale": one,
+      "my_extra.weight": one,
+    }));
+    const options = { configFrom: fixture("pipeline_sd15"), onNote: (note: string) => notes.push(note) };
+    await convertSingleFile(file, join(folder, "pipeline"), options);
+    assert.deepEqual(notes, [`${file}: tensors of no component are left out: my_extra.weight`]);
+  }));
+
+Deno.test("SD3 without T5 becomes a pipeline without T5, in a note; without CLIP it is refused", () =>
+  inTempFolder(async (folder) => {
+    const without = (part: string) => (tensors: Record<string, never>) =>
+      Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.includes(part)));
+    const template = join(folder, "template"), file = join(folder, "one.safetensors"), notes: string[] = [];
+    await writeOriginal(file, "pipeline_sd3", without("t5xxl") as never);
+    await writeOriginal(join(folder, "whole.safetensors"), "pipeline_sd3");
+    await convertSingleFile(join(folder, "whole.safetensors"), template, {
+      configFrom: fixture("pipeline_sd3"),
+    });
+    await Deno.remove(join(template, "text_encoder_3", "model.safetensors"));
+    await convertSingleFile(file, join(folder, "a"), {
+      configFrom: template,
+      onNote: (note) => notes.push(note),
+    });
+    assert.match(notes.join(), /has no text_encoder_3 \(T5\)/);
+    (await loadPipeline(join(folder, "a"))).dispose();
+    // with its weights there, they are taken over
+    await convertSingleFile(file, join(folder, "b"), { configFrom: fixture("pipeline_sd3") });
+    assert.deepEqual(
+      await weightsIn(join(folder, "b", "text_encoder_3")),
+      await weightsIn(join(fixture("pipeline_sd3"), "text_encoder_3")),
+    );
+    await writeOriginal(file, "pipeline_sd3", without("text_encoders.") as never);
+    await rejectsWith(
+      () => convertSingleFile(file, join(folder, "c")),
+      /lacks its text_encoder and its text_encoder_2; name with --config-from \(configFrom\) the folder of a StableDiffusion3Pipeline/,
+    );
+    await rejectsWith(
+      () => convertSingleFile(join(folder, "whole.safetensors"), join(folder, "c")),
+      /lacks the tokenizer of its text_encoder_3; name with --config-from/,
+    );
+  }));
+
+Deno.test("a folder that holds something is refused, and so are templates of another family; nothing is left behind", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors"), full = join(folder, "full");
+    await writeOriginal(file, "pipeline_sd15");
+    await Deno.mkdir(full);
+    await Deno.writeTextFile(join(full, "mine.txt"), "");
+    await rejectsWith(
+      () => convertSingleFile(file, full),
+      /full is not empty \(it holds mine\.txt\); name a new folder/,
+    );
+    await rejectsWith(
+      () => convertSingleFile(file, join(folder, "x"), { configFrom: fixture("pipeline_sdxl") }),
+      /model_index\.json is for StableDiffusionXLPipeline, but .* holds a StableDiffusionPipeline/,
+    );
+    await rejectsWith(
+      () => convertSingleFile(file, join(folder, "x"), { configFrom: full }),
+      /model_index\.json .*configs are taken from the folder of a pipeline in diffusers' layout/,
+    );
+    const stop = new DOMException("stop", "AbortError");
+    const options = { configFrom: fixture("pipeline_sd15"), signal: AbortSignal.abort(stop) };
+    await assert.rejects(() => convertSingleFile(file, join(folder, "x"), options), stop);
+    const left = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assert.deepEqual(left, ["full", "one.safetensors"]);
+  }));
+
+Deno.test("what does not fit is listed in one line", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors");
+    await writeOriginal(file, "pipeline_sd15", ({ "model.diffusion_model.out.2.bias": _, ...tensors }) => ({
+      ...tensors,
+      "model.diffusion_model.time_embed.0.bias": { shape: [3], data: new Float32Array(3) },
+      "model.diffusion_model.adapter.weight": { shape: [3], data: new Float32Array(3) },
+    }));
+    await rejectsWith(
+      () => convertSingleFile(file, join(folder, "x"), { configFrom: fixture("pipeline_sd15") }),
+      /does not fit the unet that .*config\.json describes/,
+      /1 missing: model\.diffusion_model\.out\.2\.bias; 1 misshaped: .*time_embed\.0\.bias \[3\], expected \[32\]; 1 unexpected: .*adapter\.weight$/,
+    );
+  }));
+
+Deno.test("other checkpoints are refused by their right name", () =>
+  inTempFolder(async (folder) => {
+    const shapes: Record<string, [string, number[]][]> = {
+      "Stable Diffusion 2": [["model.diffusion_model.input_blocks.0.0.weight", [8, 4, 3, 3]], [
+        "cond_stage_model.model.ln_final.weight",
+        [4],
+      ]],
+      "an inpainting checkpoint": [["model.diffusion_model.input_blocks.0.0.weight", [8, 9, 3, 3]]],
+      "the refiner of SDXL": [
+        ["model.diffusion_model.input_blocks.0.0.weight", [8, 4, 3, 3]],
+        ["model.diffusion_model.label_emb.0.0.weight", [4, 4]],
+        ["conditioner.embedders.0.model.ln_final.weight", [4]],
+      ],
+      "a Flux checkpoint": [["model.diffusion_model.double_blocks.0.img_attn.qkv.weight", [4]]],
+      "a denoiser alone": [["down_blocks.0.resnets.0.conv1.weight", [4]]],
+      "an autoencoder alone": [["encoder.conv_in.weight", [4]]],
+      "a text encoder alone": [["text_model.final_layer_norm.weight", [4]]],
+      "a LoRA; give it beside a pipeline": [["lora_unet_mid.lora_down.weight", [4]]],
+      "no checkpoint that is known": [["x", [1]]],
+    };
+    for (const [what, tensors] of Object.entries(shapes)) {
+      const file = join(folder, "one.safetensors");
+      const zeros = (shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) });
+      await writeTensors(file, Object.fromEntries(tensors.map(([name, shape]) => [name, zeros(shape)])));
+      await rejectsWith(
+        () => convertSingleFile(file, join(folder, "x")),
+        new RegExp(`one.safetensors is ${what}`),
+      );
+    }
+  }));
