@@ -6,7 +6,7 @@ import { convertSingleFile } from "../../../src/pipelines/single_file/convert.ts
 import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
 import { fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
-import { writeOriginal } from "./original.ts";
+import { type Tensors, writeOriginal } from "./original.ts";
 
 await startTestEngine();
 
@@ -106,10 +106,10 @@ Deno.test("averages, schedules and position numbers of the original code are lef
 
 Deno.test("SD3 without T5 becomes a pipeline without T5, in a note; without CLIP it is refused", () =>
   inTempFolder(async (folder) => {
-    const without = (part: string) => (tensors: Record<string, never>) =>
+    const without = (part: string) => (tensors: Tensors): Tensors =>
       Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.includes(part)));
     const template = join(folder, "template"), file = join(folder, "one.safetensors"), notes: string[] = [];
-    await writeOriginal(file, "pipeline_sd3", without("t5xxl") as never);
+    await writeOriginal(file, "pipeline_sd3", without("t5xxl"));
     await writeOriginal(join(folder, "whole.safetensors"), "pipeline_sd3");
     await convertSingleFile(join(folder, "whole.safetensors"), template, {
       configFrom: fixture("pipeline_sd3"),
@@ -127,7 +127,7 @@ Deno.test("SD3 without T5 becomes a pipeline without T5, in a note; without CLIP
       await weightsIn(join(folder, "b", "text_encoder_3")),
       await weightsIn(join(fixture("pipeline_sd3"), "text_encoder_3")),
     );
-    await writeOriginal(file, "pipeline_sd3", without("text_encoders.") as never);
+    await writeOriginal(file, "pipeline_sd3", without("text_encoders."));
     await rejectsWith(
       () => convertSingleFile(file, join(folder, "c")),
       /lacks its text_encoder and its text_encoder_2; name with --config-from \(configFrom\) the folder of a StableDiffusion3Pipeline/,

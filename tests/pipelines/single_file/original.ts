@@ -4,10 +4,7 @@ import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
 import { fixture } from "../../support.ts";
 
 /** Tensors to write, by name. */
-export type Tensors = Record<
-  string,
-  { shape: readonly number[]; data: HostTensor["data"]; dtype?: "F16" | "BF16" }
->;
+export type Tensors = Record<string, { shape: readonly number[]; data: HostTensor["data"]; dtype?: "F16" }>;
 
 /** Beginnings of diffusers' names, and what the original code has in their place; the first that fits counts. */
 type Names = readonly (readonly [diffusers: string, original: string])[];
@@ -110,10 +107,14 @@ const MMDIT_BLOCK: Names = [
   [".ff_context.net.2.", ".context_block.mlp.fc2."],
 ];
 
-/** A recorded pipeline's weights under the names, and in the shapes, of the original code. */
-export async function originalTensors(name: string): Promise<Tensors> {
-  const component = (folder: string, file = "diffusion_pytorch_model") =>
-    readTensors(join(fixture(name), folder, `${file}.safetensors`));
+/** The weights of a small pipeline's folder under the names, and in the shapes, of the original code. */
+async function originalTensors(name: string, pipeline: string): Promise<Tensors> {
+  const component = async (folder: string, file = "diffusion_pytorch_model"): Promise<Tensors> => {
+    const tensors = await readTensors(join(pipeline, folder, `${file}.safetensors`));
+    return Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data }]),
+    );
+  };
   const vae = prefixed("first_stage_model.", convolved(renamed(await component("vae"), VAE, VAE_SHORTCUT)));
   const text = (folder: string) => component(folder, "model");
   if (name === "pipeline_sd3") {
@@ -140,13 +141,16 @@ export async function originalTensors(name: string): Promise<Tensors> {
   };
 }
 
-/** Writes a recorded pipeline as a single file, changed by `edit`. */
+/**
+ * Writes a recorded pipeline, or one of the same layers in the folder `pipeline`, as a single file, changed by `edit`.
+ */
 export async function writeOriginal(
   path: string,
   name: string,
   edit: (tensors: Tensors) => Tensors = (tensors) => tensors,
+  pipeline = fixture(name),
 ): Promise<void> {
-  await writeTensors(path, edit(await originalTensors(name)));
+  await writeTensors(path, edit(await originalTensors(name, pipeline)));
 }
 
 const VAE_SHORTCUT: Names = [[".conv_shortcut.", ".nin_shortcut."]];
