@@ -52,15 +52,17 @@ const END = "<|endoftext|>";
 const VAE = diffusers("vae", "AutoencoderKL", "first_stage_model.", vaePlaces, vaeConfig);
 const UNET = diffusers("unet", "UNet2DConditionModel", DENOISER, unetPlaces, unetConfig);
 
-/** β of all Stable Diffusions up to SDXL. */
-const BETAS = {
+/** What the schedulers of all Stable Diffusions up to SDXL have in common, as published; other classes read it too. */
+const SCHEDULER = {
   beta_start: 0.00085,
   beta_end: 0.012,
   beta_schedule: "scaled_linear",
   num_train_timesteps: 1000,
-  prediction_type: "epsilon",
+  clip_sample: false,
+  set_alpha_to_one: false,
+  skip_prk_steps: true,
   steps_offset: 1,
-  timestep_spacing: "leading",
+  trained_betas: null,
 };
 
 /** The families with the settings that their authors published in diffusers' layout. */
@@ -72,7 +74,7 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
       VAE,
       clip("", "CLIPTextModel", "cond_stage_model.transformer."),
     ],
-    scheduler: { _class_name: "PNDMScheduler", ...BETAS, set_alpha_to_one: false, skip_prk_steps: true },
+    scheduler: { _class_name: "PNDMScheduler", ...SCHEDULER },
     index: {},
   },
   sdxl: {
@@ -88,7 +90,14 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
         padToken: "!",
       },
     ],
-    scheduler: { _class_name: "EulerDiscreteScheduler", ...BETAS },
+    scheduler: {
+      _class_name: "EulerDiscreteScheduler",
+      ...SCHEDULER,
+      interpolation_type: "linear",
+      prediction_type: "epsilon",
+      timestep_spacing: "leading",
+      use_karras_sigmas: false,
+    },
     index: { force_zeros_for_empty_prompt: true },
   },
   sd3: {

@@ -1,11 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { buildNamedModel } from "../../../src/models/by_class/classes.ts";
+import { parseAutoencoderKLConfig } from "../../../src/models/autoencoder_kl/config.ts";
+import { parseClipTextConfig } from "../../../src/models/clip/text_config.ts";
+import { parseUNetConfig } from "../../../src/models/unet2d_condition/config.ts";
+import { initParams } from "../../../src/nn/declare.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import { convertSingleFile } from "../../../src/pipelines/single_file/convert.ts";
+import { saveParams } from "../../../src/weights/checkpoint.ts";
+import type { Config } from "../../../src/weights/config.ts";
 import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
 import { fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
+import { copyPipeline } from "../copies.ts";
 import { type Tensors, writeOriginal } from "./original.ts";
 
 await startTestEngine();
@@ -84,6 +92,65 @@ Deno.test("weights keep the dtype in which they are stored", () =>
       new Float32Array(new Float16Array(whole["transformer_blocks.0.attn.to_k.weight"]!.data)),
     );
   }));
+
+Deno.test("SD3.5: norms of queries and keys, and blocks that attend twice", () =>
+  copyPipeline("pipeline_sd3", (template) =>
+    inTempFolder(async (folder) => {
+      const file = join(folder, "one.safetensors"), converted = join(folder, "pipeline");
+      for (const name of ["config.json", "diffusion_pytorch_model.safetensors"]) {
+        await Deno.copyFile(join(fixture("mmdit_sd35"), name), join(template, "transformer", name));
+      }
+      await writeOriginal(file, "pipeline_sd3", undefined, template);
+      await convertSingleFile(file, converted, { configFrom: template });
+      assert.deepEqual(
+        await weightsIn(join(converted, "transformer")),
+        await weightsIn(fixture("mmdit_sd35")),
+      );
+    })));
+
+Deno.test("without a template, configs follow from the file and the tokenizer is the bundled one", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors"),
+      whole = join(folder, "whole"),
+      converted = join(folder, "new");
+    const configs = await writeFamilySized(whole);
+    await writeOriginal(file, "pipeline_sd15", undefined, whole);
+    await convertSingleFile(file, converted);
+    for (const [component, [parse, config]] of Object.entries(configs)) {
+      assert.deepEqual(await weightsIn(join(converted, component)), await weightsIn(join(whole, component)));
+      const found = JSON.parse(await Deno.readTextFile(join(converted, component, "config.json")));
+      assert.deepEqual(parse(found), parse(config));
+    }
+    await noLeak(async () => {
+      const images = await imagesOf(converted);
+      assert.equal(images.length, 16 * 16 * 3);
+      assert.ok(images.every(Number.isFinite));
+    });
+  }));
+
+/** Writes random weights of the fixture's layers in sizes that go with the family's heads, groups and vocabulary. */
+async function writeFamilySized(folder: string) {
+  const read = async (name: string) =>
+    JSON.parse(await Deno.readTextFile(join(fixture("pipeline_sd15"), name, "config.json")));
+  const unet = { block_out_channels: [32, 64], norm_num_groups: 32, attention_head_dim: 8, sample_size: 64 };
+  const vae = { block_out_channels: [32, 32, 64], norm_num_groups: 32, sample_size: 512 };
+  const text = { hidden_size: 64, intermediate_size: 64, num_attention_heads: 1, num_hidden_layers: 1 };
+  const configs = {
+    unet: [parseUNetConfig, { ...await read("unet"), ...unet, cross_attention_dim: 64 }],
+    vae: [parseAutoencoderKLConfig, { ...await read("vae"), ...vae }],
+    text_encoder: [
+      (config: Config) => parseClipTextConfig(config, "CLIPTextModel"),
+      { ...await read("text_encoder"), ...text, vocab_size: 49408, eos_token_id: 49407 },
+    ],
+  } as const;
+  for (const [name, [, config]] of Object.entries(configs)) {
+    const params = initParams(buildNamedModel(config, name).declarations, 1);
+    const kind = name === "text_encoder" ? "transformers" : "diffusers";
+    await saveParams(join(folder, name), config, params, { dtype: "F32", kind });
+    tf.dispose(params);
+  }
+  return configs;
+}
 
 Deno.test("averages, schedules and position numbers of the original code are left out; what is unknown is said", () =>
   inTempFolder(async (folder) => {

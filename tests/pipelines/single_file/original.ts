@@ -101,6 +101,13 @@ const MMDIT_BLOCK: Names = [
   [".norm1_context.linear.", ".context_block.adaLN_modulation.1."],
   [".attn.to_out.0.", ".x_block.attn.proj."],
   [".attn.to_add_out.", ".context_block.attn.proj."],
+  [".attn.norm_q.", ".x_block.attn.ln_q."],
+  [".attn.norm_k.", ".x_block.attn.ln_k."],
+  [".attn.norm_added_q.", ".context_block.attn.ln_q."],
+  [".attn.norm_added_k.", ".context_block.attn.ln_k."],
+  [".attn2.norm_q.", ".x_block.attn2.ln_q."],
+  [".attn2.norm_k.", ".x_block.attn2.ln_k."],
+  [".attn2.to_out.0.", ".x_block.attn2.proj."],
   [".ff.net.0.proj.", ".x_block.mlp.fc1."],
   [".ff.net.2.", ".x_block.mlp.fc2."],
   [".ff_context.net.0.proj.", ".context_block.mlp.fc1."],
@@ -226,6 +233,8 @@ function fusedMmdit(tensors: Tensors): Tensors {
     for (const suffix of ["weight", "bias"]) {
       const layers = (names: string[]) => names.map((name) => `${block}.attn.${name}.${suffix}`);
       fuse(out, layers(["to_q", "to_k", "to_v"]), `${block}.x_block.attn.qkv.${suffix}`);
+      const dual = ["to_q", "to_k", "to_v"].map((name) => `${block}.attn2.${name}.${suffix}`);
+      if (out[dual[0]!]) fuse(out, dual, `${block}.x_block.attn2.qkv.${suffix}`);
       fuse(
         out,
         layers(["add_q_proj", "add_k_proj", "add_v_proj"]),
