@@ -36,6 +36,18 @@ export interface ConvertOptions {
  * from what the family's authors published, CLIP's tokenizers are bundled; T5's comes from `configFrom` only. Weights that
  * are an average over training (`model_ema.`) are left out.
  *
+ * ```ts
+ * import { convertSingleFile } from "./convert.ts";
+ * const folder = await Deno.makeTempDir();
+ * try {
+ *   await convertSingleFile("v1-5-pruned.safetensors", `${folder}/sd15`);
+ * } catch (error) {
+ *   console.log((error as Error).message); // v1-5-pruned.safetensors: no such file
+ * }
+ * await Deno.remove(folder);
+ * ```
+ *
+ * @param file of the checkpoint, `.safetensors`
  * @param folder new or empty; nothing is there until all is
  * @throws UserError for a file of another kind (by name), for components and tokenizers that are missing, for weights that
  * do not fit, and for a folder that is not empty; the signal's reason
@@ -55,7 +67,7 @@ export async function convertSingleFile(
   const parts = await planParts(source, shapes, name, template);
   for (const note of notesOn(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
   const parent = dirname(resolve(folder));
-  await Deno.mkdir(parent, { recursive: true });
+  await makeFolder(parent);
   const temporary = join(parent, `.${basename(resolve(folder))}.${Deno.pid}.tmp`);
   try {
     await writeParts(temporary, parts, options);
@@ -65,6 +77,14 @@ export async function convertSingleFile(
   } catch (error) {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
     throw error;
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new UserError(`cannot create the folder ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -106,7 +126,7 @@ async function writeParts(
       await copyFiles(part.copied, target);
       continue;
     }
-    await Deno.mkdir(target, { recursive: true });
+    await makeFolder(target);
     const sources = Object.fromEntries(
       Object.entries(part.sources).map(([n, source]) => [n, watched(source)]),
     );
@@ -133,7 +153,7 @@ async function writeRest(
     else if (template) await copyFiles(join(template.folder, tokenizer), join(folder, tokenizer));
     else {
       index[tokenizer] = ["transformers", "CLIPTokenizer"];
-      await Deno.mkdir(join(folder, tokenizer));
+      await makeFolder(join(folder, tokenizer));
       for (const [name, text] of Object.entries(await clipTokenizerFiles(padToken!))) {
         await writeText(join(folder, tokenizer, name), text);
       }
@@ -143,7 +163,7 @@ async function writeRest(
   else {
     const scheduler = { ...family.scheduler, ...markedSettings(shapes) };
     index.scheduler = ["diffusers", scheduler._class_name];
-    await Deno.mkdir(join(folder, "scheduler"));
+    await makeFolder(join(folder, "scheduler"));
     await writeJson(join(folder, "scheduler", "scheduler_config.json"), scheduler);
   }
   await writeJson(join(folder, "model_index.json"), index);

@@ -30,7 +30,7 @@ export function planComponent(
   for (const [name, declared] of Object.entries(declarations)) {
     const candidates = places(declarations, name), expected = checkpointShape(declared.shape);
     const place = candidates.find((one) => file.entries.has(prefix + one.name)) ??
-      candidates.find((one) => one.orIdentity);
+      candidates.find((one) => one.orIdentity && expected[0] === expected[1]);
     if (!place) {
       missing.push(prefix + (candidates[0]?.name ?? name));
       continue;

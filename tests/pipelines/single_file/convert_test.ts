@@ -13,7 +13,7 @@ import type { Config } from "../../../src/weights/config.ts";
 import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
 import { fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
-import { copyPipeline } from "../copies.ts";
+import { copyPipeline, editJson } from "../copies.ts";
 import { type Tensors, writeOriginal } from "./original.ts";
 
 await startTestEngine();
@@ -106,6 +106,24 @@ Deno.test("SD3.5: norms of queries and keys, and blocks that attend twice", () =
         await weightsIn(join(converted, "transformer")),
         await weightsIn(fixture("mmdit_sd35")),
       );
+    })));
+
+Deno.test("SD3: the first CLIP's projection is the identity where the file has none", () =>
+  copyPipeline("pipeline_sd3", (template) =>
+    inTempFolder(async (folder) => {
+      const file = join(folder, "one.safetensors"),
+        projection = "text_encoders.clip_l.transformer.text_projection";
+      const config = join(template, "text_encoder", "config.json");
+      await writeOriginal(file, "pipeline_sd3", ({ [`${projection}.weight`]: _, ...tensors }) => tensors);
+      await rejectsWith(
+        () => convertSingleFile(file, join(folder, "a"), { configFrom: template }),
+        /does not fit the text_encoder .* 1 missing: .*clip_l\.transformer\.text_projection/,
+      );
+      await editJson(config, { projection_dim: 16 });
+      await convertSingleFile(file, join(folder, "a"), { configFrom: template });
+      const { "text_projection.weight": found } = await weightsIn(join(folder, "a", "text_encoder"));
+      assert.deepEqual(found!.shape, [16, 16]);
+      assert.ok(found!.data.every((x, i) => x === (i % 17 === 0 ? 1 : 0)));
     })));
 
 Deno.test("without a template, configs follow from the file and the tokenizer is the bundled one", () =>
