@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { withCache } from "../pipelines/single_file/cache.ts";
 import { writeOriginal } from "../pipelines/single_file/original.ts";
 import { fixture } from "../support.ts";
 import { adt, withFolder } from "./support.ts";
@@ -23,22 +24,15 @@ Deno.test("adt convert writes a folder that adt sample takes, and prints where i
   }));
 
 Deno.test("adt sample --pipeline takes a single file, with --config-from", () =>
-  withFolder(async (folder) => {
+  withCache(async (folder) => {
     const file = join(folder, "one.safetensors"), output = join(folder, "a.png");
     await writeOriginal(file, "pipeline_sd15");
     const rest = ["--prompt", "a cat", "--steps", "1", "--size", "8", "--output", output];
     const options = ["--pipeline", file, "--config-from", fixture("pipeline_sd15")];
-    const before = Deno.env.get("ADT_CACHE");
-    Deno.env.set("ADT_CACHE", join(folder, "cache"));
-    try {
-      const { code, stderr } = await adt("sample", ...options, ...rest);
-      assert.equal(code, 0, stderr);
-      assert.match(stderr, /converting .*one\.safetensors, once, to .*single-file/);
-      assert.ok((await Deno.stat(output)).isFile);
-    } finally {
-      if (before === undefined) Deno.env.delete("ADT_CACHE");
-      else Deno.env.set("ADT_CACHE", before);
-    }
+    const { code, stderr } = await adt("sample", ...options, ...rest);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /converting .*one\.safetensors, once, to .*single-file/);
+    assert.ok((await Deno.stat(output)).isFile);
   }));
 
 Deno.test("adt convert of what is no checkpoint says so in one line, and leaves nothing", () =>

@@ -2,7 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import type { Progress } from "../../runtime/progress_line.ts";
 import { writeText } from "../../weights/atomic_write.ts";
-import type { Config } from "../../weights/config.ts";
+import { type Config, readJsonObject } from "../../weights/config.ts";
 import { DTYPE_BYTES } from "../../weights/dtypes.ts";
 import {
   openSafetensors,
@@ -159,13 +159,13 @@ async function writeRest(
       }
     }
   }
-  if (template) await copyFiles(join(template.folder, "scheduler"), join(folder, "scheduler"));
-  else {
-    const scheduler = { ...family.scheduler, ...markedSettings(shapes) };
-    index.scheduler = ["diffusers", scheduler._class_name];
-    await makeFolder(join(folder, "scheduler"));
-    await writeJson(join(folder, "scheduler", "scheduler_config.json"), scheduler);
-  }
+  const name = "scheduler_config.json", hint = "the scheduler is taken over from it";
+  const scheduler = template
+    ? await readJsonObject(join(template.folder, "scheduler", name), hint)
+    : family.scheduler;
+  index.scheduler = ["diffusers", scheduler._class_name];
+  await makeFolder(join(folder, "scheduler"));
+  await writeJson(join(folder, "scheduler", name), { ...scheduler, ...markedSettings(shapes) });
   await writeJson(join(folder, "model_index.json"), index);
 }
 

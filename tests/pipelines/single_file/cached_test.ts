@@ -3,23 +3,10 @@ import { join } from "node:path";
 import { findPipeline } from "../../../src/pipelines/find_pipeline.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import { fixture } from "../../support.ts";
-import { inTempFolder, rejectsWith } from "../../weights/support.ts";
+import { rejectsWith } from "../../weights/support.ts";
 import { copyPipeline } from "../copies.ts";
+import { withCache } from "./cache.ts";
 import { writeOriginal } from "./original.ts";
-
-/** Runs `f` with a folder whose `cache` is this project's cache folder for the while. */
-function withCache(f: (folder: string) => Promise<void>): Promise<void> {
-  return inTempFolder(async (folder) => {
-    const before = Deno.env.get("ADT_CACHE");
-    Deno.env.set("ADT_CACHE", join(folder, "cache"));
-    try {
-      await f(folder);
-    } finally {
-      if (before === undefined) Deno.env.delete("ADT_CACHE");
-      else Deno.env.set("ADT_CACHE", before);
-    }
-  });
-}
 
 Deno.test("a single file is converted once, again when it changes, and apart for each template", () =>
   withCache((folder) =>

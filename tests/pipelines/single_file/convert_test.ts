@@ -248,6 +248,21 @@ Deno.test("a folder that holds something is refused, and so are templates of ano
     assert.deepEqual(left, ["full", "one.safetensors"]);
   }));
 
+Deno.test("a checkpoint's marks of v-prediction and zero terminal SNR go into the scheduler's config", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors"), none = { shape: [0], data: new Float32Array(0) };
+    await writeOriginal(file, "pipeline_sdxl", (tensors) => ({ ...tensors, v_pred: none, ztsnr: none }));
+    await convertSingleFile(file, join(folder, "new"), { configFrom: fixture("pipeline_sdxl") });
+    const read = async (pipeline: string) =>
+      JSON.parse(await Deno.readTextFile(join(pipeline, "scheduler", "scheduler_config.json")));
+    assert.deepEqual(await read(join(folder, "new")), {
+      ...await read(fixture("pipeline_sdxl")),
+      prediction_type: "v_prediction",
+      rescale_betas_zero_snr: true,
+    });
+    (await loadPipeline(join(folder, "new"))).dispose();
+  }));
+
 Deno.test("what does not fit is listed in one line", () =>
   inTempFolder(async (folder) => {
     const file = join(folder, "one.safetensors");
