@@ -159,14 +159,24 @@ async function writeRest(
       }
     }
   }
-  const name = "scheduler_config.json", hint = "the scheduler is taken over from it";
-  const scheduler = template
-    ? await readJsonObject(join(template.folder, "scheduler", name), hint)
-    : family.scheduler;
-  index.scheduler = ["diffusers", scheduler._class_name];
-  await makeFolder(join(folder, "scheduler"));
-  await writeJson(join(folder, "scheduler", name), { ...scheduler, ...markedSettings(shapes) });
+  index.scheduler = await writeScheduler(join(folder, "scheduler"), markedSettings(shapes), family, template);
   await writeJson(join(folder, "model_index.json"), index);
+}
+
+/** Writes the scheduler's config; returns its entry of the index. */
+async function writeScheduler(
+  folder: string,
+  marked: Config,
+  family: Family,
+  template?: Template,
+): Promise<unknown> {
+  const path = join(folder, "scheduler_config.json");
+  if (template) await copyFiles(join(template.folder, "scheduler"), folder);
+  else await makeFolder(folder);
+  const config = template ? await readJsonObject(path, "the scheduler is taken over") : family.scheduler;
+  // untouched it stays as it was written, infinities too
+  if (!template || Object.keys(marked).length > 0) await writeJson(path, { ...config, ...marked });
+  return ["diffusers", config._class_name];
 }
 
 /** What checkpoints say of their training by tensors that are there to be seen. */
