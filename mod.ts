@@ -326,4 +326,5 @@ export { type CachedLatents, cacheLatents } from "./src/pipelines/encoded_images
 export { type CachedTexts, cacheTexts, type EncodingOptions } from "./src/pipelines/encoded_texts.ts";
 export type { SamplingDefaults } from "./src/pipelines/architecture.ts";
 export { findPipeline, type HubOptions } from "./src/pipelines/find_pipeline.ts";
+export { type ConvertOptions, convertSingleFile } from "./src/pipelines/single_file/convert.ts";
 export { hubCacheFolder } from "./src/pipelines/hub_cache.ts";

@@ -34,3 +34,12 @@ await updateManifest(
     how: "written by hand",
   })),
 );
+
+await updateManifest("tokenizers/", [{
+  path: "tokenizers/clip/bpe_simple_vocab_16e6.txt.gz",
+  source:
+    "CLIP by OpenAI, from the Python package open_clip_torch 3.3.0 (file open_clip/bpe_simple_vocab_16e6.txt.gz)",
+  licence: "MIT (the package's; its notice is in tokenizers/clip/LICENSE)",
+  sha256: sha256(Deno.readFileSync(new URL("tokenizers/clip/bpe_simple_vocab_16e6.txt.gz", import.meta.url))),
+  how: "pip download --no-deps open_clip_torch==3.3.0, then the file out of the wheel",
+}]);

@@ -3,6 +3,7 @@ import project from "../../deno.json" with { type: "json" };
 import { UserError } from "../runtime/errors.ts";
 import { addAblate } from "./ablate.ts";
 import { type CommandContext, PROGRAM } from "./context.ts";
+import { addConvert } from "./convert.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
@@ -53,6 +54,7 @@ export function commands(context: CommandContext): Command {
   addEvaluate(program);
   addAblate(program, context);
   addPretrain(program, context);
+  addConvert(program);
   addParity(program, context);
   addDoctor(program, context);
   return program.addHelpText(

@@ -6,6 +6,7 @@ import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
 /** What `pipelineOptions` are parsed to. */
 export interface PipelineSampling {
   pipeline?: string;
+  configFrom?: string;
   lora?: string[];
   loraStrength?: number[];
   prompt?: string[];
@@ -18,9 +19,13 @@ export function pipelineOptions(): Option[] {
   return [
     new Option(
       "--pipeline <source>",
-      "folder of a pipeline in diffusers' layout, or its repository on the Hub",
+      "folder of a pipeline in diffusers' layout, its single file in the original names, or its repository on the Hub",
     )
       .conflicts(["model", "scheduler", "classes"]),
+    new Option(
+      "--config-from <folder>",
+      "with a single file: pipeline of its family whose configs and tokenizers are taken over",
+    ),
     new Option("--prompt <texts...>", "what a pipeline's images show; one column of the grid each"),
     new Option("--negative <text>", "what a pipeline's images should not show"),
     new Option(
@@ -37,7 +42,7 @@ export function pipelineOptions(): Option[] {
 }
 
 /** Options of pipelines, which say nothing to a single model. */
-const OF_PIPELINES = ["prompt", "negative", "lora", "loraStrength", "size"];
+const OF_PIPELINES = ["configFrom", "prompt", "negative", "lora", "loraStrength", "size"];
 
 /** Adds one more strength to those read before. */
 function strengthList(text: string, before: number[] = []): number[] {
@@ -59,6 +64,7 @@ export async function samplePipelineCommand(command: Command, output: string): P
   const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
   const {
     pipeline,
+    configFrom,
     prompt: prompts,
     lora: paths = [],
     loraStrength: strengths,
@@ -84,7 +90,7 @@ export async function samplePipelineCommand(command: Command, output: string): P
       pipeline: pipeline!,
       prompts,
       lora: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
-      ...{ negative, size, n, seed },
+      ...{ configFrom, negative, size, n, seed },
       sampler: given("sampler", options.sampler),
       steps: given("steps", options.steps),
       guidanceScale: given("guidanceScale", options.guidanceScale),

@@ -2,7 +2,9 @@ import type { Declarations } from "../nn/declare.ts";
 
 /** Parts of a residual block: diffusers' names and those of the original code. */
 const RESNET: Readonly<Record<string, string>> = {
+  norm1: "in_layers.0",
   conv1: "in_layers.2",
+  norm2: "out_layers.0",
   conv2: "out_layers.3",
   time_emb_proj: "emb_layers.1",
   conv_shortcut: "skip_connection",
@@ -11,6 +13,7 @@ const RESNET: Readonly<Record<string, string>> = {
 /** Layers outside the blocks, likewise. */
 const OUTSIDE: Readonly<Record<string, string>> = {
   conv_in: "input_blocks.0.0",
+  conv_norm_out: "out.0",
   conv_out: "out.2",
   "time_embedding.linear_1": "time_embed.0",
   "time_embedding.linear_2": "time_embed.2",

@@ -31,8 +31,9 @@ const ARCHITECTURES: Readonly<Record<string, (index: ModelIndex) => Promise<Arch
  * pipeline.dispose();
  * ```
  *
- * @param source a folder in diffusers' layout, or a repository of the Hugging Face Hub, `owner/name`: taken from the local
- * cache if it is there, otherwise downloaded to it
+ * @param source a folder in diffusers' layout; a single-file checkpoint of Stable Diffusion 1, SDXL, SD3 or SD3.5 in the
+ * original names (`.safetensors`), which is converted once into this project's cache folder; or a repository of the Hugging
+ * Face Hub, `owner/name`: taken from the local cache if it is there, otherwise downloaded to it
  * @throws UserError for a class or config value that is not supported, for components that are missing or do not belong
  * together, for tokenizers of another model, and for a repository that cannot be had
  */

@@ -23,6 +23,12 @@ export interface SafetensorsFile extends Header, Disposable {
    * @throws UserError if there is no such tensor or it cannot be read.
    */
   read(name: string): Promise<HostTensor>;
+  /**
+   * The tensor's bytes as they are stored.
+   *
+   * @throws UserError as `read`
+   */
+  readBytes(name: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
@@ -35,17 +41,22 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path);
   try {
     const { header, dataStart } = await readHeader(file, path);
-    const read = async (name: string) => {
+    const entryOf = (name: string) => {
       const entry = header.entries.get(name);
-      if (!entry) {
-        throw new UserError(
-          `${path}: there is no tensor "${name}"; it holds ${listed([...header.entries.keys()])}`,
-        );
-      }
-      const bytes = await readAt(file, dataStart + entry.begin, entry.end - entry.begin, path);
-      return { shape: entry.shape, dtype: entry.dtype, data: decodeNamed(bytes, entry, name, path) };
+      if (entry) return entry;
+      throw new UserError(
+        `${path}: there is no tensor "${name}"; it holds ${listed([...header.entries.keys()])}`,
+      );
     };
-    return { path, ...header, read, [Symbol.dispose]: () => file.close() };
+    const readBytes = async (name: string) => {
+      const { begin, end } = entryOf(name);
+      return await readAt(file, dataStart + begin, end - begin, path);
+    };
+    const read = async (name: string) => {
+      const entry = entryOf(name), data = decodeNamed(await readBytes(name), entry, name, path);
+      return { shape: entry.shape, dtype: entry.dtype, data };
+    };
+    return { path, ...header, read, readBytes, [Symbol.dispose]: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
@@ -72,6 +83,13 @@ export interface TensorSource {
   load(): HostData | Promise<HostData>;
 }
 
+/** The same for numbers that stay as they were stored elsewhere, of any dtype that can be read. */
+export interface StoredSource {
+  shape: readonly number[];
+  dtype: string;
+  loadBytes(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
  * Writes tensors to a safetensors file, atomically, loading them one at a time.
  *
@@ -80,7 +98,7 @@ export interface TensorSource {
  */
 export function writeSafetensors(
   path: string,
-  sources: Record<string, TensorSource>,
+  sources: Record<string, TensorSource | StoredSource>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
   // Wide dtypes first, then by name: every tensor is aligned to its own element size.
@@ -119,7 +137,11 @@ export function writeTensors(
   return writeSafetensors(path, sources, metadata);
 }
 
-async function* serialize(path: string, sources: [string, TensorSource][], metadata: Record<string, string>) {
+async function* serialize(
+  path: string,
+  sources: [string, TensorSource | StoredSource][],
+  metadata: Record<string, string>,
+) {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let position = 0;
   for (const [name, { shape, dtype }] of sources) {
@@ -132,12 +154,16 @@ async function* serialize(path: string, sources: [string, TensorSource][], metad
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);
   yield padded;
-  for (const [name, { shape, dtype, load }] of sources) {
-    const data = await load();
-    if (data.length !== shape.reduce((a, b) => a * b, 1)) {
-      throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${data.length} numbers`);
+  for (const [name, source] of sources) {
+    const stored = "loadBytes" in source;
+    const data = stored ? await source.loadBytes() : await source.load(), { shape } = source;
+    const count = stored ? data.byteLength / DTYPE_BYTES[source.dtype]! : data.length;
+    if (count !== shape.reduce((a, b) => a * b, 1)) {
+      throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${count} numbers`);
     }
-    yield named(() => encode(data, dtype), name, path);
+    yield data instanceof Uint8Array
+      ? data
+      : named(() => encode(data, (source as TensorSource).dtype), name, path);
   }
 }
 

@@ -24,6 +24,7 @@ export const FLOORS: readonly (readonly string[])[] = [
     "src/models/unet2d_condition",
   ],
   ["src/models/by_class"],
+  ["src/pipelines/single_file"],
   ["src/training", "src/pipelines", "src/metrics/statistics"],
   ["src/adt", "src/metrics/features"],
   ["src/metrics/distances"],

@@ -18,10 +18,12 @@ export interface LoraChoice extends MergeLoraOptions {
 }
 
 export interface SamplePipelineOptions {
-  /** Folder in diffusers' layout, or a repository of the Hugging Face Hub. */
+  /** Folder in diffusers' layout, a single file in the original names, or a repository of the Hugging Face Hub. */
   pipeline: string;
   /** The path of a LoRA, or several LoRAs, whose changes add up in this order; default: the pipeline as it is. */
   lora?: string | readonly LoraChoice[];
+  /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
+  configFrom?: string;
   prompts: readonly string[];
   negative?: string;
   /** Images of each prompt. */
@@ -45,10 +47,10 @@ export interface SamplePipelineOptions {
  * @throws UserError for a pipeline or LoRA that cannot be loaded, and as the pipeline's `generate`; the signal's reason
  */
 export async function samplePipeline(options: SamplePipelineOptions): Promise<SampledImages> {
-  const { lora = [] } = options,
+  const { lora = [], configFrom } = options,
     loras: readonly LoraChoice[] = typeof lora === "string" ? [{ path: lora }] : lora;
   for (const { strength = 1 } of loras) checkStrength(strength);
-  const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true });
+  const pipeline = await loadPipeline(options.pipeline, { freeTextEncoders: true, configFrom });
   try {
     for (const choice of loras) await mergeLoras(pipeline, choice);
     return await sampleAll(pipeline, options);

@@ -12,8 +12,10 @@ export interface UNetModelConfig {
 
 /** A text-to-image pipeline, of which a LoRA is tuned. */
 export interface PipelineModelConfig {
-  /** Folder of a pipeline in diffusers' layout, or its repository on the Hub, `owner/name`. */
+  /** Folder of a pipeline in diffusers' layout, its single file in the original names, or its repository on the Hub. */
   pipeline: string;
+  /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
+  config_from?: string | undefined;
   lora: {
     rank: number;
     /** The adapter counts alpha / rank times; left out: the rank. */
@@ -46,8 +48,13 @@ const loraSchema = z.strictObject({
 });
 
 const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
-  /** Folder of a pipeline of Stable Diffusion, SDXL or SD3 in diffusers' layout, or its repository on the Hub, `owner/name`. */
+  /**
+   * Folder of a pipeline of Stable Diffusion, SDXL or SD3 in diffusers' layout, its single file in the original names, or
+   * its repository on the Hub, `owner/name`.
+   */
   pipeline: path,
+  /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
+  config_from: path.optional(),
   lora: loraSchema.prefault({}),
   /** Whether the networks' blocks are computed again on the way back instead of being kept: less memory, more time. */
   checkpointing: z.boolean().default(true),

@@ -10,6 +10,8 @@ import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../../src/pipelines/pipeline.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { withCache } from "../../pipelines/single_file/cache.ts";
+import { writeOriginal } from "../../pipelines/single_file/original.ts";
 import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";
 
 /** Fails unless two runs have the same log, the same LoRA files, and the same state, bit for bit. */
@@ -70,6 +72,19 @@ for (const name of Object.keys(PIPELINES) as PipelineName[]) {
       pipeline.dispose();
     }));
 }
+
+Deno.test("tune() of a single file gives bitwise the LoRA of the same pipeline as a folder", () =>
+  withCache((cache) =>
+    withPipelineTuning("pipeline_sd15", async (config) => {
+      const file = join(cache, "one.safetensors"), { model } = config;
+      await writeOriginal(file, "pipeline_sd15");
+      const single = { ...model, pipeline: file, config_from: model.pipeline, cache: join(cache, "latents") };
+      const ofFile = { ...config, model: single, output: `${config.output}-single` };
+      await tune(config);
+      await tune(ofFile);
+      await assertSameRun(ofFile, config);
+    })
+  ));
 
 Deno.test("tune() of a pipeline that is stopped while it encodes keeps what it has, and goes on", () =>
   withPipelineTuning("pipeline_sd15", async (config) => {
