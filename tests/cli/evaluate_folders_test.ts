@@ -83,6 +83,6 @@ Deno.test("adt evaluate names the folder that has one image only", () =>
     await Deno.copyFile(join(a, "0.png"), join(one, "0.png"));
     const options = ["--features", "clip", "--model", fixture("clip")];
     const { code, stderr } = await adt("evaluate", "--a", one, "--b", a, ...options);
-    assert.match(stderr, /error: .*one: it has one image, scores need at least 2\n$/);
+    assert.match(stderr, /error: .*one: 1 image, scores need at least 6\n$/);
     assert.equal(code, 1);
   }));

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { measured } from "../../display/measured.ts";
 import { extractFeatures } from "../../metrics/features/extract_features.ts";
-import type { Features } from "../../metrics/features/features.ts";
+import { checkFeatures, type Features } from "../../metrics/features/features.ts";
 import { hasSplits } from "../../data/image_list.ts";
 import { type FolderImages, folderImages } from "../../metrics/features/folder_images.ts";
 import type { FeatureKind } from "../../metrics/features/kinds.ts";
 import type { FeatureNetwork } from "../../metrics/features/networks.ts";
-import { comparisonWith } from "../../metrics/scores/compare.ts";
+import { comparisonWith, LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { formatFolderScores, smallSampleNotes } from "../../metrics/scores/compare_table.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
@@ -52,7 +52,11 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
       "images",
     );
     for (const note of images.notes) console.error(`${folder}: ${note}`);
-    if (images.n < 2) throw new UserError(`${folder}: it has one image, scores need at least 2`);
+    if (images.n < LEAST_IMAGES) {
+      throw new UserError(
+        `${folder}: ${images.n} image${images.n === 1 ? "" : "s"}, scores need at least ${LEAST_IMAGES}`,
+      );
+    }
     return images;
   };
   const reference = await read(b), sets: FolderImages[] = [];
@@ -105,10 +109,12 @@ function extractor(
   { batchSize = 32, signal }: FoldersOptions,
 ): (images: FolderImages) => Promise<Features> {
   return (images) =>
-    measured(`features of ${images.folder}`, (onProgress) => {
+    measured(`features of ${images.folder}`, async (onProgress) => {
       onProgress(0, images.n);
       const source = images.source(network.preparation);
-      return extractFeatures(network.features, source, { batchSize, signal, onProgress });
+      const features = await extractFeatures(network.features, source, { batchSize, signal, onProgress });
+      checkFeatures(images.folder, features);
+      return features;
     }, "images");
 }
 

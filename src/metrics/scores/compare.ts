@@ -28,6 +28,12 @@ export interface ComparisonOptions {
   seed?: number;
 }
 
+/** Neighbours of which the manifold scores count the farthest, unless told otherwise. */
+const NEIGHBOURS = 5;
+
+/** Fewest images of a set that can be compared. */
+export const LEAST_IMAGES = NEIGHBOURS + 1;
+
 /** Subset sizes of FID∞. */
 const POINTS = 15;
 
@@ -52,7 +58,7 @@ const POINTS = 15;
  */
 export function comparisonWith(
   reference: Features,
-  { embeddings = false, k = 5, seed = 0 }: ComparisonOptions = {},
+  { embeddings = false, k = NEIGHBOURS, seed = 0 }: ComparisonOptions = {},
 ): (generated: Features, progress?: ProgressOptions) => Promise<ComparisonScores> {
   checkSameSpace({ reference }, k + 1);
   const distance = frechetDistanceTo(gaussian(reference)), referenceRadii = neighbourRadii(reference, k);
