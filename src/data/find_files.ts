@@ -17,30 +17,33 @@ export interface FoundFiles {
 export async function findFiles(folder: string): Promise<FoundFiles> {
   const found: FoundFiles = { files: [], irregular: [] }, met = new Set<string>();
   const root = await Deno.realPath(folder).catch((error) => Promise.reject(unreadable(folder, error)));
-  await walk(folder, "");
+  await walk(root, "");
   return found;
 
-  async function walk(path: string, below: string): Promise<void> {
-    met.add(await Deno.realPath(path));
+  /** @param real a folder's path without links, which is then that of all in it but links */
+  async function walk(real: string, below: string): Promise<void> {
+    met.add(real);
     const linked: Deno.DirEntry[] = [], own: Deno.DirEntry[] = [];
-    for (const entry of await entriesOf(path)) (entry.isSymlink ? linked : own).push(entry);
+    for (const entry of await entriesOf(real)) (entry.isSymlink ? linked : own).push(entry);
     for (const { name, isDirectory, isFile } of own) { // before links, so that a file has its own name
-      if (isDirectory) await walk(join(path, name), `${below}${name}/`);
-      else if (isFile) await add(join(path, name), below + name);
+      if (isDirectory) await enter(join(real, name), `${below}${name}/`);
+      else if (isFile) add(join(real, name), below + name);
       else found.irregular.push(below + name);
     }
     for (const { name } of linked) {
-      const target = await Deno.stat(join(path, name)).catch(() => undefined);
-      if (target?.isDirectory) {
-        const real = await Deno.realPath(join(path, name)), above = relative(real, root);
-        if (!met.has(real) && above.startsWith("..")) await walk(join(path, name), `${below}${name}/`);
-      } else if (target?.isFile) await add(join(path, name), below + name);
+      const target = await Deno.stat(join(real, name)).catch(() => undefined);
+      if (target?.isDirectory) await enter(await Deno.realPath(join(real, name)), `${below}${name}/`);
+      else if (target?.isFile) add(await Deno.realPath(join(real, name)), below + name);
       else found.irregular.push(below + name);
     }
   }
 
-  async function add(path: string, file: string): Promise<void> {
-    const real = await Deno.realPath(path);
+  async function enter(real: string, below: string): Promise<void> {
+    const holdsRoot = !relative(real, root).startsWith("..");
+    if (!met.has(real) && !holdsRoot) await walk(real, below);
+  }
+
+  function add(real: string, file: string): void {
     if (met.has(real)) return;
     met.add(real);
     found.files.push(file);
