@@ -62,7 +62,7 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
   // all that can be known before the large files are asked for
   const faults = needed.flatMap(({ fault }) => fault ?? []);
   if (faults.length) {
-    throw new UserError(`${repository}: ${faults.join("; ")}. Nothing of it was downloaded.`);
+    throw new UserError(`${repository}: ${faults.join("; ")}. No weights were downloaded.`);
   }
   for (const path of await missing(needed.flatMap(({ small }) => small))) await store(path, () => {});
   await checkComponents(index);

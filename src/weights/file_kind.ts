@@ -5,7 +5,7 @@ export function foreignKind(head: Uint8Array): string | undefined {
   if (text.startsWith("version https://git-lfs")) {
     return 'is a pointer of Git LFS, not the weights themselves; run "git lfs pull" in its repository';
   }
-  if (/^\s*<(!doctype|html|head|\?xml|script|body)/i.test(text)) {
+  if (/^(\xef\xbb\xbf)?\s*<(!--|!doctype|html|head|\?xml|script|body)/i.test(text)) {
     return "is a web page, not weights; download the file itself, not the page about it";
   }
   if (text.startsWith("GGUF")) {

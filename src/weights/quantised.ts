@@ -7,7 +7,7 @@ const FORMATS: readonly (readonly [name: RegExp, format: string])[] = [
   [/\.(qweight|qzeros)$/, "GPTQ or AWQ"],
   [/\.comfy_quant$/, "ComfyUI's quantised format"],
   [
-    /(^|\.)scaled_fp8$|\.(scale_weight|scale_input|weight_scale|weight_scale_inv|weight_scale_2|input_scale)$/,
+    /(^|\.)scaled_fp8$|\.(scale_weight|scale_input|scale_output|weight_scale|weight_scale_inv|weight_scale_2|input_scale)$/,
     "scaled fp8, a scale beside each weight",
   ],
 ];

@@ -63,7 +63,7 @@ Deno.test("parseConfig(): an unknown key is named, with the nearest one and all 
   );
   assert.match(
     messageOf(faulty("data: { kind: folder, path: a, resolution: 8, stict: true }")),
-    /data\.stict: there is no such key, did you mean "strict"\?; allowed here: kind, path, resolution, strict$/,
+    /data\.stict: there is no such key, did you mean "strict"\?; allowed here: kind, path, resolution, split, strict$/,
   );
   assert.match(
     messageOf(faulty(["steps: 100", "steps: 100, batch_sise: 4"])),
@@ -140,7 +140,7 @@ Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and na
     ],
     [
       "{ pipeline: a, chekpointing: true }",
-      'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, lora, ' +
+      'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, config_from, lora, ' +
       "checkpointing, cache",
     ],
   ] as const;

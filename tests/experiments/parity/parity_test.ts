@@ -125,7 +125,7 @@ Deno.test("parity() names a class that is not supported", async () => {
       () => parity(folder),
       /config\.json is a config for FluxTransformer2DModel, which is not supported; expected one of .*SD3Transformer2DModel/,
     );
-    await config({ model_type: "dinov2" });
+    await config({ model_type: "bert" });
     await rejectsWith(() => parity(folder), /config\.json names no model class; expected _class_name/);
   });
 });
