@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import sharp, { type Metadata } from "sharp";
 import { UserError } from "../runtime/errors.ts";
+import { listed } from "../runtime/wording.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
 import { checkRegular, imageFault } from "./image_formats.ts";
 import { type ImageEntry, listImages } from "./image_list.ts";
@@ -72,15 +73,15 @@ export async function imageFolder(
     }
     skipped.push({ file, reason });
   };
-  const { entries: listed, notes } = await listImages(folder, { split, preferTrain: true });
-  const entries = await withGoodHeaders(folder, listed, skip, onProgress);
+  const { entries: all, notes } = await listImages(folder, { split, preferTrain: true });
+  const entries = await withGoodHeaders(folder, all, skip, onProgress);
   if (entries.length === 0) {
     throw new UserError(
-      `${folder}: none of its ${listed.length} images can be read: ${describeSkipped(skipped)}`,
+      `${folder}: none of its ${all.length} images can be read: ${describeSkipped(skipped)}`,
     );
   }
   if (refuseSmall) checkSizes(folder, entries, resolution);
-  const { classCount, classNames } = classesOf(listed);
+  const { classCount, classNames } = classesOf(all);
   const classNumber = new Map(classNames?.map((name, i) => [name, i]));
   const labels = entries.map(({ label }) => typeof label === "string" ? classNumber.get(label)! : label!);
   const read = readerWithStandIns(
@@ -119,9 +120,8 @@ export async function imageFolder(
 
 /** One line about skipped images: how many, and the first few with the reason. */
 export function describeSkipped(skipped: readonly SkippedImage[]): string {
-  const shown = skipped.slice(0, 5).map(({ file, reason }) => `${file} (${reason})`).join(", ");
-  const rest = skipped.length > 5 ? `, and ${skipped.length - 5} more` : "";
-  return `${skipped.length} unreadable image${skipped.length === 1 ? "" : "s"}: ${shown}${rest}`;
+  const shown = listed(skipped.map(({ file, reason }) => `${file} (${reason})`), ", ", 5);
+  return `${skipped.length} unreadable image${skipped.length === 1 ? "" : "s"}: ${shown}`;
 }
 
 /**
@@ -154,12 +154,14 @@ function cropOf([height, width]: ImageFacts["size"], resolution: number): [numbe
 function checkSizes(folder: string, entries: readonly SizedEntry[], resolution: number): void {
   const small = entries.filter(({ size }) => Math.min(...size) < resolution);
   if (small.length === 0) return;
-  const shown = small.slice(0, 5).map(({ file, size: [height, width] }) => `${file} (${width}×${height})`)
-    .join(", ");
-  const rest = small.length > 5 ? `, and ${small.length - 5} more` : "";
+  const shown = listed(
+    small.map(({ file, size: [height, width] }) => `${file} (${width}×${height})`),
+    ", ",
+    5,
+  );
   throw new UserError(
     `${folder}: ${small.length} of ${entries.length} images are smaller than ${resolution}×${resolution} pixels: ` +
-      `${shown}${rest}; take them out, or choose a lower resolution`,
+      `${shown}; take them out, or choose a lower resolution`,
   );
 }
 

@@ -58,7 +58,7 @@ export function dinov2WithRegisters(config: Record<string, unknown>): Dinov2 {
 
 function build(config: Record<string, unknown>, type: Dinov2Type): Dinov2 {
   const c = parseDinov2Config(config, type), d: Declarations = {};
-  const embed = embeddings(d, c);
+  const embed = embeddings(d, c, type === "dinov2_with_registers");
   const blocks = Array.from(
     { length: c.num_hidden_layers },
     (_, i) => encoderLayer(d, c, `encoder.layer.${i}`),
@@ -75,8 +75,16 @@ function build(config: Record<string, unknown>, type: Dinov2Type): Dinov2 {
   };
 }
 
-/** Patch projection, [CLS], positions and registers: images → tokens [B,1+r+h·w,C]. */
-function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: Dinov2Inputs) => tf.Tensor {
+/**
+ * Patch projection, [CLS], positions and registers: images → tokens [B,1+r+h·w,C].
+ *
+ * @param antialias in the interpolation of positions: transformers' class with registers does, with any number of them
+ */
+function embeddings(
+  d: Declarations,
+  c: Dinov2Config,
+  antialias: boolean,
+): (params: Params, inputs: Dinov2Inputs) => tf.Tensor {
   const side = Math.floor(c.image_size / c.patch_size), width = c.hidden_size;
   const start = { kind: "uniform", bound: c.initializer_range * Math.sqrt(3) } as const;
   const cls = declare(d, "embeddings.cls_token", [1, 1, width], start);
@@ -107,9 +115,7 @@ function embeddings(d: Declarations, c: Dinov2Config): (params: Params, inputs: 
     const tokens = tf.concat([tf.tile(cls(params), [batch, 1, 1]), patches], 1);
     const native = height === imageWidth && patches.shape[1] === side * side;
     const size: [number, number] = [grid.shape[1]!, grid.shape[2]!];
-    const positions = native
-      ? table(params)
-      : interpolatePositions(table(params), side, size, registers !== null);
+    const positions = native ? table(params) : interpolatePositions(table(params), side, size, antialias);
     if (!registers) return tokens.add(positions);
     const [first, rest] = tf.split(tokens.add(positions), [1, size[0] * size[1]], 1) as [
       tf.Tensor,

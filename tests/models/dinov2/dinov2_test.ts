@@ -155,7 +155,7 @@ Deno.test("the bundled backbone gives patch features that differ between patches
   }
 });
 
-Deno.test("a network with registers may have none: it then computes what one without does", async () => {
+Deno.test("a network with registers may have none: it then computes what one without does, at the size of its table", async () => {
   await startTestEngine();
   const config = {
     hidden_size: 8,
@@ -169,4 +169,9 @@ Deno.test("a network with registers may have none: it then computes what one wit
     pixel_values = tf.randomNormal([1, 28, 28, 3], 0, 1, "float32", 1);
   const of = (model: typeof plain) => model.forward(params, { pixel_values }).last_hidden_state;
   assertClose(of(none), of(plain), { relative: 1e-6 });
+  const larger = tf.randomNormal([1, 56, 56, 3], 0, 1, "float32", 1); // where the two classes interpolate differently
+  const [smooth, sharp] = [none, plain].map((model) =>
+    model.forward(params, { pixel_values: larger }).last_hidden_state
+  );
+  assert.ok(smooth!.sub(sharp!).abs().max().dataSync()[0]! > 1e-4);
 });
