@@ -1,6 +1,5 @@
 /** What a file is that is no safetensors file, by its first bytes, and what to do; undefined if nothing known. */
 export function foreignKind(head: Uint8Array): string | undefined {
-  if (head.length === 0) return "is empty; fetch it again";
   const text = String.fromCharCode(...head);
   if (text.startsWith("version https://git-lfs")) {
     return 'is a pointer of Git LFS, not the weights themselves; run "git lfs pull" in its repository';
