@@ -40,8 +40,11 @@ export function imageFault(error: unknown): string {
   return message.split("\n")[0]!;
 }
 
-/** Fails for what is no regular file, which a decoder would wait for. */
+/** Fails for what is no regular file, which a decoder would wait for, and for an empty one. */
 export async function checkRegular(path: string): Promise<void> {
-  const { isFile } = await Deno.stat(path).catch(() => Promise.reject(new Error("the file is missing")));
+  const { isFile, size } = await Deno.stat(path).catch(() =>
+    Promise.reject(new Error("the file is missing"))
+  );
   if (!isFile) throw new Error("it is no regular file");
+  if (size === 0) throw new Error("the file is empty");
 }

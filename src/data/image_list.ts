@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
-import { listed } from "../runtime/wording.ts";
+import { listed, quoted } from "../runtime/wording.ts";
 import { findFiles } from "./find_files.ts";
 import { isImage, leftOutNote } from "./image_formats.ts";
 import { METADATA, readMetadata } from "./image_metadata.ts";
@@ -50,19 +50,24 @@ export async function listImages(
   const metadata = metadataOf(files, prefix), onDisk = images.filter(inSplit);
   const notes = [
     others.length ? `the split ${prefix.slice(0, -1)} is read, not ${others.join(", ")}` : undefined,
-    leftOutNote(files.filter(inSplit), irregular.filter(inSplit)),
     ...metadata.unused.map((file) => `${file} is not read: there is another one beside it`),
   ];
   let entries: ImageEntry[];
   if (metadata.used.length) {
-    entries = (await Promise.all(metadata.used.map((file) => entriesOf(folder, file)))).flat().filter((
-      { file },
-    ) => inSplit(file));
-    notes.push(unlistedNote(onDisk, entries), captionFilesNote(files, entries, metadata.used));
+    const lists = await Promise.all(metadata.used.map((file) => readList(folder, file)));
+    entries = lists.flatMap(({ entries }) => entries).filter(({ file }) => inSplit(file));
+    notes.push(
+      ...lists.map(({ note }) => note),
+      unlistedNote(onDisk, entries),
+      captionFilesNote(files, entries, metadata.used),
+    );
   } else {
     entries = withClasses(onDisk, prefix, notes);
     await readCaptionFiles(folder, files, entries, notes);
   }
+  const named = new Set(entries.map(({ file }) => file)),
+    rest = (file: string) => inSplit(file) && !named.has(file);
+  notes.push(leftOutNote(files.filter(rest), irregular.filter(rest)));
   if (entries.length === 0) throw noImages(folder, files, irregular);
   return {
     entries,
@@ -90,12 +95,14 @@ function metadataOf(files: readonly string[], prefix: string): { used: string[];
   return { used: [...used.values()], unused };
 }
 
-async function entriesOf(folder: string, metadata: string): Promise<ImageEntry[]> {
+/** The images that one file of metadata lists, and a line about columns that are not read. */
+async function readList(folder: string, metadata: string): Promise<{ entries: ImageEntry[]; note?: string }> {
   const below = dirname(metadata) === "." ? "" : `${dirname(metadata)}/`;
-  return (await readMetadata(join(folder, metadata))).map(({ file, ...row }) => ({
-    file: below + file,
-    ...row,
-  }));
+  const { images, unread } = await readMetadata(join(folder, metadata));
+  const entries = images.map(({ file, ...row }) => ({ file: below + file, ...row }));
+  if (unread.length === 0) return { entries };
+  const columns = `${listed(unread.map((column) => quoted(column)), ", ", 5)} in ${metadata}`;
+  return { entries, note: `not read: ${columns}; captions are "text", classes "label"` };
 }
 
 function unlistedNote(images: readonly string[], entries: readonly ImageEntry[]): string | undefined {

@@ -13,6 +13,15 @@ export interface ImageRow {
   label?: string | number;
 }
 
+/** What a folder's metadata says. */
+export interface Metadata {
+  images: ImageRow[];
+  /** Columns that are not read. */
+  unread: string[];
+}
+
+const COLUMNS = ["file_name", "text", "label"];
+
 /** Names of a folder's metadata, as in Hugging Face's imagefolder; the first one that is there is read. */
 export const METADATA = ["metadata.jsonl", "metadata.csv", "metadata.parquet"] as const;
 
@@ -23,7 +32,7 @@ export const METADATA = ["metadata.jsonl", "metadata.csv", "metadata.parquet"] a
  * @param path of a `metadata.jsonl`, `metadata.csv` (with a line of names) or `metadata.parquet`
  * @throws UserError that names file and line (or row) of what is malformed
  */
-export async function readMetadata(path: string): Promise<ImageRow[]> {
+export async function readMetadata(path: string): Promise<Metadata> {
   const rows = path.endsWith(".parquet")
     ? await parquetRows(path)
     : path.endsWith(".csv")
@@ -38,7 +47,8 @@ export async function readMetadata(path: string): Promise<ImageRow[]> {
         `"${images[0]!.file}" and "${without.file}" differ`,
     );
   }
-  return images;
+  const columns = rows.flatMap(({ row }) => Object.keys(Object(row)));
+  return { images, unread: [...new Set(columns)].filter((column) => !COLUMNS.includes(column)) };
 }
 
 interface Row {

@@ -227,3 +227,20 @@ Deno.test("a split in the configuration is the one that is tuned on", () =>
     assert.deepEqual(data.images.map(({ path }) => path), [join(folder, "test/4.png")]);
     assert.equal((await imageFolder(folder, { resolution: 2 })).size, 2); // train
   }));
+
+Deno.test("columns of the metadata that are not read are told, and an empty image is called empty", () =>
+  withFiles({ "a.png": new Uint8Array(), "b.png": png, "c.bmp": png }, async (folder) => {
+    const lines = ["a.png", "b.png", "c.bmp"].map((file_name) =>
+      JSON.stringify({ file_name, caption: "x", url: "y" })
+    );
+    await Deno.writeTextFile(join(folder, "metadata.jsonl"), lines.join("\n"));
+    const { entries, notes } = await listImages(folder);
+    assert.equal(entries.length, 3); // what is listed is tried, whatever its name
+    assert.deepEqual(notes, [
+      'not read: "caption", "url" in metadata.jsonl; captions are "text", classes "label"',
+    ]);
+    assert.deepEqual((await imageFolder(folder, { resolution: 2 })).skipped, [{
+      file: "a.png",
+      reason: "the file is empty",
+    }]);
+  }));
