@@ -38,17 +38,24 @@ export function defaultNetworkFolder(kind: FeatureKind): string {
  * sizes, and for a network that is not there (the message says how to get it)
  */
 export async function evaluateFolders(options: FoldersOptions): Promise<FoldersResult> {
-  const { a, b, features: kind, model = defaultNetworkFolder(kind), seed, signal } = options;
+  const { a, b, features: kind, model = defaultNetworkFolder(kind), seed, split, signal } = options;
   if (options.aesthetic !== undefined && kind !== "clip") {
     throw new UserError(
       `the aesthetic score is computed from CLIP's features, not from ${kind}: use --features clip`,
     );
   }
+  const withSplits = await foldersWithSplits(options);
   const read = async (folder: string, n?: number) => {
     const images = await measured(
       `reading ${folder}`,
-      async (onProgress) =>
-        folderImages(folder, { n, seed, split: await splitFor(folder, options), onProgress, signal }),
+      (onProgress) =>
+        folderImages(folder, {
+          n,
+          seed,
+          split: withSplits.has(folder) ? split : undefined,
+          onProgress,
+          signal,
+        }),
       "images",
     );
     for (const note of images.notes) console.error(`${folder}: ${note}`);
@@ -91,16 +98,15 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
   }
 }
 
-/** The split to read of a folder: the one asked for, if the folder has splits at all; one of the folders must have it. */
-async function splitFor(folder: string, { a, b, split }: FoldersOptions): Promise<string | undefined> {
-  if (split === undefined) return undefined;
-  const have = await Promise.all([...a, b].map(hasSplits));
-  if (!have.includes(true)) {
-    throw new UserError(
-      `there is no split "${split}": no folder has its images in folders named train, validation or test`,
-    );
-  }
-  return await hasSplits(folder) ? split : undefined;
+/** Of the folders those that have splits, if one is asked for; one of them must. */
+async function foldersWithSplits({ a, b, split }: FoldersOptions): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  if (split === undefined) return found;
+  for (const folder of new Set([...a, b])) if (await hasSplits(folder)) found.add(folder);
+  if (found.size > 0) return found;
+  throw new UserError(
+    `there is no split "${split}": no folder has its images in folders named train, validation or test`,
+  );
 }
 
 /** Features of a folder's images, with a progress bar. */
