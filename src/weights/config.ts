@@ -44,6 +44,20 @@ export async function readJsonObject(path: string, hint: string): Promise<Record
   throw new UserError(`${path}: expected a JSON object`);
 }
 
+/**
+ * What a JSON file holds; undefined when there is no such file.
+ *
+ * @throws UserError when it is not JSON or holds no object
+ */
+export async function readJsonIfThere(path: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    return await readJsonObject(path, "");
+  } catch (error) {
+    if (error instanceof UserError && error.cause instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a value is a mapping of keys to values, as a JSON object is. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -7,7 +7,8 @@ import type { Evaluator, SampledFeatures } from "../evaluate/evaluate.ts";
 import { featuresOf, matrixOf } from "../evaluate/real_digits.ts";
 import { type LoadedGenerator, loadGenerator } from "../generate/load_generator.ts";
 import type { ImageBatch } from "../report/grids.ts";
-import { readJsonIfThere, writeJson } from "../runs/write_json.ts";
+import { readJsonIfThere } from "../../weights/config.ts";
+import { writeJson } from "../runs/write_json.ts";
 import { type StudyRun, type Variant, variantName } from "./study.ts";
 
 /** Scores of a run's model, sampled in one way. */

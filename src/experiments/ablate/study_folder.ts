@@ -3,7 +3,8 @@ import { UserError } from "../../runtime/errors.ts";
 import { isFolder, isThere } from "../../runtime/files.ts";
 import { lockFolder, makeFolder, namesIn } from "../../training/folder_lock.ts";
 import { checkSameConfig } from "../config/same_config.ts";
-import { readJsonIfThere, writeJson } from "../runs/write_json.ts";
+import { readJsonIfThere } from "../../weights/config.ts";
+import { writeJson } from "../runs/write_json.ts";
 import type { Study } from "./study.ts";
 
 const RECORD = "study.json";

@@ -2,7 +2,8 @@ import type { Features } from "../../metrics/features/features.ts";
 import type { Floor } from "../../metrics/scores/floor.ts";
 import { isThere } from "../../runtime/files.ts";
 import { readTensors, writeTensors } from "../../weights/safetensors.ts";
-import { readJsonIfThere, writeJson } from "../runs/write_json.ts";
+import { readJsonIfThere } from "../../weights/config.ts";
+import { writeJson } from "../runs/write_json.ts";
 
 /** What the evaluation network sees in real digits. */
 export interface RealDigits {

@@ -2,25 +2,10 @@ import { dirname } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { isFolder } from "../../runtime/files.ts";
 import { writeText } from "../../weights/atomic_write.ts";
-import { readJsonObject } from "../../weights/config.ts";
 
 /** Writes a value as a JSON file that people can read, atomically. Errors as `writeAtomically`. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeText(path, JSON.stringify(value, null, 2) + "\n");
-}
-
-/**
- * What a JSON file holds; undefined when there is no such file.
- *
- * @throws UserError when it is not JSON or holds no object
- */
-export async function readJsonIfThere(path: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    return await readJsonObject(path, "");
-  } catch (error) {
-    if (error instanceof UserError && error.cause instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /**

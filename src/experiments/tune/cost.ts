@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { quantile } from "../../metrics/statistics/interval.ts";
 import { memoryUse, resetPeakResident } from "../../runtime/engine/memory.ts";
-import { readJsonIfThere, writeJson } from "../runs/write_json.ts";
+import { readJsonIfThere } from "../../weights/config.ts";
+import { writeJson } from "../runs/write_json.ts";
 import type { TuneConfig } from "./config.ts";
 
 /** What a tuning took. */

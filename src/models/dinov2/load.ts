@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { UserError } from "../../runtime/errors.ts";
 import type { Params } from "../../tensor/params.ts";
-import { type Config, readJsonObject } from "../../weights/config.ts";
+import { readJsonIfThere } from "../../weights/config.ts";
 import { type FeatureExtractor, parseNormalisation } from "../feature_extractor.ts";
 import { loadNetwork } from "../loaded.ts";
 import { dinov2 } from "./dinov2.ts";
@@ -30,7 +29,7 @@ export async function loadDinov2Features(
   folder: string,
   blocks: readonly number[],
 ): Promise<Dinov2Extractor> {
-  const normalise = parseNormalisation(await preprocessorConfig(folder));
+  const normalise = parseNormalisation(await readJsonIfThere(join(folder, "preprocessor_config.json")) ?? {});
   const { model, params, config } = await loadNetwork(folder, ["Dinov2Model", "dinov2"], dinov2);
   try {
     const extractorOf = (weights: Params) => dinov2Features(config, weights, { blocks, normalise });
@@ -38,15 +37,6 @@ export async function loadDinov2Features(
     return { extractor, extractorOf, channels: blocks.map(() => model.config.hidden_size), params };
   } catch (error) {
     tf.dispose(params);
-    throw error;
-  }
-}
-
-async function preprocessorConfig(folder: string): Promise<Config> {
-  try {
-    return await readJsonObject(join(folder, "preprocessor_config.json"), "");
-  } catch (error) {
-    if (error instanceof UserError && error.cause instanceof Deno.errors.NotFound) return {};
     throw error;
   }
 }
