@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fusedOp } from "./fused_op.ts";
 import { defineOperation } from "./operation.ts";
 import { consume, sigmoidGradient } from "./raw_ops.ts";
 
@@ -13,6 +14,10 @@ const SILU = defineOperation<"x">({
   saves: ["x"],
   forward: ({ x }) => [consume((s) => x.mul(s), x.sigmoid())],
   backward: ({ dy, x }) => [consume((slope) => dy.mul(slope), siluDerivative(x))],
+  fused: {
+    forward: ({ x }) => fusedOp("Silu", { U: "float32" }, [x], [x.shape]),
+    backward: ({ dy, x }) => fusedOp("SiluGrad", {}, [x, dy], [x.shape]),
+  },
 });
 
 /**
@@ -42,6 +47,10 @@ const GELU = defineOperation<"x">({
   backward: ({ dy, x }) => [
     consume((slope) => dy.mul(slope), consume((cdf) => geluDerivative(x, cdf), normalCdf(x))),
   ],
+  fused: {
+    forward: ({ x }) => fusedOp("Gelu", { U: "float32" }, [x], [x.shape]),
+    backward: ({ dy, x }) => fusedOp("GeluGrad", {}, [x, dy], [x.shape]),
+  },
 });
 
 /**

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { byParts, cut, HEADS_FIRST, QUERIES_FIRST } from "./attention_parts.ts";
+import { fusedOp } from "./fused_op.ts";
 import { type Attributes, defineOperation, type OperationDefinition } from "./operation.ts";
 import { consume } from "./raw_ops.ts";
 
@@ -88,6 +89,11 @@ const ATTENTION = defineOperation<"q" | "k" | "v">({
   differentiable: ["q", "k", "v"],
   saves: ["q", "k", "v"],
   ...IMPLEMENTATION,
+  fused: {
+    forward: ({ q, k, v }, attributes) => fusedOp("Attention", attributes, [q, k, v], [q.shape]),
+    backward: ({ q, k, v, y, dy }, attributes) =>
+      fusedOp("AttentionGrad", attributes, [q, k, v, y, dy], [q.shape, k.shape, v.shape]),
+  },
 });
 
 const BIASED_ATTENTION = defineOperation<Input>({
@@ -95,6 +101,10 @@ const BIASED_ATTENTION = defineOperation<Input>({
   differentiable: ["q", "k", "v", "bias"],
   saves: ["q", "k", "v", "bias"],
   ...IMPLEMENTATION,
+  fused: {
+    forward: ({ q, k, v, bias }, attributes) =>
+      fusedOp("BiasedAttention", attributes, [q, k, v, bias], [q.shape]),
+  },
 });
 
 /** Heads as an axis, [B,N,heads·d] → [B,heads,N,d]; the queries are scaled. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { geluDerivative, normalCdf } from "./activations.ts";
+import { fusedOp } from "./fused_op.ts";
 import { defineOperation } from "./operation.ts";
 import { consume } from "./raw_ops.ts";
 
@@ -21,6 +22,11 @@ const GEGLU = defineOperation<"x">({
     const slope = consume((cdf, gate) => geluDerivative(gate!, cdf!), cdf, gate);
     const dGate = consume((dGelu, slope) => dGelu!.mul(slope!), consume((v) => dy.mul(v), value), slope);
     return [consume((...parts) => tf.concat(parts, -1), dValue, dGate)];
+  },
+  fused: {
+    forward: ({ x }) =>
+      fusedOp("Geglu", { U: "float32" }, [x], [[...x.shape.slice(0, -1), x.shape.at(-1)! / 2]]),
+    backward: ({ dy, x }) => fusedOp("GegluGrad", {}, [x, dy], [x.shape]),
   },
 });
 

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { siluDerivative } from "./activations.ts";
+import { fusedOp } from "./fused_op.ts";
 import { type Attributes, defineOperation } from "./operation.ts";
 import { consume, squaredDifference } from "./raw_ops.ts";
 import { isTapeOn } from "./tape.ts";
@@ -77,6 +78,22 @@ const GROUP_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "inv">({
     );
     const dx = consume((difference) => difference.sub(constant), difference);
     return [dx.reshape(x.shape), projection.sum(0), sum.sum(0)];
+  },
+  fused: {
+    forward({ x, scale, shift }, attributes) {
+      const statistic = [x.shape[0]!, attributes.groups as number, 1];
+      return fusedOp("GroupNorm", { ...attributes, U: "float32" }, [x, scale, shift], [
+        x.shape,
+        statistic,
+        statistic,
+      ]);
+    },
+    backward: ({ x, scale, shift, mean, inv, dy }, attributes) =>
+      fusedOp("GroupNormGrad", attributes, [x, scale, shift, mean, inv, dy], [
+        x.shape,
+        scale.shape,
+        scale.shape,
+      ]),
   },
 });
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fusedOp } from "./fused_op.ts";
 import { type Attributes, defineOperation } from "./operation.ts";
 import { consume, sumToLast } from "./raw_ops.ts";
 import { isTapeOn } from "./tape.ts";
@@ -36,7 +37,27 @@ const LAYER_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "inv">({
     const { dx, dScale } = normaliseBackward(inputs, inputs.scale, mean, sumToLast, attributes);
     return [dx, dScale, sumToLast(inputs.dy)];
   },
+  fused: fusedLayerNorm({ add_one: false }),
 });
+
+/** Layer normalisation by this project's kernels. @param add_one whether the factor is 1 + scale */
+export function fusedLayerNorm(variant: { add_one: boolean }) {
+  type Inputs<Name extends string> = Record<Name, tf.Tensor>;
+  return {
+    forward({ x, scale, shift }: Inputs<"x" | "scale" | "shift">, attributes: Attributes): tf.Tensor[] {
+      const statistic = [...x.shape.slice(0, -1), 1];
+      const shapes = [x.shape, statistic, statistic];
+      return fusedOp("LayerNorm", { ...attributes, ...variant, U: "float32" }, [x, scale, shift], shapes);
+    },
+    backward(
+      { x, scale, mean, inv, dy }: Inputs<"x" | "scale" | "mean" | "inv" | "dy">,
+      attributes: Attributes,
+    ): tf.Tensor[] {
+      const shapes = [x.shape, scale.shape, scale.shape];
+      return fusedOp("LayerNormGrad", { ...attributes, ...variant }, [x, scale, mean, inv, dy], shapes);
+    },
+  };
+}
 
 /**
  * (x − mean)/√(variance + ε)·factor + shift over the last axis.

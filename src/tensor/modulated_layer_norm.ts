@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { normalise, normaliseBackward } from "./layer_norm.ts";
+import { fusedLayerNorm, normalise, normaliseBackward } from "./layer_norm.ts";
 import { defineOperation } from "./operation.ts";
 
 /**
@@ -43,4 +43,5 @@ const MODULATED_LAYER_NORM = defineOperation<"x" | "scale" | "shift", "mean" | "
     const { dx, dScale } = normaliseBackward(inputs, factor, mean, (products) => products.sum(1), attributes);
     return [dx, dScale, inputs.dy.sum(1)];
   },
+  fused: fusedLayerNorm({ add_one: true }),
 });

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { onFusedOps } from "./fused_op.ts";
 import { type GradientOfValue, isTapeOn } from "./tape.ts";
 
 /** Numbers and switches of an operation, e.g. `{ eps: 1e-5, silu: true }`. */
@@ -23,6 +24,8 @@ export interface OperationDefinition<Input extends string, Kept extends string> 
   forward(inputs: Record<Input, tf.Tensor>, attributes: Attributes): tf.Tensor[];
   /** A new tensor for each differentiable input, in order. Inputs that are not saved are undefined. */
   backward(inputs: Record<Input | Kept | "dy" | "y", tf.Tensor>, attributes: Attributes): tf.Tensor[];
+  /** The same by kernels of this project's own, used where there are such (see `onFusedOps`). */
+  fused?: Partial<Pick<OperationDefinition<Input, Kept>, "forward" | "backward">>;
 }
 
 /** Runs an operation on named tensors. */
@@ -59,7 +62,9 @@ export function defineOperation<Input extends string, Kept extends string = neve
 ): Operation<Input> {
   const { name, differentiable, saves, savesValue = false, keeps = [] } = definition;
   const saved = [...saves, ...(savesValue ? ["y"] : []), ...keeps];
-  const forward = definition.forward as Implementation, backward = definition.backward as Implementation;
+  const forward = choosing(definition.forward as Implementation, definition.fused?.forward as Implementation);
+  const unfused = definition.backward as Implementation;
+  const backward = choosing(unfused, definition.fused?.backward as Implementation);
   const gradient: GradientOfValue = {
     kernelName: name,
     inputsToSave: [...saves],
@@ -69,7 +74,7 @@ export function defineOperation<Input extends string, Kept extends string = neve
       const dy = Array.isArray(dys) ? dys[0]! : dys;
       const inputs = { ...Object.fromEntries(saved.map((input, i) => [input, tensors[i]!])), dy };
       const gradients = isTapeOn()
-        ? backward(inputs, attributes as Attributes)
+        ? unfused(inputs, attributes as Attributes)
         : runKernel(`${name}Grad`, backward, inputs, attributes as Attributes);
       return Object.fromEntries(differentiable.map((input, i) => [input, () => gradients[i]!]));
     },
@@ -80,6 +85,11 @@ export function defineOperation<Input extends string, Kept extends string = neve
 
 type Tensors = Record<string, tf.Tensor>;
 type Implementation = (inputs: Tensors, attributes: Attributes) => tf.Tensor[];
+
+function choosing(implementation: Implementation, fused: Implementation | undefined): Implementation {
+  if (!fused) return implementation;
+  return (inputs, attributes) => (onFusedOps() ? fused : implementation)(inputs, attributes);
+}
 
 function runKernel(
   kernelName: string,

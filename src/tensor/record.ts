@@ -35,7 +35,7 @@ export function recordFunction(
   options: { name: string; xla: boolean },
 ): CompiledFunction {
   const node = backend(), variables = recordedVariables(options.name);
-  const recording = createRecording(session(), variables.isVariable);
+  const recording = createRecording(session(), options.xla, variables.isVariable);
   let compiled: CompiledFunction | undefined;
   try {
     tf.tidy(() => {
@@ -53,7 +53,7 @@ export function recordFunction(
         return result;
       });
       const updates = variables.updates();
-      const recorded = recording.finish(node.getInputTensorIds([...tensors, ...updates]), options);
+      const recorded = recording.finish(node.getInputTensorIds([...tensors, ...updates]), options.name);
       compiled = { ...recorded, rebuild, reads: variables.reads, updates, ...sharedLifetime(recorded) };
     });
     return compiled!;

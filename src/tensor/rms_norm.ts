@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { weightedMean } from "./layer_norm.ts";
+import { fusedOp } from "./fused_op.ts";
 import { type Attributes, defineOperation } from "./operation.ts";
 import { consume, sumToLast } from "./raw_ops.ts";
 import { isTapeOn } from "./tape.ts";
@@ -43,6 +44,15 @@ const RMS_NORM = defineOperation<"x" | "scale", "inv">({
       consume((unit) => unit.mul(along), unit),
     );
     return [consume((d) => d.mul(inv), dUnit), dScale];
+  },
+  fused: {
+    forward: ({ x, scale }, attributes) =>
+      fusedOp("RmsNorm", { ...attributes, U: "float32" }, [x, scale], [x.shape, [
+        ...x.shape.slice(0, -1),
+        1,
+      ]]),
+    backward: ({ x, scale, inv, dy }, attributes) =>
+      fusedOp("RmsNormGrad", attributes, [x, scale, inv, dy], [x.shape, scale.shape]),
   },
 });
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fusedOp, onFusedOps } from "../tensor/fused_op.ts";
 import { globalNorm } from "../tensor/global_norm.ts";
 
 /** Settings of AdamW (Loshchilov & Hutter 2019), with PyTorch's meaning. */
@@ -75,8 +76,27 @@ export function adamw(
   moments: Moments,
   grad: tf.Tensor,
   scalars: tf.Tensor1D,
-  { betas: [beta1, beta2], eps, weightDecay, clipNorm }: AdamWOptions,
+  options: AdamWOptions,
 ): AdamWResult {
+  return onFusedOps()
+    ? fusedUpdate(weights, moments, grad, scalars, options)
+    : update(weights, moments, grad, scalars, options);
+}
+
+/** In one pass by this project's kernel. */
+function fusedUpdate(...[weights, moments, grad, scalars, options]: Parameters<typeof adamw>): AdamWResult {
+  const { betas: [beta1, beta2], eps, weightDecay, clipNorm } = options, { shape } = weights;
+  const [updated, first, second, gradNorm] = fusedOp(
+    "AdamW",
+    { beta1, beta2, eps, weight_decay: weightDecay, clip_norm: clipNorm },
+    [weights, moments.first, moments.second, grad, scalars],
+    [shape, shape, shape, []],
+  ) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Scalar];
+  return { weights: updated, moments: { first, second }, gradNorm };
+}
+
+function update(...[weights, moments, grad, scalars, options]: Parameters<typeof adamw>): AdamWResult {
+  const { betas: [beta1, beta2], eps, weightDecay, clipNorm } = options;
   return tf.tidy(() => {
     const [lr, correction1, correction2] = tf.unstack(scalars) as [tf.Scalar, tf.Scalar, tf.Scalar];
     const gradNorm = globalNorm(grad);

@@ -7,6 +7,7 @@
 /** Rooms from the ground up; rooms of one line stand beside each other and do not know of each other. */
 export const FLOORS: readonly (readonly string[])[] = [
   ["src/runtime"],
+  ["src/runtime/tensorflow/kernels"],
   ["src/runtime/tensorflow", "src/runtime/wasm", "src/display"],
   ["src/runtime/install"],
   ["src/runtime/engine"],

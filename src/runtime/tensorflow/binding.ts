@@ -18,6 +18,7 @@ export interface Binding {
     attributes: readonly Attribute[],
     inputs: readonly number[],
     maxOutputs: number,
+    shapes?: readonly (readonly number[])[],
   ): TensorMetadata[];
   executeOpOnPool(
     name: string,
@@ -204,8 +205,9 @@ function executeFunctions(session: Session) {
       attributes: readonly Attribute[],
       inputs: readonly number[],
       maxOutputs: number,
+      shapes?: readonly (readonly number[])[],
     ): TensorMetadata[] {
-      if (session.recorder) return session.recorder.execute(name, attributes, inputs);
+      if (session.recorder) return session.recorder.execute(name, attributes, inputs, shapes);
       const op = prepare(name, attributes, inputs);
       const handlesOut = maxOutputs <= MAX_OUTPUTS ? outputs : new BigUint64Array(maxOutputs);
       outputCount[0] = maxOutputs;

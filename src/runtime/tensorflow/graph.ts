@@ -28,7 +28,9 @@ export interface Graph {
     inputs: readonly Output[],
     after?: bigint,
   ): bigint;
-  /** Types of an operation's outputs, by TensorFlow's shape inference. */
+  /** Says the shape of an output that TensorFlow cannot infer. */
+  setShape(output: Output, shape: readonly number[]): void;
+  /** Types of an operation's outputs, by TensorFlow's shape inference or as said by `setShape`. */
   outputTypes(operation: bigint): OutputType[];
   /** Makes the graph a function that eager code can call by `name` with `inputs.length` tensors. */
   toFunction(name: string, inputs: readonly Output[], outputs: readonly Output[]): void;
@@ -83,6 +85,11 @@ export function createGraph(session: Session): Graph {
         for (const attribute of attributes) setAttribute(setters, d, attribute);
         if (after !== undefined) library.TF_AddControlInput(d, after);
       }),
+    setShape(output, shape) {
+      const dimensions = BigInt64Array.from(shape.length ? shape : [0], BigInt);
+      library.TF_GraphSetTensorShape(graph, outputBytes([output]), dimensions, shape.length, status.pointer);
+      status.check();
+    },
     outputTypes: (operation) =>
       Array.from({ length: library.TF_OperationNumOutputs(operation) }, (_, index) => {
         const output = outputBytes([{ operation, index }]);

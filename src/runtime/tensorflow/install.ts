@@ -6,7 +6,8 @@ import { type Binding, createBinding } from "./binding.ts";
 import { nvidiaCuda } from "../nvidia.ts";
 import { createContext, type Device } from "./context.ts";
 import { createHandleTable } from "./handles.ts";
-import { cString, libraryPath, openLibrary } from "./library.ts";
+import { loadKernels } from "./kernels.ts";
+import { cString, frameworkPath, libraryPath, openLibrary } from "./library.ts";
 import { setSession } from "./session.ts";
 import { registerSplitViews } from "./split_views.ts";
 import { createStatus } from "./status.ts";
@@ -65,6 +66,7 @@ async function start(folder: string): Promise<TensorflowInfo> {
   await tf.ready();
   readOffTheEventLoop(binding);
   registerSplitViews();
+  await loadKernels(library, frameworkPath(folder), context.gpu !== undefined);
   const cuda = Boolean(library.builtWithCuda?.());
   return { folder, version: cString(library.TF_Version()), devices: context.devices, cuda };
 }

@@ -102,6 +102,7 @@ const symbols = {
   TF_OperationOutputType: fn([OUTPUT], "i32"),
   TF_GraphGetTensorNumDims: fn([POINTER, OUTPUT, POINTER], "i32"),
   TF_GraphGetTensorShape: fn([POINTER, OUTPUT, "buffer", "i32", POINTER], "void"),
+  TF_GraphSetTensorShape: fn([POINTER, OUTPUT, "buffer", "i32", POINTER], "void"),
   TF_GraphToFunction: fn(
     // graph, name, append hash, operations (-1: all), inputs, outputs, output names, options, description, status
     [
@@ -141,6 +142,11 @@ export type TensorflowLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"] &
 export function libraryPath(folder: string, os: string = Deno.build.os): string {
   const file = os === "darwin" ? "libtensorflow_cc.2.dylib" : "libtensorflow_cc.so.2";
   return `${folder.replace(/\/+$/, "")}/${file}`;
+}
+
+/** Path of the library beside it that has the C API for kernels. */
+export function frameworkPath(folder: string): string {
+  return libraryPath(folder).replace("tensorflow_cc", "tensorflow_framework");
 }
 
 /**

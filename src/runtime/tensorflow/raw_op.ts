@@ -15,6 +15,7 @@ export type RawAttributes = Record<string, AttributeValue>;
  * `tf.customGrad`. The element types of inputs and the lengths of lists of inputs are filled in.
  *
  * @param attributes those without a default, e.g. `{ strides: [1, 1, 1, 1], padding: "SAME" }`
+ * @param shapes of the results, for ops of which TensorFlow does not know them
  * @returns the op's results, tracked by the surrounding `tf.tidy`
  * @throws UserError if TensorFlow is not the backend, or if the op has no such attribute;
  *   TensorflowError with TensorFlow's message if the op refuses its inputs
@@ -31,7 +32,12 @@ export type RawAttributes = Record<string, AttributeValue>;
  * }
  * ```
  */
-export function rawOp(name: string, attributes: RawAttributes, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+export function rawOp(
+  name: string,
+  attributes: RawAttributes,
+  inputs: readonly tf.Tensor[],
+  shapes?: readonly (readonly number[])[],
+): tf.Tensor[] {
   if (!onTensorflow()) {
     throw new UserError(
       `rawOp("${name}") needs the TensorFlow backend; the backend is "${tf.getBackend()}".`,
@@ -43,7 +49,9 @@ export function rawOp(name: string, attributes: RawAttributes, inputs: readonly 
   for (const [key, value] of inferred(definition, inputs)) {
     if (!(key in attributes)) list.push(attribute(name, definition, key, value));
   }
-  return binding.executeOp(name, list, getInputTensorIds(inputs), MAX_OUTPUTS).map(createOutputTensor);
+  return binding.executeOp(name, list, getInputTensorIds(inputs), MAX_OUTPUTS, shapes).map(
+    createOutputTensor,
+  );
 }
 
 function bound() {

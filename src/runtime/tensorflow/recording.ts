@@ -27,7 +27,7 @@ export interface Recording {
   /** Declares the next input. */
   input(dtype: number, shape: readonly number[]): TensorMetadata;
   /** Makes the function that computes these tensors. */
-  finish(outputs: readonly number[], options: { name: string; xla: boolean }): RecordedFunction;
+  finish(outputs: readonly number[], name: string): RecordedFunction;
   free(): void;
 }
 
@@ -39,9 +39,14 @@ let recorded = 0;
 /**
  * Starts recording into an empty graph. While `session.recorder` is the recording's, ops run into the graph.
  *
+ * @param xla whether XLA will compile the function
  * @param isState is asked once for each tensor from outside: whether its value is given anew at every call
  */
-export function createRecording(session: Session, isState: (id: number) => boolean): Recording {
+export function createRecording(
+  session: Session,
+  xla: boolean,
+  isState: (id: number) => boolean,
+): Recording {
   const { library, handles } = session;
   const graph = createGraph(session),
     schedule = createSchedule(),
@@ -76,11 +81,13 @@ export function createRecording(session: Session, isState: (id: number) => boole
   }
 
   const recorder: Recorder = {
-    execute(name, attributes, ids) {
+    xla,
+    execute(name, attributes, ids, shapes) {
       const operands = ids.map(outputOf);
       const after = schedule.waitFor(operands.map((output) => output.operation));
       const operation = naming(name, () => graph.operation(name, attributes, operands, after));
       schedule.add(operation);
+      shapes?.forEach((shape, index) => graph.setShape({ operation, index }, shape));
       return graph.outputTypes(operation).map(({ dtype, shape }, index) => {
         if (!shape || shape.some((d) => d < 0)) throw unknownShape(name);
         const id = handles.addSymbolic();
@@ -114,7 +121,7 @@ export function createRecording(session: Session, isState: (id: number) => boole
       symbols.set(id, placeholder);
       return { id, dtype, shape: [...shape] };
     },
-    finish(outputs, { name, xla }) {
+    finish(outputs, name) {
       const unique = `compiled_${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;
       const results = functionOutputs(outputs);
       graph.toFunction(unique, [...inputs, ...state, ...captured], results);

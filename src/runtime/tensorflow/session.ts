@@ -13,8 +13,15 @@ export interface TensorMetadata {
 
 /** Takes the place of execution while a function is recorded. */
 export interface Recorder {
-  /** Adds an op; its results have shapes, but no values. */
-  execute(name: string, attributes: readonly Attribute[], inputs: readonly number[]): TensorMetadata[];
+  /** Whether XLA will compile the function: it knows TensorFlow's own ops only. */
+  readonly xla: boolean;
+  /** Adds an op; its results have shapes, but no values. @param shapes of the results that TensorFlow cannot infer */
+  execute(
+    name: string,
+    attributes: readonly Attribute[],
+    inputs: readonly number[],
+    shapes?: readonly (readonly number[])[],
+  ): TensorMetadata[];
   /** A tensor was disposed: its id may be given out again. */
   forget(id: number): void;
   /** @throws UserError if the tensor has no value yet. */

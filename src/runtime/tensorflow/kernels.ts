@@ -1,0 +1,39 @@
+import { cString } from "./library.ts";
+import { keepLoaded, type SystemLibrary } from "./system.ts";
+import { builtKernels } from "./kernels/build.ts";
+
+let missing: string | undefined = "TensorFlow has not been started";
+
+/** Why TensorFlow runs without this project's fused kernels; undefined if it has them. */
+export const kernelsMissing = (): string | undefined => missing;
+
+/** Whether TensorFlow has this project's ops (`AdtAttention`, `AdtGroupNorm`, …). */
+export const kernelsLoaded = (): boolean => missing === undefined;
+
+/**
+ * Adds the fused kernels to the TensorFlow that runs in this process. Without them (no C compiler, a graphics card,
+ * `ADT_KERNELS=off`) everything is computed by TensorFlow's own ops: the same numbers, more slowly.
+ *
+ * @param system the system's C library
+ * @param framework path of TensorFlow's framework library
+ * @param gpu whether a graphics card computes: the kernels are for processors
+ */
+export async function loadKernels(system: SystemLibrary, framework: string, gpu: boolean): Promise<void> {
+  missing = gpu
+    ? "a graphics card computes"
+    : Deno.env.get("ADT_KERNELS") === "off"
+    ? "ADT_KERNELS is off"
+    : await load(system, framework);
+}
+
+async function load(system: SystemLibrary, framework: string): Promise<string | undefined> {
+  const built = await builtKernels(framework);
+  if ("missing" in built) return built.missing;
+  keepLoaded(system, built.path); // its threads live as long as the process
+  try {
+    const { symbols } = Deno.dlopen(built.path, { adt_register: { parameters: [], result: "pointer" } });
+    return cString(symbols.adt_register()) || undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "../../cache_folder.ts";
+import { runCommand } from "../../python.ts";
+import { kernelSources } from "./sources.ts";
+
+/** Where the built kernels are, or why there are none. */
+export type BuiltKernels = { path: string } | { missing: string };
+
+/** Kernels are made for the very processor that runs them, as fast as their C compiler can. */
+const FLAGS = [
+  "-std=gnu11",
+  "-O3",
+  "-march=native",
+  "-ffp-contract=fast",
+  "-fno-math-errno",
+  "-fno-trapping-math",
+  "-Wno-psabi",
+  "-fPIC",
+  "-shared",
+];
+
+/**
+ * The library of fused kernels for this processor: from the cache, or else compiled into it by the system's C compiler
+ * (`CC`, or `cc`), which takes about two seconds, once.
+ *
+ * @param framework path of TensorFlow's framework library, which the kernels call
+ */
+export async function builtKernels(framework: string): Promise<BuiltKernels> {
+  const processor = processorFeatures();
+  if (processor === undefined) return { missing: "the processor's features are not known" };
+  const sources = await kernelSources();
+  const key = createHash("sha256").update(JSON.stringify([sources, FLAGS, processor, framework])).digest(
+    "hex",
+  );
+  const folder = join(cacheFolder(), `kernels-${key.slice(0, 16)}`), path = join(folder, "kernels.so");
+  if (existsSync(path)) return { path };
+  const compiler = Deno.env.get("CC") || "cc";
+  if (!mayRun(compiler)) {
+    return { missing: `permission to run ${compiler} is not given (--allow-run=${compiler})` };
+  }
+  return await compiled(compiler, sources, folder, framework) ?? { path };
+}
+
+async function compiled(
+  compiler: string,
+  sources: Record<string, string>,
+  folder: string,
+  framework: string,
+): Promise<{ missing: string } | undefined> {
+  await Deno.mkdir(folder, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: folder });
+  try {
+    for (const [name, text] of Object.entries(sources)) await Deno.writeTextFile(join(work, name), text);
+    const files = Object.keys(sources).filter((name) => name.endsWith(".c")).map((name) => join(work, name));
+    const output = join(work, "kernels.so");
+    const libraries = [framework, `-Wl,-rpath,${join(framework, "..")}`, "-lpthread", "-lm"];
+    const { success, stderr } = await runCommand(compiler, [...FLAGS, ...files, "-o", output, ...libraries]);
+    if (!success) return { missing: `the C compiler ${compiler} failed: ${stderr.trim().split("\n")[0]}` };
+    await Deno.rename(output, join(folder, "kernels.so")); // whole, also where two processes build at once
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+function mayRun(command: string): boolean {
+  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
+}
+
+/** What the processor can do, as the system tells it: a cache may be carried to another machine. */
+function processorFeatures(): string | undefined {
+  try {
+    if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
+    const lines = Deno.readTextFileSync("/proc/cpuinfo").split("\n");
+    return lines.find((line) => /^(flags|Features)\s*:/.test(line));
+  } catch {
+    return undefined;
+  }
+}

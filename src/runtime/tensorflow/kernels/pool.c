@@ -1,0 +1,83 @@
+#include "pool.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* One job at a time is shared. TensorFlow may run two kernels at once: the second one then works alone. */
+static struct {
+  pthread_mutex_t in_use, lock;
+  pthread_cond_t work, done;
+  void (*task)(void *, int64_t);
+  void *argument;
+  int64_t count;
+  atomic_llong next;
+  int64_t round;   /* of the job that is shared */
+  int open;        /* helpers may still join */
+  int working;     /* helpers that have joined */
+} pool = {.in_use = PTHREAD_MUTEX_INITIALIZER,
+          .lock = PTHREAD_MUTEX_INITIALIZER,
+          .work = PTHREAD_COND_INITIALIZER,
+          .done = PTHREAD_COND_INITIALIZER};
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+static int64_t core_count = 1;
+
+static void take_tasks(void) {
+  for (;;) {
+    int64_t i = atomic_fetch_add(&pool.next, 1);
+    if (i >= pool.count) return;
+    pool.task(pool.argument, i);
+  }
+}
+
+static void *help(void *unused) {
+  (void)unused;
+  int64_t seen = 0;
+  pthread_mutex_lock(&pool.lock);
+  for (;;) {
+    while (!pool.open || pool.round == seen) pthread_cond_wait(&pool.work, &pool.lock);
+    seen = pool.round;
+    pool.working++;
+    pthread_mutex_unlock(&pool.lock);
+    take_tasks();
+    pthread_mutex_lock(&pool.lock);
+    if (--pool.working == 0) pthread_cond_signal(&pool.done);
+  }
+  return 0;
+}
+
+static void start(void) {
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  core_count = online < 1 ? 1 : online > 64 ? 64 : online;
+  for (int64_t i = 1; i < core_count; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, 0, help, 0)) break;
+    pthread_detach(thread);
+  }
+}
+
+int64_t cores(void) {
+  pthread_once(&started, start);
+  return core_count;
+}
+
+void parallel_for(int64_t count, void (*task)(void *, int64_t), void *argument) {
+  if (count < 2 || cores() < 2 || pthread_mutex_trylock(&pool.in_use)) {
+    for (int64_t i = 0; i < count; i++) task(argument, i);
+    return;
+  }
+  pthread_mutex_lock(&pool.lock);
+  pool.task = task;
+  pool.argument = argument;
+  pool.count = count;
+  atomic_store(&pool.next, 0);
+  pool.round++;
+  pool.open = 1;
+  pthread_cond_broadcast(&pool.work);
+  pthread_mutex_unlock(&pool.lock);
+  take_tasks();
+  pthread_mutex_lock(&pool.lock);
+  pool.open = 0;
+  while (pool.working) pthread_cond_wait(&pool.done, &pool.lock);
+  pthread_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.in_use);
+}

@@ -1,0 +1,23 @@
+const FILES = [
+  "activations.c",
+  "adamw.c",
+  "attention.c",
+  "group_norm.c",
+  "layer_norm.c",
+  "library.c",
+  "op.c",
+  "op.h",
+  "pool.c",
+  "pool.h",
+  "rows.h",
+  "vector.h",
+] as const;
+
+/** Text of the kernels' C sources by file name; they lie beside this file, also where the module came by the network. */
+export async function kernelSources(): Promise<Record<string, string>> {
+  const read = async (name: string) => {
+    const url = new URL(name, import.meta.url);
+    return url.protocol === "file:" ? await Deno.readTextFile(url) : await (await fetch(url)).text();
+  };
+  return Object.fromEntries(await Promise.all(FILES.map(async (name) => [name, await read(name)])));
+}
