@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { type ComputePrecision, currentPrecision } from "../runtime/precision.ts";
 import { backend, onTensorflow } from "../runtime/tensorflow/backend.ts";
 import { session, type TensorMetadata } from "../runtime/tensorflow/session.ts";
 import { UserError } from "../runtime/errors.ts";
@@ -11,6 +12,11 @@ import { flattenTree } from "./tree.ts";
 export interface CompileOptions {
   /** Compile with XLA: faster steps, but the first call takes several times as long. Default: false. */
   xla?: boolean;
+  /**
+   * The type in which products and convolutions compute; all else stays in float32. On other engines than TensorFlow it
+   * is float32 whatever is asked for. Default: the engine's, see `startEngine`.
+   */
+  precision?: ComputePrecision;
   /** Name in error messages; default: the function's own. */
   name?: string;
 }
@@ -67,12 +73,14 @@ export function compile<A extends unknown[], R>(
   options: CompileOptions = {},
 ): Compiled<A, R> {
   const { xla = false, name = f.name || "compiled function" } = options;
+  const precision = () => options.precision ?? currentPrecision();
   const recordings = new Map<string, CompiledFunction>();
   let madeVariables = false, assigning: Promise<unknown> = Promise.resolve();
 
   /** The recording for these arguments; undefined if `f` has to make its variables first. */
   function lookUp(args: A): Call | undefined {
-    const { tensors, key, rebuild } = flattenTree(args, `arguments of ${name}`);
+    const { tensors, key: kind, rebuild } = flattenTree(args, `arguments of ${name}`);
+    const key = `${precision()} ${kind}`;
     const known = recordings.get(key);
     recordings.delete(key); // to the end of the order
     if (known && !usesDisposed(known)) {
@@ -82,7 +90,11 @@ export function compile<A extends unknown[], R>(
     known?.free();
     const end = announceCompilation(name, xla);
     try {
-      const compiled = recordFunction((inputs) => f(...rebuild(inputs) as A), tensors, { name, xla });
+      const compiled = recordFunction((inputs) => f(...rebuild(inputs) as A), tensors, {
+        name,
+        xla,
+        precision: precision(),
+      });
       recordings.set(key, compiled);
       madeVariables = false;
       dropOldest();

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
+import type { ComputePrecision } from "../runtime/precision.ts";
 import { backend } from "../runtime/tensorflow/backend.ts";
 import { createRecording, type RecordedFunction } from "../runtime/tensorflow/recording.ts";
 import { type Session, session } from "../runtime/tensorflow/session.ts";
@@ -32,10 +33,10 @@ export const isRecording = ({ recorder }: Session): boolean => recorder !== unde
 export function recordFunction(
   f: (inputs: tf.Tensor[]) => unknown,
   inputs: readonly tf.Tensor[],
-  options: { name: string; xla: boolean },
+  options: { name: string; xla: boolean; precision: ComputePrecision },
 ): CompiledFunction {
   const node = backend(), variables = recordedVariables(options.name);
-  const recording = createRecording(session(), options.xla, variables.isVariable);
+  const recording = createRecording(session(), options, variables.isVariable);
   let compiled: CompiledFunction | undefined;
   try {
     tf.tidy(() => {

@@ -3,10 +3,12 @@ import { UserError } from "../errors.ts";
 import { nameCudaTools, nvidiaProblem, nvidiaState } from "../install/cuda.ts";
 import { Interrupted } from "../install/fetch_wheel.ts";
 import { installedTensorflow, setupTensorflow } from "../install/setup.ts";
+import { type ComputePrecision, type Precision, setCurrentPrecision } from "../precision.ts";
 import { taskCommand } from "../task_command.ts";
 import { startTensorflow, type TensorflowInfo } from "../tensorflow/install.ts";
 import { startWasm } from "../wasm/start.ts";
 import { type Backend, BACKENDS } from "./backends.ts";
+import { choosePrecision, precisionNamed } from "./precision.ts";
 import { startWebgpu, webgpuAdapter } from "./webgpu.ts";
 
 /** The engine that computes. */
@@ -14,6 +16,8 @@ export interface EngineInfo {
   backend: Backend;
   /** For people, e.g. "TensorFlow 2.21.0 on CPU". */
   description: string;
+  /** What products and convolutions compute in where a function is compiled; all else is float32. */
+  precision: ComputePrecision;
   /** Why the better engines were passed over; empty if the best one runs or one was asked for. */
   passedOver: readonly string[];
 }
@@ -21,7 +25,14 @@ export interface EngineInfo {
 export interface EngineOptions {
   /** Which engine; "auto" tries the best first. The default is `ADT_BACKEND`, or else "auto". */
   backend?: Backend | "auto";
+  /**
+   * What products and convolutions compute in inside compiled functions; "auto" measures what this machine gains by. The
+   * default is what runs, or `ADT_PRECISION`, or else "float32".
+   */
+  precision?: Precision;
 }
+
+type Engine = Omit<EngineInfo, "precision">;
 
 let running: EngineInfo | undefined;
 let queue: Promise<unknown> = Promise.resolve();
@@ -29,9 +40,10 @@ let queue: Promise<unknown> = Promise.resolve();
 /**
  * Starts the engine that tfjs computes on. "auto" takes TensorFlow (which it sets up on first use), or else WebGPU
  * if there is a real graphics card, or else WebAssembly, and says on stderr in one line why when it is not the first.
- * Once an engine runs, calls without a name or with "auto" keep it, and asking for another one switches.
+ * Once an engine runs, calls without a name or with "auto" keep it, and asking for another one switches. So it is with the
+ * precision, for functions that are compiled from then on.
  *
- * @throws UserError if the name of the engine is unknown, or the engine asked for cannot start.
+ * @throws UserError if the name of the engine or of the precision is unknown, or the engine asked for cannot start.
  *
  * @example
  * ```ts
@@ -47,11 +59,28 @@ export function startEngine(options: EngineOptions = {}): Promise<EngineInfo> {
     const wanted = backendName(
       options.backend ?? running?.backend ?? (Deno.env.get("ADT_BACKEND") || "auto"),
     );
-    if (running && (wanted === "auto" || wanted === running.backend)) return running;
-    return running = wanted === "auto" ? await startBest() : await startNamed(wanted);
+    const precision = precisionNamed(
+      options.precision ?? running?.precision ?? (Deno.env.get("ADT_PRECISION") || "float32"),
+    );
+    const kept = wanted === "auto" || wanted === running?.backend ? running : undefined;
+    if (kept?.precision === precision) return kept;
+    const engine = kept ?? (wanted === "auto" ? await startBest() : await startNamed(wanted));
+    return running = { ...engine, precision: await setPrecision(precision, engine.backend) };
   });
   queue = started.catch(() => {});
   return started;
+}
+
+const said = new Set<string>();
+
+/** Makes it what functions are compiled in, and says on stderr what was decided for the user. */
+async function setPrecision(wanted: Precision, backend: Backend): Promise<ComputePrecision> {
+  const { precision, reason } = await choosePrecision(wanted, backend);
+  const words = `Products are computed in ${precision}: ${reason}.`;
+  if (reason && !said.has(words)) console.error(words);
+  said.add(words);
+  setCurrentPrecision(precision);
+  return precision;
 }
 
 function backendName(name: string): Backend | "auto" {
@@ -63,7 +92,7 @@ function backendName(name: string): Backend | "auto" {
   );
 }
 
-async function startNamed(backend: Backend): Promise<EngineInfo> {
+async function startNamed(backend: Backend): Promise<Engine> {
   try {
     const description = await START[backend]();
     await tf.setBackend(backend); // may run already, behind another one
@@ -78,7 +107,7 @@ async function startNamed(backend: Backend): Promise<EngineInfo> {
   }
 }
 
-async function startBest(): Promise<EngineInfo> {
+async function startBest(): Promise<Engine> {
   const passedOver: string[] = [];
   for (const backend of BACKENDS) {
     try {

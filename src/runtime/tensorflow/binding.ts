@@ -2,7 +2,7 @@ import { type Attribute, AttributeKind, eagerSetters, setAttribute } from "./att
 import { cName, cString } from "./library.ts";
 import type { Session, TensorMetadata } from "./session.ts";
 import { createStatus } from "./status.ts";
-import { createTensor, DataType, freeStrings, readTensor, type TensorValues } from "./tensors.ts";
+import { createTensor, DataType, freeStrings, readTensor, seenType, type TensorValues } from "./tensors.ts";
 
 /** Room for the results of an op whose number of results is not known before it runs. */
 export const MAX_OUTPUTS = 4096;
@@ -107,27 +107,30 @@ function tensorFunctions(session: Session) {
 
     deleteTensor(id: number): void {
       session.recorder?.forget(id);
+      session.stored.delete(id);
       const handle = handles.remove(id);
       if (handle !== undefined) library.TFE_DeleteTensorHandle(handle);
     },
 
     tensorDataSync(id: number): TensorValues {
       session.recorder?.beforeRead(id);
-      const handle = handles.get(id);
-      const tensor = library.TFE_TensorHandleResolve(handle, status.pointer);
-      status.check();
+      const handle = asSeen(session, id);
       try {
-        return readTensor(library, tensor, library.TFE_TensorHandleDataType(handle));
+        const tensor = library.TFE_TensorHandleResolve(handle, status.pointer);
+        status.check();
+        try {
+          return readTensor(library, tensor, library.TFE_TensorHandleDataType(handle));
+        } finally {
+          library.TF_DeleteTensor(tensor);
+        }
       } finally {
-        library.TF_DeleteTensor(tensor);
+        library.TFE_DeleteTensorHandle(handle);
       }
     },
 
     async tensorData(id: number): Promise<TensorValues> {
       session.recorder?.beforeRead(id);
-      // A handle of our own: the tensor may be disposed while we wait.
-      const handle = library.TFE_TensorHandleCopySharingTensor(handles.get(id), status.pointer);
-      status.check();
+      const handle = asSeen(session, id); // one of our own: the tensor may be disposed while we wait
       const own = createStatus(library);
       try {
         const tensor = await library.resolveOnPool(handle, own.pointer);
@@ -164,6 +167,30 @@ function copyStrings({ library, status, context, handles }: Session, handle: big
   }
 }
 
+/** A new handle of a tensor in the type that tfjs takes it for. */
+function asSeen({ library, status, context, handles, stored }: Session, id: number): bigint {
+  const type = stored.get(id);
+  if (type === undefined) {
+    const handle = library.TFE_TensorHandleCopySharingTensor(handles.get(id), status.pointer);
+    status.check();
+    return handle;
+  }
+  const op = library.TFE_NewOp(context.pointer, cName("Cast"), status.pointer);
+  try {
+    status.check();
+    library.TFE_OpAddInput(op, handles.get(id), status.pointer);
+    status.check();
+    library.TFE_OpSetAttrType(op, cName("SrcT"), type);
+    library.TFE_OpSetAttrType(op, cName("DstT"), seenType(type));
+    const cast = new BigUint64Array(1);
+    library.TFE_Execute(op, cast, Int32Array.of(1), status.pointer);
+    status.check();
+    return cast[0]!;
+  } finally {
+    library.TFE_DeleteOp(op);
+  }
+}
+
 function executeFunctions(session: Session) {
   const { library, status, context, handles } = session;
   const setters = eagerSetters(library, status);
@@ -179,10 +206,7 @@ function executeFunctions(session: Session) {
         library.TFE_OpSetDevice(op, context.gpu, status.pointer);
         status.check();
       }
-      for (const id of inputs) {
-        library.TFE_OpAddInput(op, handles.get(id), status.pointer);
-        status.check();
-      }
+      for (const id of inputs) addInput(op, id, attributes);
       for (const attribute of attributes) setAttribute(setters, op, attribute);
       return op;
     } catch (error) {
@@ -191,12 +215,24 @@ function executeFunctions(session: Session) {
     }
   }
 
+  function addInput(op: bigint, id: number, attributes: readonly Attribute[]): void {
+    const type = session.stored.get(id);
+    const asItIs = type === undefined ||
+      attributes.some((a) => a.type === AttributeKind.type && a.value === type);
+    const handle = asItIs ? handles.get(id) : asSeen(session, id);
+    library.TFE_OpAddInput(op, handle, status.pointer);
+    if (!asItIs) library.TFE_DeleteTensorHandle(handle);
+    status.check();
+  }
+
   function describe(handle: bigint): TensorMetadata {
     const rank = library.TFE_TensorHandleNumDims(handle, status.pointer);
     status.check();
     const shape: number[] = new Array(rank);
     for (let i = 0; i < rank; i++) shape[i] = Number(library.TFE_TensorHandleDim(handle, i, status.pointer));
-    return { id: handles.add(handle), shape, dtype: library.TFE_TensorHandleDataType(handle) };
+    const id = handles.add(handle), dtype = library.TFE_TensorHandleDataType(handle), seen = seenType(dtype);
+    if (seen !== dtype) session.stored.set(id, dtype);
+    return { id, shape, dtype: seen };
   }
 
   return {

@@ -1,6 +1,6 @@
 import { type Attribute, graphSetters, setAttribute } from "./attributes.ts";
 import { cName } from "./library.ts";
-import { type InputDefinition, opDefinition } from "./op_definition.ts";
+import { definitionsOfInputs, type InputDefinition, isList, opDefinition } from "./op_definition.ts";
 import type { Session } from "./session.ts";
 
 /** One output of an operation in a graph. */
@@ -150,18 +150,9 @@ function groupInputs(
   attributes: readonly Attribute[],
   inputs: readonly Output[],
 ): (Output | Output[])[] {
-  const isList = (d: InputDefinition) => d.numberAttribute !== "" || d.typesAttribute !== "";
-  const singles = definitions.filter((d) => !isList(d)).length;
-  const onlyList = definitions.length - singles === 1;
-  const valueOf = (name: string) => attributes.find((a) => a.name === name)?.value;
-  let at = 0;
+  const owners = definitionsOfInputs(definitions, attributes, inputs.length);
   return definitions.map((definition) => {
-    if (!isList(definition)) return inputs[at++]!;
-    const length = onlyList
-      ? inputs.length - singles
-      : definition.numberAttribute
-      ? Number(valueOf(definition.numberAttribute))
-      : (valueOf(definition.typesAttribute) as readonly number[]).length;
-    return inputs.slice(at, at += length);
+    const own = inputs.filter((_, i) => owners[i] === definition);
+    return isList(definition) ? own : own[0]!;
   });
 }

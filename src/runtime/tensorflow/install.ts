@@ -59,7 +59,14 @@ async function start(folder: string): Promise<TensorflowInfo> {
   const begin = () => createContext(library, status);
   // the CUDA build complains about every machine without a card
   const context = showNotices || nvidiaCuda() ? begin() : withoutStandardError(library, begin);
-  const session = { library, status, context, handles: createHandleTable(), recorder: undefined };
+  const session = {
+    library,
+    status,
+    context,
+    handles: createHandleTable(),
+    stored: new Map(),
+    recorder: undefined,
+  };
   setSession(session);
   const binding = createBinding(session);
   await importTfjsNode(libraryPath(folder), binding);

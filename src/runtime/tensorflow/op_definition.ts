@@ -1,3 +1,4 @@
+import type { Attribute } from "./attributes.ts";
 import { cName } from "./library.ts";
 import type { Session } from "./session.ts";
 
@@ -17,6 +18,34 @@ export interface OpDefinition {
   inputs: InputDefinition[];
   attributes: Map<string, string>;
 }
+
+/**
+ * The definition that each of an op's inputs belongs to; a list's stands once for each of its tensors.
+ *
+ * @param attributes may give the lengths of lists
+ */
+export function definitionsOfInputs(
+  inputs: readonly InputDefinition[],
+  attributes: readonly Attribute[],
+  count: number,
+): InputDefinition[] {
+  const singles = inputs.filter((d) => !isList(d)).length, onlyList = inputs.length - singles === 1;
+  const valueOf = (name: string) => attributes.find((a) => a.name === name)?.value;
+  return inputs.flatMap((definition) => {
+    const { numberAttribute, typesAttribute } = definition;
+    if (!isList(definition)) return definition;
+    const length = onlyList
+      ? count - singles
+      : numberAttribute
+      ? Number(valueOf(numberAttribute))
+      : (valueOf(typesAttribute) as readonly number[]).length;
+    return Array.from({ length }, () => definition);
+  });
+}
+
+/** Whether an input is a list of tensors. */
+export const isList = ({ numberAttribute, typesAttribute }: InputDefinition): boolean =>
+  numberAttribute !== "" || typesAttribute !== "";
 
 const definitions = new Map<string, OpDefinition>();
 

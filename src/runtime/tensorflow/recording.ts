@@ -1,12 +1,16 @@
 import { UserError } from "../errors.ts";
+import type { ComputePrecision } from "../precision.ts";
 import { type Attribute, AttributeKind } from "./attributes.ts";
+import { createCasts, type Value } from "./casts.ts";
 import { createConstants } from "./constants.ts";
 import { createGraph, type Output } from "./graph.ts";
 import { cName } from "./library.ts";
+import { definitionsOfInputs, opDefinition } from "./op_definition.ts";
+import { lowType, typesOf } from "./precision.ts";
 import { createSchedule } from "./schedule.ts";
 import type { Recorder, Session, TensorMetadata } from "./session.ts";
 import { TensorflowError } from "./status.ts";
-import { DataType } from "./tensors.ts";
+import { DataType, seenType } from "./tensors.ts";
 
 /**
  * A recorded function: to call it, execute the op `name` with these attributes on its inputs, then the values of its
@@ -24,7 +28,7 @@ export interface RecordedFunction {
 /** A function being recorded. End it with `finish`, then `free` it in any case. */
 export interface Recording {
   readonly recorder: Recorder;
-  /** Declares the next input. */
+  /** Declares the next input; tfjs takes it for float32 if it is of another floating type. */
   input(dtype: number, shape: readonly number[]): TensorMetadata;
   /** Makes the function that computes these tensors. */
   finish(outputs: readonly number[], name: string): RecordedFunction;
@@ -39,60 +43,70 @@ let recorded = 0;
 /**
  * Starts recording into an empty graph. While `session.recorder` is the recording's, ops run into the graph.
  *
- * @param xla whether XLA will compile the function
+ * @param how whether XLA will compile the function; the precision of products
  * @param isState is asked once for each tensor from outside: whether its value is given anew at every call
  */
 export function createRecording(
   session: Session,
-  xla: boolean,
+  { xla, precision }: { xla: boolean; precision: ComputePrecision },
   isState: (id: number) => boolean,
 ): Recording {
-  const { library, handles } = session;
+  const { library, handles } = session, low = lowType(precision);
   const graph = createGraph(session),
     schedule = createSchedule(),
-    constants = createConstants(session, graph);
-  const symbols = new Map<number, Output>(); // tensor id -> output in the graph
+    constants = createConstants(session, graph),
+    casts = createCasts(add);
+  const symbols = new Map<number, Value>(); // by tensor id
   const inputs: Output[] = [], state: Output[] = [];
   const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
   let finished = false;
 
-  const outputOf = (id: number): Output => {
-    let output = symbols.get(id);
-    if (!output) symbols.set(id, output = outside(id));
-    return output;
+  const valueOf = (id: number): Value => {
+    let value = symbols.get(id);
+    if (!value) symbols.set(id, value = outside(id));
+    return value;
   };
 
-  function outside(id: number): Output {
+  /** Adds an op whose inputs are of the right types. */
+  function add(name: string, attributes: readonly Attribute[], operands: readonly Output[]): bigint {
+    const after = schedule.waitFor(operands.map((output) => output.operation));
+    const operation = naming(name, () => graph.operation(name, attributes, operands, after));
+    schedule.add(operation);
+    return operation;
+  }
+
+  function outside(id: number): Value {
     const handle = handles.get(id), { dtype, shape } = handleType(session, handle);
     if (isState(id)) {
       const placeholder = graph.placeholder(dtype, shape);
       state.push(placeholder);
-      return placeholder;
+      return casts.value(placeholder, dtype);
     }
     if (dtype !== DataType.string && shape.reduce((a, b) => a * b, 1) <= LARGEST_CONSTANT) {
-      return constants.of(handle, dtype, shape);
+      return casts.value(constants.of(handle, dtype, shape), dtype);
     }
     const copy = library.TFE_TensorHandleCopySharingTensor(handle, session.status.pointer);
     session.status.check();
     captures.push(handles.add(copy));
     const placeholder = graph.placeholder(dtype, shape);
     captured.push(placeholder);
-    return placeholder;
+    return casts.value(placeholder, dtype);
   }
 
   const recorder: Recorder = {
     xla,
     execute(name, attributes, ids, shapes) {
-      const operands = ids.map(outputOf);
-      const after = schedule.waitFor(operands.map((output) => output.operation));
-      const operation = naming(name, () => graph.operation(name, attributes, operands, after));
-      schedule.add(operation);
+      const values = ids.map(valueOf);
+      const definitions = definitionsOfInputs(opDefinition(session, name).inputs, attributes, ids.length);
+      const types = typesOf(name, low, attributes, values.map(({ origin }) => origin), definitions);
+      const operands = values.map((value, i) => casts.as(value, types.inputs[i]!));
+      const operation = add(name, types.attributes, operands);
       shapes?.forEach((shape, index) => graph.setShape({ operation, index }, shape));
       return graph.outputTypes(operation).map(({ dtype, shape }, index) => {
         if (!shape || shape.some((d) => d < 0)) throw unknownShape(name);
         const id = handles.addSymbolic();
-        symbols.set(id, { operation, index });
-        return { id, dtype, shape };
+        symbols.set(id, casts.value({ operation, index }, dtype));
+        return { id, dtype: seenType(dtype), shape };
       });
     },
     forget: (id) => void symbols.delete(id),
@@ -103,7 +117,10 @@ export function createRecording(
 
   /** An output of the function must be a node of its own: not an input, and not given out twice. */
   function functionOutputs(ids: readonly number[]): Output[] {
-    const outputs = ids.map(outputOf);
+    const outputs = ids.map((id) => {
+      const value = valueOf(id);
+      return casts.as(value, seenType(value.origin));
+    });
     const taken = new Set([...inputs, ...state, ...captured].map((o) => `${o.operation}:0`));
     return outputs.map((output) => {
       const key = `${output.operation}:${output.index}`;
@@ -118,8 +135,8 @@ export function createRecording(
     input(dtype, shape) {
       const id = handles.addSymbolic(), placeholder = graph.placeholder(dtype, shape);
       inputs.push(placeholder);
-      symbols.set(id, placeholder);
-      return { id, dtype, shape: [...shape] };
+      symbols.set(id, casts.value(placeholder, dtype));
+      return { id, dtype: seenType(dtype), shape: [...shape] };
     },
     finish(outputs, name) {
       const unique = `compiled_${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;

@@ -35,6 +35,8 @@ export interface Session {
   readonly status: Status;
   readonly context: Context;
   readonly handles: HandleTable;
+  /** Types of the tensors that are stored in fewer bits than the float32 that tfjs takes them for, by id. */
+  readonly stored: Map<number, number>;
   /** Set while `compile()` records. */
   recorder: Recorder | undefined;
 }

@@ -9,8 +9,17 @@ export const DataType = {
   complex64: 8,
   int64: 9,
   bool: 10,
+  bfloat16: 14,
+  half: 19,
   resource: 20,
 } as const;
+
+/** Whether numbers of this type are float32 to tfjs, in whatever bits TensorFlow stores them. */
+export const isFloating = (dtype: number): boolean =>
+  dtype === DataType.float || dtype === DataType.bfloat16 || dtype === DataType.half;
+
+/** The type that tfjs takes a tensor for. */
+export const seenType = (dtype: number): number => isFloating(dtype) ? DataType.float : dtype;
 
 /** Values of a tensor as tfjs hands them over: numbers, or one UTF-8 string per element. */
 export type TensorValues = Float32Array | Int32Array | Uint8Array | BigInt64Array | (Uint8Array | string)[];
