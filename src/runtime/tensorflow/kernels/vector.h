@@ -96,22 +96,35 @@ INLINE vf max_vf(vf a, vf b) { return choose(a > b, a, b); }
 INLINE vf min_vf(vf a, vf b) { return choose(a < b, a, b); }
 #endif
 
-/* e^x to 2 units in the last place: 2^k·e^r with |r| <= ln(2)/2; 0 below -87.3, e^88.3 above. NaN stays NaN. */
+/* x·2^k for whole k from −126 to 127. */
+INLINE vf scale_vf(vf x, vf k) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)x, (__m512)k);
+#else
+  return x * (vf)((vi)(k + 12583039.0f) << 23); /* 1.5·2^23 + 127: the exponent stands in the sum's last bits */
+#endif
+}
+
+/* The nearest whole number to |x| < 2^22. */
+INLINE vf round_vf(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_roundscale_ps((__m512)x, 0);
+#else
+  return x + 12582912.0f - 12582912.0f;
+#endif
+}
+
+/* e^x to 2 units in the last place, as e^r·2^k with |r| <= ln(2)/2; constant below -87.3 and above 88. NaN stays NaN. */
 INLINE vf exp_vf(vf x) {
-  vf clamped = min_vf(splat(88.3f), max_vf(splat(-87.33f), x));
-  vf shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5·2^23: the sum's last bits are the nearest integer */
-  vi k = (vi)shifted - 0x4b400000;
-  vf whole = shifted - 12582912.0f;
-  vf r = clamped - whole * 0.693359375f - whole * -2.12194440e-4f;
-  vf p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+  vf clamped = min_vf(splat(88.0f), max_vf(splat(-87.33f), x));
+  vf k = round_vf(clamped * 1.44269504f), r = clamped - k * 0.69314718f;
+  vf p = splat(1.3814593e-3f); /* fitted to (e^r − 1 − r)/r², so that e^r is wrong by 3e-9 at most */
+  p = p * r + 8.3687175e-3f;
+  p = p * r + 4.1668389e-2f;
+  p = p * r + 1.6666521e-1f;
+  p = p * r + 4.9999994e-1f;
   p = p * r * r + r + 1.0f;
-  vf y = p * (vf)((k + 127) << 23);
-  return choose(x < -87.33f, splat(0), y);
+  return scale_vf(p, k);
 }
 
 INLINE vf sigmoid_vf(vf x) { return 1.0f / (1.0f + exp_vf(-x)); }
