@@ -10,10 +10,10 @@ export interface CommandContext {
 }
 
 /** Starts the engine that the options name, and says which on stderr. */
-export async function startChosenEngine({ backend }: GlobalOptions): Promise<void> {
+export async function startChosenEngine({ backend, precision }: GlobalOptions): Promise<void> {
   const { startEngine } = await import("../runtime/engine/engine.ts");
-  const { description } = await startEngine({ backend });
-  console.error(`engine: ${description}`);
+  const engine = await startEngine({ backend, precision });
+  console.error(`engine: ${engine.description}, ${engine.precision}`);
 }
 
 /** How the user starts this program. */

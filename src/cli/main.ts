@@ -8,7 +8,7 @@ import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { INTERRUPTED } from "./interrupt.ts";
-import { backendOption, type GlobalOptions } from "./options.ts";
+import { backendOption, type GlobalOptions, precisionOption } from "./options.ts";
 import { addParity } from "./parity.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addSample } from "./sample.ts";
@@ -43,6 +43,7 @@ export function commands(context: CommandContext): Command {
     .description("Adversarial Diffusion Tuning: tunes a diffusion model along its own inference path.")
     .version(project.version, "--version", "print the version")
     .addOption(backendOption())
+    .addOption(precisionOption())
     .option("--verbose", "show the stack of errors")
     .helpOption("--help", "print this help")
     .configureHelp({ showGlobalOptions: true })

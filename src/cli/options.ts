@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Backend, BACKENDS } from "../runtime/engine/backends.ts";
+import { type Precision, PRECISIONS } from "../runtime/precision.ts";
 import { SAMPLER_NAMES, type SamplerName } from "../sampling/sampler_names.ts";
 
 /** Options of the whole program; every command has them too. */
 export interface GlobalOptions {
   backend?: Backend | "auto";
+  precision?: Precision;
   verbose?: boolean;
 }
 
@@ -12,6 +14,14 @@ export interface GlobalOptions {
 export function backendOption(): Option {
   return new Option("--backend <name>", "engine to compute on (default: ADT_BACKEND, or else auto)")
     .choices(["auto", ...BACKENDS]);
+}
+
+/** `--precision`, which wins over a configuration's, and that over ADT_PRECISION. */
+export function precisionOption(): Option {
+  return new Option(
+    "--precision <name>",
+    "type of products and convolutions; auto measures (default: the configuration's, or ADT_PRECISION, or else float32)",
+  ).choices(PRECISIONS);
 }
 
 /** Reads a whole number of at least `least`. */

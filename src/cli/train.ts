@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
+import type { Precision } from "../runtime/precision.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
 /** Options of the commands that train. */
@@ -13,6 +14,7 @@ export interface TrainOptions extends GlobalOptions {
 
 interface TrainConfig {
   output: string;
+  precision?: Precision | undefined;
   train: { steps: number; seed: number };
 }
 
@@ -27,19 +29,22 @@ export function withTrainOptions(command: Command): Command {
 }
 
 /** The configuration with what the command line changes. */
-export function withFlags<C extends TrainConfig>(config: C, { output, steps, seed }: TrainOptions): C {
+export function withFlags<C extends TrainConfig>(
+  config: C,
+  { output, steps, seed, precision }: TrainOptions,
+): C {
   const train = { ...config.train, steps: steps ?? config.train.steps, seed: seed ?? config.train.seed };
-  return { ...config, output: output ?? config.output, train };
+  return { ...config, output: output ?? config.output, precision: precision ?? config.precision, train };
 }
 
 /** Runs a training until it ends or is stopped, and says where its result is, or how it goes on. */
 export async function trainUntilStopped(
   context: CommandContext,
   options: TrainOptions,
-  { output, train }: TrainConfig,
+  { output, precision, train }: TrainConfig,
   run: (options: { resume: boolean; signal: AbortSignal }) => Promise<{ weights: string; steps: number }>,
 ): Promise<void> {
-  await startChosenEngine(options);
+  await startChosenEngine({ ...options, precision });
   using interrupt = stopOnInterrupt();
   const { weights, steps } = await run({ resume: options.resume ?? false, signal: interrupt.signal });
   if (steps === train.steps) return console.log(weights);

@@ -4,8 +4,15 @@ import { kernelsLoaded } from "../runtime/tensorflow/kernels.ts";
 import { type RawAttributes, rawOp } from "../runtime/tensorflow/raw_op.ts";
 import { session } from "../runtime/tensorflow/session.ts";
 
-/** Whether this project's own kernels compute here: on a processor's TensorFlow that has them, and not under XLA. */
-export const onFusedOps = (): boolean => onTensorflow() && kernelsLoaded() && !session().recorder?.xla;
+/**
+ * Whether this project's own kernels compute here: on a processor's TensorFlow that has them. XLA does not know them, and
+ * they do not know float16.
+ */
+export function onFusedOps(): boolean {
+  if (!onTensorflow() || !kernelsLoaded()) return false;
+  const { recorder } = session();
+  return !recorder || !recorder.xla && recorder.precision !== "float16";
+}
 
 /**
  * Runs one of this project's own TensorFlow ops (`runtime/tensorflow/kernels`).

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { backpropagate, nodesBetween, record } from "./tape.ts";
+import { lossScale } from "./loss_scale.ts";
+import { backpropagate, isTapeOn, nodesBetween, record } from "./tape.ts";
 
 export interface GradientOptions {
   /** What an input gets that the output does not depend on: an error (default), or a gradient of zeros. */
@@ -37,14 +38,16 @@ export function vjp(
   { unconnected = "error" }: GradientOptions = {},
 ): ValueAndGrads {
   return tf.tidy(() => {
+    const scale = isTapeOn() ? undefined : lossScale(); // inside another vjp, that one scales
     const { value, nodes, release } = record(() => f(...xs));
     try {
       const path = nodesBetween(nodes, xs, value);
       release(withoutPath(nodes, path));
       const dy = typeof cotangent === "function" ? cotangent(value) : cotangent;
       tf.util.assertShapesMatch(dy.shape, value.shape, "vjp(): the cotangent must have the output's shape: ");
-      const gradients = backpropagate(path, xs, value, dy, release);
-      return { value, grads: collect(xs, gradients, unconnected) };
+      const gradients = backpropagate(path, xs, value, scale ? dy.mul(scale) : dy, release);
+      const grads = collect(xs, gradients, unconnected);
+      return { value, grads: scale ? grads.map((gradient) => gradient.div(scale)) : grads };
     } finally {
       release(nodes);
     }

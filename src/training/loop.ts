@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { adaptLossScale, beginLossScaling, endLossScaling, lossScaleValue } from "../tensor/loss_scale.ts";
 
 /** What one update reports: numbers to log, by name. */
 export type StepMetrics = Record<string, number>;
@@ -13,13 +14,16 @@ export interface LoopOptions {
   /** Called after every update. */
   onStep?(step: number, metrics: StepMetrics): Promise<void> | void;
   signal?: AbortSignal;
+  /** In float16: the loss scale to go on with. Its value is `loss_scale` in the metrics. */
+  lossScale?: number;
   /** Updates in a row with a loss or gradient that is not finite after which the training gives up. Default 10. */
   patience?: number;
 }
 
 /**
  * Runs updates in order and gives way to the event loop between them, so that progress shows and Ctrl-C works. A signal
- * stops it between two updates, after `onStep`.
+ * stops it between two updates, after `onStep`. Where float16 is computed in, gradients are scaled (see `lossScale`); updates
+ * that overflow then halve the scale, and do not count as diverged.
  *
  * ```ts
  * import { trainingLoop } from "./loop.ts";
@@ -36,20 +40,27 @@ export interface LoopOptions {
 export async function trainingLoop(options: LoopOptions): Promise<number> {
   const { from = 0, steps, update, onStep, signal, patience = 10 } = options;
   let lost = 0;
-  for (let step = from + 1; step <= steps; step++) {
-    if (signal?.aborted) return step - 1;
-    const metrics = await update(step);
-    const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-    lost = broken.length ? lost + 1 : 0;
-    if (lost >= patience) {
-      const numbers = broken.map(([name, value]) => `${name} = ${value}`).join(", ");
-      throw new UserError(
-        `training diverged: ${numbers} at step ${step}, the last of ${patience} in a row; ` +
-          "lower the learning rate; to go on from the checkpoint before, delete the newest one and resume",
-      );
+  beginLossScaling(options.lossScale);
+  try {
+    for (let step = from + 1; step <= steps; step++) {
+      if (signal?.aborted) return step - 1;
+      const scale = lossScaleValue(), measured = await update(step);
+      const metrics = scale === undefined ? measured : { ...measured, loss_scale: scale };
+      const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
+      const overflowed = adaptLossScale(broken.length === 0);
+      lost = broken.length && !overflowed ? lost + 1 : 0;
+      if (lost >= patience) {
+        const numbers = broken.map(([name, value]) => `${name} = ${value}`).join(", ");
+        throw new UserError(
+          `training diverged: ${numbers} at step ${step}, the last of ${patience} in a row; ` +
+            "lower the learning rate; to go on from the checkpoint before, delete the newest one and resume",
+        );
+      }
+      await onStep?.(step, metrics);
+      await new Promise((resolve) => setTimeout(resolve));
     }
-    await onStep?.(step, metrics);
-    await new Promise((resolve) => setTimeout(resolve));
+    return steps;
+  } finally {
+    endLossScaling();
   }
-  return steps;
 }

@@ -25,6 +25,8 @@ export interface TrainingRun {
   /** Where to go on: the state after `step` updates; it becomes the training's own. */
   resume?: { state: TrainingState; step: number };
   signal?: AbortSignal;
+  /** See `LoopOptions`. */
+  lossScale?: number;
   /** Called after each update; the state is the training's and changes with the next one. */
   onStep?(step: number, metrics: StepMetrics, state: TrainingState): void | Promise<void>;
 }
@@ -47,7 +49,7 @@ export interface Objective<B extends tf.TensorContainer> {
 export async function minimise<B extends tf.TensorContainer>(
   objective: Objective<B>,
   training: Training,
-  { resume, signal, onStep }: TrainingRun = {},
+  { resume, signal, lossScale, onStep }: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
   const { declarations } = objective, { seed, optimizer } = training;
   const layout = layoutOf(shapesOf(declarations));
@@ -58,6 +60,7 @@ export async function minimise<B extends tf.TensorContainer>(
       from: resume?.step,
       steps: training.steps,
       signal,
+      lossScale,
       onStep: (step, metrics) => onStep?.(step, metrics, state),
       async update(step) {
         const batch = await objective.batch(step);

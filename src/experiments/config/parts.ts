@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { PRECISIONS } from "../../runtime/precision.ts";
 
 const positive = z.number().positive();
 /** A whole number of at least 1. */
@@ -62,6 +63,9 @@ export const optimizerSchema = z.strictObject({
   /** How the learning rate goes on after warm-up: cosine and linear fall to 0 at the last step. */
   schedule: z.enum(["constant", "cosine", "linear"]).default("constant"),
 });
+
+/** What products and convolutions compute in; left out: what the engine was started with. */
+export const precisionSchema = z.enum(PRECISIONS).optional();
 
 /** Checks a `DataConfig`. */
 export const dataSchema = z.discriminatedUnion("kind", [

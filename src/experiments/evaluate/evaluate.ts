@@ -62,7 +62,9 @@ export async function digitsEvaluator(options: EvaluatorOptions): Promise<Evalua
   // the bundled network took no part in any training
   const classifier = options.classifier ?? await bundledPath("models/digits-classifier");
   const { model, params } = await loadDigitClassifier(classifier);
-  const network = compile((images: tf.Tensor4D) => model.forward(params, { images }));
+  const network = compile((images: tf.Tensor4D) => model.forward(params, { images }), {
+    precision: "float32",
+  });
   const extract = (images: Images, label: string) =>
     measured(label, (onProgress) => {
       onProgress(0, images instanceof tf.Tensor ? images.shape[0] : images.n);

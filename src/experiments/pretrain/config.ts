@@ -6,6 +6,7 @@ import {
   optimizerSchema,
   paceShape,
   path,
+  precisionSchema,
 } from "../config/parts.ts";
 
 /** A JSON configuration in diffusers' or transformers' format, written inline; what it is for checks it. */
@@ -75,6 +76,7 @@ export const pretrainSchema = z.strictObject({
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject(paceShape),
+  precision: precisionSchema,
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
 }).refine(({ objective, preprocessor }) => !preprocessor || objective.kind === "masked_image", {

@@ -41,7 +41,7 @@ export async function pretrain(
   config: PretrainConfig,
   options: PretrainOptions = {},
 ): Promise<PretrainResult> {
-  const { description: engine } = await startEngine();
+  const { description: engine } = await startEngine({ precision: config.precision });
   using run = await openRun(config, pretrainSchema, options.resume);
   const { weights, metricsFile } = run.folder;
   const pretraining = await preparePretraining(config).catch(async (error) => {
@@ -77,6 +77,7 @@ async function train(
   const { params, steps } = await pretraining.train({
     resume: run.saved && { state: trainingState(run.saved.tensors), step: run.from },
     signal: recorder.signal,
+    lossScale: recorder.lossScale,
     async onStep(step, metrics, state) {
       await onStep?.(step, metrics);
       await recorder.record(step, {

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { progress as drawnProgress } from "../../display/progress.ts";
 import { onCompile } from "../../tensor/compile_events.ts";
+import { lossScaleValue } from "../../tensor/loss_scale.ts";
 import { saveCheckpoint } from "../../training/checkpoint.ts";
 import { openMetricsLog } from "../../training/metrics_log.ts";
 import type { OpenRun, RunConfig } from "./open_run.ts";
@@ -21,6 +22,8 @@ export interface RunRecorder extends AsyncDisposable {
   signal: AbortSignal;
   /** Records update number `step`. Writes a checkpoint when one is due, at the end, and before the run stops. */
   record(step: number, update: Update): Promise<void>;
+  /** The loss scale that a resumed run in float16 goes on with. */
+  lossScale: number | undefined;
   /** Seconds of training so far, those before a resumption included. */
   seconds(): number;
 }
@@ -29,6 +32,8 @@ export interface RunRecorder extends AsyncDisposable {
 interface RunState {
   config: RunConfig;
   seconds: number;
+  /** In float16. */
+  lossScale?: number;
 }
 
 export interface RecordOptions {
@@ -54,19 +59,21 @@ export async function recordRun(
   const bar = progress(steps, label, { start: from });
   let last = from;
   const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));
-  const begun = performance.now(), before = (saved?.state as RunState | undefined)?.seconds ?? 0;
+  const earlier = saved?.state as RunState | undefined;
+  const begun = performance.now(), before = earlier?.seconds ?? 0;
   const seconds = () => before + (performance.now() - begun) / 1000;
   const stop = new AbortController();
   if (signal?.aborted) stop.abort();
   return {
     signal: stop.signal,
+    lossScale: earlier?.lossScale,
     seconds,
     async record(step, { metrics, note, tensors }) {
       bar.update(last = step, note);
       if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });
       const stopping = signal?.aborted ?? false;
       if (stopping || step % checkpoint_every === 0 || step === steps) {
-        const state: RunState = { config, seconds: seconds() };
+        const state: RunState = { config, seconds: seconds(), lossScale: lossScaleValue() };
         await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state });
       }
       if (stopping) stop.abort();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ADVERSARIAL_LOSSES, type AdversarialLoss, SCORE_KINDS, type ScoreKind } from "../../adt/kinds.ts";
+import type { Precision } from "../../runtime/precision.ts";
 import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
 import {
   count,
@@ -11,6 +12,7 @@ import {
   type PaceConfig,
   paceShape,
   path,
+  precisionSchema,
 } from "../config/parts.ts";
 import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./model_config.ts";
 
@@ -67,6 +69,8 @@ export interface TuneConfig {
   optimizer: OptimizerConfig;
   ema_decay: number;
   train: PaceConfig;
+  /** What products and convolutions compute in; left out: what the engine was started with. */
+  precision?: Precision | undefined;
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: string;
 }
@@ -148,9 +152,8 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   }),
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
-  train: z.strictObject({
-    ...paceShape,
-  }),
+  train: z.strictObject(paceShape),
+  precision: precisionSchema,
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
 }).refine(({ adt, train }) => train.batch_size % (adt.start_groups ?? 1) === 0, {

@@ -3,6 +3,7 @@ import { adtFunctions } from "../../adt/functions.ts";
 import type { AdtState } from "../../adt/setup.ts";
 import { adtStep } from "../../adt/step.ts";
 import type { progress } from "../../display/progress.ts";
+import { startEngine } from "../../runtime/engine/engine.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
@@ -46,6 +47,7 @@ export interface TuneResult {
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
   const fault = headStartFault(config); // with the steps of the command line
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
+  if (config.precision) await startEngine({ precision: config.precision });
   using run = await openRun(config, tuneSchema, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
   const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
@@ -79,6 +81,7 @@ async function train(
       from: run.from,
       steps,
       signal: recorder.signal,
+      lossScale: recorder.lossScale,
       async update(step) {
         const batch = await tuning.batch(step);
         const result = await adtStep(setup, functions, state, batch, step);

@@ -35,8 +35,12 @@ const TEXTS_PER_CALL = 32;
 export async function loadClipScorer(folder: string, fit: "cover" | "contain"): Promise<ClipScorer> {
   const statistics = parseNormalisation({ ...CLIP_STATISTICS, ...await readPreprocessor(folder) });
   const { model, params } = await loadClip(folder);
-  const images = compile((x: tf.Tensor4D) => unitRows(model.embedImages(params, normalise(x, statistics))));
-  const texts = compile((input_ids: tf.Tensor2D) => unitRows(model.embedTexts(params, { input_ids })));
+  const images = compile((x: tf.Tensor4D) => unitRows(model.embedImages(params, normalise(x, statistics))), {
+    precision: "float32",
+  });
+  const texts = compile((input_ids: tf.Tensor2D) => unitRows(model.embedTexts(params, { input_ids })), {
+    precision: "float32",
+  });
   return {
     preparation: { size: model.imageSize, fit, eightBit: true },
     embedImages: images,

@@ -65,8 +65,9 @@ async function withAdvice<T>(
 async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
   const { model, params } = await loadInceptionV3(folder);
   // (pixel - 128)/128, as the original network and clean-fid have it
-  const features = compile((images: tf.Tensor4D) =>
-    model.forward(params, images.mul(127.5 / 128).sub(0.5 / 128) as tf.Tensor4D)
+  const features = compile(
+    (images: tf.Tensor4D) => model.forward(params, images.mul(127.5 / 128).sub(0.5 / 128) as tf.Tensor4D),
+    { precision: "float32" },
   );
   return {
     preparation: { size: 299, fit: "squash", eightBit: false },
@@ -85,8 +86,10 @@ async function dinov2Network(folder: string): Promise<FeatureNetwork> {
     model.dispose();
     throw new UserError(`${folder} holds a ${model.className}, expected a Dinov2Model`);
   }
-  const features = compile((images: tf.Tensor4D) =>
-    model.call({ pixel_values: normalise(images, statistics) }).pooler_output as tf.Tensor2D
+  const features = compile(
+    (images: tf.Tensor4D) =>
+      model.call({ pixel_values: normalise(images, statistics) }).pooler_output as tf.Tensor2D,
+    { precision: "float32" },
   );
   return {
     preparation: { size: 224, fit: "squash", eightBit: true },

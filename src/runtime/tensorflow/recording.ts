@@ -95,6 +95,7 @@ export function createRecording(
 
   const recorder: Recorder = {
     xla,
+    precision,
     execute(name, attributes, ids, shapes) {
       const values = ids.map(valueOf);
       const definitions = definitionsOfInputs(opDefinition(session, name).inputs, attributes, ids.length);

@@ -1,3 +1,4 @@
+import type { ComputePrecision } from "../precision.ts";
 import type { Attribute } from "./attributes.ts";
 import type { Context } from "./context.ts";
 import type { HandleTable } from "./handles.ts";
@@ -15,6 +16,8 @@ export interface TensorMetadata {
 export interface Recorder {
   /** Whether XLA will compile the function: it knows TensorFlow's own ops only. */
   readonly xla: boolean;
+  /** What its products compute in. */
+  readonly precision: ComputePrecision;
   /** Adds an op; its results have shapes, but no values. @param shapes of the results that TensorFlow cannot infer */
   execute(
     name: string,

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { currentPrecision } from "../../../runtime/precision.ts";
 import { type Progress, progress } from "../../../display/progress.ts";
 import { UserError } from "../../../runtime/errors.ts";
 import { linesOf } from "../../../runtime/lines.ts";
@@ -84,7 +85,11 @@ async function tuneInChild(
 ): Promise<FinishedTuning | null> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("./tune_child.ts", import.meta.url).href],
-    env: { ADT_BACKEND: tf.getBackend(), TF_NUM_INTRAOP_THREADS: String(threads) },
+    env: {
+      ADT_BACKEND: tf.getBackend(),
+      ADT_PRECISION: currentPrecision(),
+      TF_NUM_INTRAOP_THREADS: String(threads),
+    },
     stdin: "piped",
     stdout: "piped",
   }).spawn();
