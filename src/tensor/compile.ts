@@ -3,6 +3,7 @@ import { type ComputePrecision, currentPrecision } from "../runtime/precision.ts
 import { backend, onTensorflow } from "../runtime/tensorflow/backend.ts";
 import { session, type TensorMetadata } from "../runtime/tensorflow/session.ts";
 import { UserError } from "../runtime/errors.ts";
+import { storageOf } from "../runtime/tensorflow/stored.ts";
 import { explainedCall } from "./compile_errors.ts";
 import { announceCompilation } from "./compile_events.ts";
 import { type CompiledFunction, isRecording, recordFunction } from "./record.ts";
@@ -80,7 +81,7 @@ export function compile<A extends unknown[], R>(
   /** The recording for these arguments; undefined if `f` has to make its variables first. */
   function lookUp(args: A): Call | undefined {
     const { tensors, key: kind, rebuild } = flattenTree(args, `arguments of ${name}`);
-    const key = `${precision()} ${kind}`;
+    const key = `${precision()} ${tensors.map((x) => storageOf(x) ?? "")} ${kind}`;
     const known = recordings.get(key);
     recordings.delete(key); // to the end of the order
     if (known && !usesDisposed(known)) {

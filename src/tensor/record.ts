@@ -4,6 +4,7 @@ import type { ComputePrecision } from "../runtime/precision.ts";
 import { backend } from "../runtime/tensorflow/backend.ts";
 import { createRecording, type RecordedFunction } from "../runtime/tensorflow/recording.ts";
 import { type Session, session } from "../runtime/tensorflow/session.ts";
+import { storageOf } from "../runtime/tensorflow/stored.ts";
 import { explainingRecording } from "./compile_errors.ts";
 import { type RecordedVariables, recordedVariables } from "./recorded_variables.ts";
 import { flattenTree } from "./tree.ts";
@@ -41,7 +42,7 @@ export function recordFunction(
   try {
     tf.tidy(() => {
       const symbolic = inputs.map((x) => {
-        const dtype = node.getDTypeInteger(x.dtype);
+        const dtype = storageOf(x) ?? node.getDTypeInteger(x.dtype);
         return node.createOutputTensor(recording.input(dtype, x.shape));
       });
       const { tensors, rebuild } = whileRecording(recording.recorder, variables, options.name, () => {

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { uploaded } from "../runtime/tensorflow/backend.ts";
 import { listed } from "../runtime/wording.ts";
 import type { Params } from "../tensor/params.ts";
+import { consume } from "../tensor/raw_ops.ts";
 import { writeText } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
 import type { HostData } from "./dtypes.ts";
@@ -15,8 +15,9 @@ import { openWeightFiles, type WeightFiles } from "./weight_files.ts";
 type Declarations = Readonly<Record<string, { shape: readonly number[] }>>;
 
 /**
- * Loads the parameters a model declares from a checkpoint folder, as float32 in memory layout. Host memory
- * holds one tensor at a time.
+ * Loads the parameters a model declares from a checkpoint folder, in memory layout. They are float32 to tfjs; TensorFlow
+ * keeps them in the type of the file (float16, bfloat16, float8), in mapped pages of it where that can be, and casts them
+ * where they are used. Host memory holds one tensor at a time.
  *
  * With `prefix` (e.g. "dinov2." for a backbone inside a larger checkpoint) names are looked up as prefix +
  * name, and names outside the prefix are left alone.
@@ -34,9 +35,7 @@ export async function loadParams(
   const params: Params = {};
   try {
     for (const name of Object.keys(declarations)) {
-      const { data, shape, dtype } = await files.read(prefix + name);
-      if (dtype === "I8" || dtype === "U8") throw quantised(files.path, prefix + name, dtype);
-      params[name] = tf.tidy(() => fromCheckpointLayout(uploaded(tf.tensor(data, [...shape], "float32"))));
+      params[name] = consume(fromCheckpointLayout, await files.tensor(prefix + name));
     }
   } catch (error) {
     tf.dispose(params);
@@ -89,12 +88,6 @@ async function download(x: tf.Tensor): Promise<HostData> {
   } finally {
     stored.dispose();
   }
-}
-
-function quantised(path: string, name: string, dtype: string): UserError {
-  return new UserError(
-    `${path}: ${name} is stored as ${dtype}: quantised weights are not supported; save the model as float16, bfloat16 or float32`,
-  );
 }
 
 function checkNames(files: WeightFiles, declarations: Declarations, prefix: string): void {

@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import type { FileRange } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
 import { writeAtomically } from "./atomic_write.ts";
 import {
@@ -29,6 +30,8 @@ export interface SafetensorsFile extends Header, Disposable {
    * @throws UserError as `read`
    */
   readBytes(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Where its bytes lie. @throws UserError if there is no such tensor */
+  locate(name: string): FileRange;
 }
 
 /**
@@ -56,7 +59,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       const entry = entryOf(name), data = decodeNamed(await readBytes(name), entry, name, path);
       return { shape: entry.shape, dtype: entry.dtype, data };
     };
-    return { path, ...header, read, readBytes, [Symbol.dispose]: () => file.close() };
+    const locate = (name: string) => {
+      const { begin, end } = entryOf(name);
+      return { path, begin: dataStart + begin, length: end - begin };
+    };
+    return { path, ...header, read, readBytes, locate, [Symbol.dispose]: () => file.close() };
   } catch (error) {
     file.close();
     throw error;

@@ -1,5 +1,8 @@
+import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { uploaded } from "../runtime/tensorflow/backend.ts";
+import { canStore, mappedTensor, storedTensor } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
 import { readJsonObject } from "./config.ts";
 import type { HostTensor } from "./dtypes.ts";
@@ -14,6 +17,12 @@ export interface WeightFiles extends Disposable {
   /** Shapes by name, in checkpoint order. */
   shapes: Map<string, readonly number[]>;
   read(name: string): Promise<HostTensor>;
+  /**
+   * A tensor in the engine, float32 to tfjs; on TensorFlow it is stored as it is in the file.
+   *
+   * @throws UserError as `read`, and for integers
+   */
+  tensor(name: string): Promise<tf.Tensor>;
 }
 
 /**
@@ -52,7 +61,33 @@ async function findWeights(folder: string): Promise<WeightChoice> {
 async function openWhole(path: string): Promise<WeightFiles> {
   const file = await openSafetensors(path);
   const shapes = new Map([...file.entries].map(([name, { shape }]) => [name, shape]));
-  return { path, shapes, read: file.read, [Symbol.dispose]: () => file[Symbol.dispose]() };
+  return {
+    path,
+    shapes,
+    read: file.read,
+    tensor: (name) => tensorOf(file, name),
+    [Symbol.dispose]: () => file[Symbol.dispose](),
+  };
+}
+
+async function tensorOf(file: SafetensorsFile, name: string): Promise<tf.Tensor> {
+  const { dtype = "", shape = [] } = file.entries.get(name) ?? {};
+  if (!FLOATS.has(dtype) || !canStore(dtype)) {
+    const { data, shape, dtype } = await file.read(name);
+    if (dtype === "I8" || dtype === "U8") throw quantised(file.path, name, dtype);
+    return uploaded(tf.tensor(data, [...shape], "float32"));
+  }
+  return mappedTensor(file.locate(name), dtype, shape) ??
+    storedTensor(await file.readBytes(name), dtype, shape);
+}
+
+/** What weights are stored as; an integer is a float's only as part of a quantised format. */
+const FLOATS: ReadonlySet<string> = new Set(["F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"]);
+
+function quantised(path: string, name: string, dtype: string): UserError {
+  return new UserError(
+    `${path}: ${name} is stored as ${dtype}: quantised weights are not supported; save the model as float16, bfloat16 or float32`,
+  );
 }
 
 /** What `torch.compile`, FSDP and activation checkpointing put before the names of a module's own. */
@@ -69,6 +104,7 @@ function unwrapped(files: WeightFiles): WeightFiles {
     ...files,
     shapes: new Map(stored.map((name) => [bare(name), files.shapes.get(name)!])),
     read: (name) => files.read(inFile.get(name) ?? name),
+    tensor: (name) => files.tensor(inFile.get(name) ?? name),
   };
 }
 
@@ -95,6 +131,7 @@ async function openShards(folder: string, path: string): Promise<WeightFiles> {
     path,
     shapes,
     read: (name) => files.get(fileOf.get(name)!)!.read(name),
+    tensor: (name) => tensorOf(files.get(fileOf.get(name)!)!, name),
     [Symbol.dispose]: dispose,
   };
 }

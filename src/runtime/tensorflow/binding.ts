@@ -1,5 +1,10 @@
 import { type Attribute, AttributeKind, eagerSetters, setAttribute } from "./attributes.ts";
+import { castOp } from "./casts.ts";
+import { kernelsLoaded } from "./kernels.ts";
 import { cName, cString } from "./library.ts";
+import { definitionsOfInputs, opDefinition } from "./op_definition.ts";
+import { typesOf } from "./precision.ts";
+import { isRecordedFunction } from "./recording.ts";
 import type { Session, TensorMetadata } from "./session.ts";
 import { createStatus } from "./status.ts";
 import { createTensor, DataType, freeStrings, readTensor, seenType, type TensorValues } from "./tensors.ts";
@@ -175,13 +180,13 @@ function asSeen({ library, status, context, handles, stored }: Session, id: numb
     status.check();
     return handle;
   }
-  const op = library.TFE_NewOp(context.pointer, cName("Cast"), status.pointer);
+  const { name, attributes } = castOp(type, seenType(type), kernelsLoaded());
+  const op = library.TFE_NewOp(context.pointer, cName(name), status.pointer);
   try {
     status.check();
     library.TFE_OpAddInput(op, handles.get(id), status.pointer);
     status.check();
-    library.TFE_OpSetAttrType(op, cName("SrcT"), type);
-    library.TFE_OpSetAttrType(op, cName("DstT"), seenType(type));
+    for (const { name, value } of attributes) library.TFE_OpSetAttrType(op, cName(name), value as number);
     const cast = new BigUint64Array(1);
     library.TFE_Execute(op, cast, Int32Array.of(1), status.pointer);
     status.check();
@@ -189,6 +194,25 @@ function asSeen({ library, status, context, handles, stored }: Session, id: numb
   } finally {
     library.TFE_DeleteOp(op);
   }
+}
+
+/** In which types an op takes inputs of which some are stored: as they are if the op only moves them, or is asked to. */
+function storedTypes(
+  session: Session,
+  op: string,
+  attributes: readonly Attribute[],
+  inputs: readonly number[],
+) {
+  const { stored, library, handles } = session;
+  if (isRecordedFunction(op) || !inputs.some((id) => stored.has(id))) return undefined;
+  const origins = inputs.map((id) => stored.get(id) ?? library.TFE_TensorHandleDataType(handles.get(id)));
+  const types = attributes.filter(({ type }) => type === AttributeKind.type).map(({ value }) =>
+    Number(value)
+  );
+  const asked = types.some((type) => type !== seenType(type) && origins.includes(type));
+  if (asked) return undefined;
+  const definitions = definitionsOfInputs(opDefinition(session, op).inputs, attributes, inputs.length);
+  return typesOf(op, DataType.float, attributes, origins, definitions);
 }
 
 function executeFunctions(session: Session) {
@@ -206,8 +230,9 @@ function executeFunctions(session: Session) {
         library.TFE_OpSetDevice(op, context.gpu, status.pointer);
         status.check();
       }
-      for (const id of inputs) addInput(op, id, attributes);
-      for (const attribute of attributes) setAttribute(setters, op, attribute);
+      const types = session.stored.size ? storedTypes(session, name, attributes, inputs) : undefined;
+      inputs.forEach((id, i) => addInput(op, id, types?.inputs[i]));
+      for (const attribute of types?.attributes ?? attributes) setAttribute(setters, op, attribute);
       return op;
     } catch (error) {
       library.TFE_DeleteOp(op);
@@ -215,10 +240,9 @@ function executeFunctions(session: Session) {
     }
   }
 
-  function addInput(op: bigint, id: number, attributes: readonly Attribute[]): void {
-    const type = session.stored.get(id);
-    const asItIs = type === undefined ||
-      attributes.some((a) => a.type === AttributeKind.type && a.value === type);
+  /** @param type what a stored tensor is taken in; left out: as it is */
+  function addInput(op: bigint, id: number, type?: number): void {
+    const asItIs = type === undefined || type === (session.stored.get(id) ?? type);
     const handle = asItIs ? handles.get(id) : asSeen(session, id);
     library.TFE_OpAddInput(op, handle, status.pointer);
     if (!asItIs) library.TFE_DeleteTensorHandle(handle);

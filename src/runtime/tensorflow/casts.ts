@@ -1,5 +1,6 @@
 import { type Attribute, AttributeKind } from "./attributes.ts";
 import type { Output } from "./graph.ts";
+import { DataType } from "./tensors.ts";
 
 /** A tensor of a graph, in each of the types that it has been asked for. */
 export interface Value {
@@ -16,20 +17,40 @@ export interface Casts {
   as(value: Value, dtype: number): Output;
 }
 
-/** @param add adds an op to the graph */
+/**
+ * The op that casts.
+ *
+ * @param fused whether this project's kernels may be used: they are several times as fast
+ */
+export function castOp(from: number, to: number, fused: boolean): { name: string; attributes: Attribute[] } {
+  const known = FUSED_FROM.has(from) && FUSED_TO.has(to);
+  return {
+    name: fused && known ? "AdtCast" : "Cast",
+    attributes: [
+      { name: "SrcT", type: AttributeKind.type, value: from },
+      { name: fused && known ? "U" : "DstT", type: AttributeKind.type, value: to },
+    ],
+  };
+}
+
+const FUSED_TO = new Set<number>([DataType.float, DataType.bfloat16]);
+const FUSED_FROM = new Set<number>([...FUSED_TO, DataType.half]);
+
+/**
+ * @param add adds an op to the graph
+ * @param fused see `castOp`
+ */
 export function createCasts(
   add: (name: string, attributes: readonly Attribute[], operands: readonly Output[]) => bigint,
+  fused: boolean,
 ): Casts {
   return {
     value: (output, origin) => ({ origin, as: new Map([[origin, output]]) }),
     as(value, dtype) {
       let output = value.as.get(dtype);
       if (!output) {
-        const attributes = [
-          { name: "SrcT", type: AttributeKind.type, value: value.origin },
-          { name: "DstT", type: AttributeKind.type, value: dtype },
-        ];
-        output = { operation: add("Cast", attributes, [value.as.get(value.origin)!]), index: 0 };
+        const { name, attributes } = castOp(value.origin, dtype, fused);
+        output = { operation: add(name, attributes, [value.as.get(value.origin)!]), index: 0 };
         value.as.set(dtype, output);
       }
       return output;

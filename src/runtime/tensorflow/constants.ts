@@ -1,6 +1,6 @@
 import type { Graph, Output } from "./graph.ts";
 import type { Session } from "./session.ts";
-import { readTensor } from "./tensors.ts";
+import { tensorBytes } from "./tensors.ts";
 
 /** The constants of a graph. */
 export interface Constants {
@@ -16,11 +16,7 @@ export function createConstants({ library, status }: Session, graph: Graph): Con
       const tensor = library.TFE_TensorHandleResolve(handle, status.pointer);
       status.check();
       try {
-        const { buffer } = readTensor(library, tensor, dtype) as Exclude<
-          ReturnType<typeof readTensor>,
-          unknown[]
-        >;
-        const key = `${dtype} [${shape}] ${new Uint8Array(buffer)}`;
+        const key = `${dtype} [${shape}] ${tensorBytes(library, tensor)}`;
         let constant = known.get(key);
         if (!constant) known.set(key, constant = graph.constant(dtype, tensor));
         return constant;

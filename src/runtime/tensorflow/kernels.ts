@@ -10,6 +10,11 @@ export const kernelsMissing = (): string | undefined => missing;
 /** Whether TensorFlow has this project's ops (`AdtAttention`, `AdtGroupNorm`, …). */
 export const kernelsLoaded = (): boolean => missing === undefined;
 
+let unmap: bigint | undefined;
+
+/** Address of the deallocator of tensors in mapped files; undefined where there are no kernels. */
+export const unmapFunction = (): bigint | undefined => unmap;
+
 /**
  * Adds the fused kernels to the TensorFlow that runs in this process. Without them (no C compiler, a graphics card,
  * `ADT_KERNELS=off`) everything is computed by TensorFlow's own ops: the same numbers, more slowly.
@@ -31,7 +36,11 @@ async function load(system: SystemLibrary, framework: string): Promise<string | 
   if ("missing" in built) return built.missing;
   keepLoaded(system, built.path); // its threads live as long as the process
   try {
-    const { symbols } = Deno.dlopen(built.path, { adt_register: { parameters: [], result: "pointer" } });
+    const { symbols } = Deno.dlopen(built.path, {
+      adt_register: { parameters: [], result: "pointer" },
+      adt_unmap: { parameters: [], result: "u64" },
+    });
+    unmap = symbols.adt_unmap();
     return cString(symbols.adt_register()) || undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -29,6 +29,8 @@ const symbols = {
   TF_Message: fn([POINTER], "pointer"),
 
   TF_AllocateTensor: fn(["i32", "buffer", "i32", "usize"], POINTER),
+  /** type, shape, rank, data, bytes, deallocator, its argument */
+  TF_NewTensor: fn(["i32", "buffer", "i32", POINTER, "usize", POINTER, POINTER], POINTER),
   TF_TensorData: fn([POINTER], POINTER),
   TF_TensorByteSize: fn([POINTER], "usize"),
   TF_DeleteTensor: fn([POINTER], "void"),

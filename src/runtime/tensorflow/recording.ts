@@ -4,6 +4,7 @@ import { type Attribute, AttributeKind } from "./attributes.ts";
 import { createCasts, type Value } from "./casts.ts";
 import { createConstants } from "./constants.ts";
 import { createGraph, type Output } from "./graph.ts";
+import { kernelsLoaded } from "./kernels.ts";
 import { cName } from "./library.ts";
 import { definitionsOfInputs, opDefinition } from "./op_definition.ts";
 import { lowType, typesOf } from "./precision.ts";
@@ -40,6 +41,11 @@ const LARGEST_CONSTANT = 4096;
 
 let recorded = 0;
 
+const PREFIX = "compiled_";
+
+/** Whether an op is a recorded function, which takes its inputs in the types that it was recorded with. */
+export const isRecordedFunction = (name: string): boolean => name.startsWith(PREFIX);
+
 /**
  * Starts recording into an empty graph. While `session.recorder` is the recording's, ops run into the graph.
  *
@@ -55,7 +61,7 @@ export function createRecording(
   const graph = createGraph(session),
     schedule = createSchedule(),
     constants = createConstants(session, graph),
-    casts = createCasts(add);
+    casts = createCasts(addCast, kernelsLoaded() && !xla);
   const symbols = new Map<number, Value>(); // by tensor id
   const inputs: Output[] = [], state: Output[] = [];
   const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
@@ -72,6 +78,13 @@ export function createRecording(
     const after = schedule.waitFor(operands.map((output) => output.operation));
     const operation = naming(name, () => graph.operation(name, attributes, operands, after));
     schedule.add(operation);
+    return operation;
+  }
+
+  function addCast(name: string, attributes: readonly Attribute[], [operand]: readonly Output[]): bigint {
+    const operation = add(name, attributes, [operand!]);
+    const { shape } = graph.outputTypes(operand!.operation)[operand!.index]!;
+    graph.setShape({ operation, index: 0 }, shape!);
     return operation;
   }
 
@@ -140,7 +153,7 @@ export function createRecording(
       return { id, dtype: seenType(dtype), shape: [...shape] };
     },
     finish(outputs, name) {
-      const unique = `compiled_${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;
+      const unique = `${PREFIX}${name.replace(/[^A-Za-z0-9_]/g, "_")}_${recorded++}`;
       const results = functionOutputs(outputs);
       graph.toFunction(unique, [...inputs, ...state, ...captured], results);
       finished = true;

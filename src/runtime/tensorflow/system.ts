@@ -8,6 +8,8 @@ const symbols = {
   dup: { parameters: ["i32"], result: "i32" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  /** address, length, protection, flags, file, offset */
+  mmap: { parameters: ["u64", "usize", "i32", "i32", "i32", "i64"], result: "u64" },
 } as const;
 
 /** The functions of the system's C library that this project calls. */
@@ -60,6 +62,36 @@ export function openSystem(): SystemLibrary {
 export function keepLoaded(system: SystemLibrary, path: string): void {
   const flags = Deno.build.os === "linux" ? RTLD_NOW | RTLD_DEEPBIND : RTLD_NOW;
   system.dlopen(cPath(path), flags); // a failure shows, with its reason, when Deno opens the library
+}
+
+/** Mappings begin at multiples of this, which is one of any system's pages. */
+const PAGE = 65536;
+const PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, O_RDONLY = 0, MAP_FAILED = 2n ** 64n - 1n;
+
+/**
+ * Maps bytes of a file into memory; changes there do not reach the file.
+ *
+ * @returns the address of the first byte, and how many bytes before it the mapping begins; undefined if it cannot be mapped
+ */
+export function mapped(
+  system: SystemLibrary,
+  path: string,
+  begin: number,
+  length: number,
+): { address: bigint; before: bigint } | undefined {
+  const file = system.open(cPath(path), O_RDONLY);
+  if (file < 0) return undefined;
+  const before = begin % PAGE;
+  const start = system.mmap(
+    0n,
+    BigInt(length + before),
+    PROT_READ | PROT_WRITE,
+    MAP_PRIVATE,
+    file,
+    BigInt(begin - before),
+  );
+  system.close(file);
+  return start === MAP_FAILED ? undefined : { address: start + BigInt(before), before: BigInt(before) };
 }
 
 /** Runs `f` while what native code writes to standard error is dropped. */

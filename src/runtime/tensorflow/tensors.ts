@@ -11,12 +11,26 @@ export const DataType = {
   bool: 10,
   bfloat16: 14,
   half: 19,
+  float8E5m2: 24,
+  float8E4m3: 25,
+  int8: 6,
   resource: 20,
 } as const;
 
-/** Whether numbers of this type are float32 to tfjs, in whatever bits TensorFlow stores them. */
-export const isFloating = (dtype: number): boolean =>
-  dtype === DataType.float || dtype === DataType.bfloat16 || dtype === DataType.half;
+/** Types whose numbers are float32 to tfjs, in whatever bits TensorFlow stores them, by safetensors' names. */
+export const STORED_TYPES: Readonly<Record<string, number>> = {
+  F32: DataType.float,
+  BF16: DataType.bfloat16,
+  F16: DataType.half,
+  F8_E5M2: DataType.float8E5m2,
+  F8_E4M3: DataType.float8E4m3,
+  I8: DataType.int8,
+};
+
+const floating = new Set(Object.values(STORED_TYPES));
+
+/** Whether numbers of this type are float32 to tfjs. */
+export const isFloating = (dtype: number): boolean => floating.has(dtype);
 
 /** The type that tfjs takes a tensor for. */
 export const seenType = (dtype: number): number => isFloating(dtype) ? DataType.float : dtype;
@@ -29,7 +43,7 @@ const encoder = new TextEncoder();
 const dimensions = new BigInt64Array(16);
 
 /** A `TF_Tensor` of uninitialised memory. */
-function allocate(
+export function allocate(
   library: TensorflowLibrary,
   shape: readonly number[],
   dtype: number,
@@ -134,6 +148,13 @@ export function readTensor(library: TensorflowLibrary, tensor: bigint, dtype: nu
   const values = arrayFor(dtype, bytes);
   if (bytes) library.copyOut(values, start, BigInt(bytes));
   return values;
+}
+
+/** A copy of a `TF_Tensor`'s bytes. */
+export function tensorBytes(library: TensorflowLibrary, tensor: bigint): Uint8Array {
+  const bytes = new Uint8Array(Number(library.TF_TensorByteSize(tensor)));
+  if (bytes.length) library.copyOut(bytes, library.TF_TensorData(tensor), BigInt(bytes.length));
+  return bytes;
 }
 
 function readString(library: TensorflowLibrary, string: bigint): Uint8Array {

@@ -137,7 +137,8 @@ static void define(const Op *op, TF_Status *status) {
   for (int i = 0; op->inputs[i]; i++) TF_OpDefinitionBuilderAddInput(builder, op->inputs[i]);
   for (int i = 0; op->outputs[i]; i++) TF_OpDefinitionBuilderAddOutput(builder, op->outputs[i]);
   for (int i = 0; op->types[i]; i++) {
-    snprintf(text, sizeof text, "%s: {float, bfloat16}", op->types[i]);
+    const char *half = strcmp(op->types[i], "SrcT") ? "" : ", half";
+    snprintf(text, sizeof text, "%s: {float, bfloat16%s}", op->types[i], half);
     TF_OpDefinitionBuilderAddAttr(builder, text);
   }
   for (int i = 0; op->floats[i]; i++) {

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TF_FLOAT = 1, TF_BFLOAT16 = 14 };
+enum { TF_FLOAT = 1, TF_BFLOAT16 = 14, TF_HALF = 19 };
 enum { TF_INVALID_ARGUMENT = 3 };
 
 /* Of each kind, an op has fewer. */
@@ -17,7 +17,7 @@ typedef struct TF_OpKernelConstruction TF_OpKernelConstruction;
 /* An input or output of the kernel that runs. */
 typedef struct {
   void *data;
-  int type; /* TF_FLOAT or TF_BFLOAT16 */
+  int type; /* TF_FLOAT, TF_BFLOAT16, or TF_HALF (casts only) */
   int rank;
   int64_t shape[8];
   int64_t size;
@@ -53,7 +53,7 @@ typedef struct {
   const char *name;
   const char *inputs[MOST_TENSORS]; /* e.g. "x: T"; then 0 */
   const char *outputs[MOST_TENSORS];
-  const char *types[MOST_ATTRIBUTES];  /* names of attributes that are float or bfloat16 */
+  const char *types[MOST_ATTRIBUTES];  /* names of attributes that are float or bfloat16; "SrcT" also half */
   const char *floats[MOST_ATTRIBUTES]; /* names of attributes, in the order of `Attributes.f` */
   const char *ints[MOST_ATTRIBUTES];
   void (*compute)(Call *call, const Attributes *attributes);

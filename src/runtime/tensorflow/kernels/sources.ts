@@ -2,6 +2,7 @@ const FILES = [
   "activations.c",
   "adamw.c",
   "attention.c",
+  "cast.c",
   "group_norm.c",
   "layer_norm.c",
   "library.c",
@@ -10,6 +11,7 @@ const FILES = [
   "pool.c",
   "pool.h",
   "rows.h",
+  "unmap.c",
   "vector.h",
 ] as const;
 

@@ -1,0 +1,98 @@
+/**
+ * Tensors that TensorFlow stores in fewer bits than the float32 that tfjs takes them for: frozen weights as they are in
+ * their file, or in the type that products compute in. They are cast where they are used.
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { ComputePrecision } from "../precision.ts";
+import { backend, onTensorflow } from "./backend.ts";
+import { castOp } from "./casts.ts";
+import { kernelsLoaded, unmapFunction } from "./kernels.ts";
+import { lowType } from "./precision.ts";
+import { session } from "./session.ts";
+import { mapped } from "./system.ts";
+import { allocate, DataType, STORED_TYPES } from "./tensors.ts";
+
+/** Whether a tensor can be stored in this type of safetensors here; elsewhere its numbers have to be made float32. */
+export const canStore = (type: string): boolean => onTensorflow() && type in STORED_TYPES;
+
+/** Where a tensor's bytes lie. */
+export interface FileRange {
+  path: string;
+  begin: number;
+  length: number;
+}
+
+/**
+ * A tensor of numbers as they are stored, in this type of safetensors.
+ *
+ * @param bytes little-endian
+ */
+export function storedTensor(bytes: Uint8Array, type: string, shape: readonly number[]): tf.Tensor {
+  const { library } = session();
+  const tensor = allocate(library, shape, STORED_TYPES[type]!, bytes.byteLength);
+  if (bytes.byteLength) {
+    library.copyIn(library.TF_TensorData(tensor), bytes as BufferSource, BigInt(bytes.byteLength));
+  }
+  return adopted(tensor, STORED_TYPES[type]!, shape);
+}
+
+/**
+ * The same, where the bytes lie in a file: its pages are the tensor's memory, which the system may drop and read again, if
+ * they begin at a multiple of 64 bytes; else they are copied, once. The file must not change meanwhile.
+ *
+ * @returns undefined where files cannot be mapped
+ */
+export function mappedTensor(file: FileRange, type: string, shape: readonly number[]): tf.Tensor | undefined {
+  const { library, context } = session(), unmap = unmapFunction();
+  if (unmap === undefined || context.gpu || file.length === 0) return undefined;
+  const range = mapped(library, file.path, file.begin, file.length);
+  if (!range) return undefined;
+  const dimensions = BigInt64Array.from(shape.length ? shape : [0], BigInt);
+  const tensor = library.TF_NewTensor(
+    STORED_TYPES[type]!,
+    dimensions,
+    shape.length,
+    range.address,
+    BigInt(file.length),
+    unmap,
+    range.before,
+  );
+  return adopted(tensor, STORED_TYPES[type]!, shape);
+}
+
+/** TensorFlow's number of the type that a tensor is stored in; undefined where that is what tfjs takes it for. */
+export function storageOf(x: tf.Tensor): number | undefined {
+  if (!onTensorflow() || session().stored.size === 0) return undefined;
+  return session().stored.get(backend().tensorMap.get(x.dataId)?.id ?? -1);
+}
+
+/** A new tensor with the numbers of x, rounded to the type that products compute in; float32 where that is float32. */
+export function storedAs<T extends tf.Tensor>(x: T, precision: ComputePrecision): T {
+  if (!onTensorflow()) return x.clone();
+  const from = storageOf(x) ?? DataType.float, to = lowType(precision);
+  if (from === to) return x.clone();
+  return cast(x, from, to);
+}
+
+/** A new tensor of whole numbers from −128 to 127, a byte each. */
+export function storedAsBytes<T extends tf.Tensor>(x: T): T {
+  return onTensorflow() ? cast(x, storageOf(x) ?? DataType.float, DataType.int8) : x.clone();
+}
+
+function cast<T extends tf.Tensor>(x: T, from: number, to: number): T {
+  const node = backend(), { name, attributes } = castOp(from, to, kernelsLoaded());
+  const [result] = node.binding.executeOp(name, attributes, node.getInputTensorIds([x]), 1);
+  return node.createOutputTensor(result!) as T;
+}
+
+/** A tfjs tensor of a `TF_Tensor`, which is freed. */
+function adopted(tensor: bigint, type: number, shape: readonly number[]): tf.Tensor {
+  const { library, status, handles, stored } = session();
+  const handle = library.TFE_NewTensorHandle(tensor, status.pointer);
+  library.TF_DeleteTensor(tensor);
+  status.check();
+  const id = handles.add(handle);
+  if (type !== DataType.float) stored.set(id, type);
+  return backend().createOutputTensor({ id, shape: [...shape], dtype: DataType.float });
+}
