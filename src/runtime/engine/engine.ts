@@ -7,6 +7,7 @@ import { taskCommand } from "../task_command.ts";
 import { startTensorflow, type TensorflowInfo } from "../tensorflow/install.ts";
 import { startWasm } from "../wasm/start.ts";
 import { type Backend, BACKENDS } from "./backends.ts";
+import type { Precision } from "./precision.ts";
 import { startWebgpu, webgpuAdapter } from "./webgpu.ts";
 
 /** The engine that computes. */
@@ -21,6 +22,8 @@ export interface EngineInfo {
 export interface EngineOptions {
   /** Which engine; "auto" tries the best first. The default is `ADT_BACKEND`, or else "auto". */
   backend?: Backend | "auto";
+  /** In which numbers networks compute. */
+  precision?: Precision;
 }
 
 let running: EngineInfo | undefined;
