@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { initParams } from "../nn/declare.ts";
 import { startEngine } from "../runtime/engine/engine.ts";
 import { normal } from "../runtime/random.ts";
+import type { Params } from "../tensor/params.ts";
 import { writeTensors } from "../weights/safetensors.ts";
 import { download } from "./draws.ts";
 import { layerFunction } from "./layer_functions.ts";
@@ -14,11 +15,20 @@ import { SEED } from "./settings.ts";
  */
 export async function writeLayerFile(path: string, layer: MeasuredLayer): Promise<void> {
   await startEngine({ backend: "wasm", precision: "float32" });
-  const { declarations } = layerFunction(layer);
+  const weights = initParams(layerFunction(layer).declarations, SEED);
+  if (layer.kind === "group-norm-silu") shiftToLinear(weights);
   const inputs = layer.inputs.map((name) => [name, draw(name, layer.shape)]);
   const cotangent = draw("cotangent", outputShape(layer));
-  const tensors = { ...Object.fromEntries(inputs), ...initParams(declarations, SEED), cotangent };
+  const tensors = { ...Object.fromEntries(inputs), ...weights, cotangent };
   await writeTensors(path, await download(tensors));
+}
+
+/** Shifts to where SiLU is nearly linear: around zero, chained, it would make rounding errors grow. */
+function shiftToLinear(weights: Params): void {
+  for (const [name, x] of Object.entries(weights).filter(([name]) => name.endsWith(".bias"))) {
+    weights[name] = tf.onesLike(x);
+    x.dispose();
+  }
 }
 
 function outputShape({ kind, shape }: MeasuredLayer): number[] {

@@ -2,6 +2,7 @@ import type { Precision } from "../runtime/engine/precision.ts";
 import { UserError } from "../runtime/errors.ts";
 import { type Child, type ChildCommand, startChild } from "./child.ts";
 import type { Repetition } from "./job.ts";
+import { toleranceOf } from "./tolerance.ts";
 import { disagreement, type Outputs, type Summary, summary } from "./statistics.ts";
 
 /** This project's side; PyTorch as it is written by hand, in eager mode; or PyTorch in another way. */
@@ -13,7 +14,7 @@ export interface Contestant {
   command: ChildCommand;
   role: Role;
   precision: Precision;
-  /** Whether the others are measured without it if its first repetitions fail. */
+  /** Whether the others are measured without it if its first repetitions fail or compute something else. */
   mayFail?: boolean;
 }
 
@@ -61,43 +62,70 @@ export async function measure(
   log: (line: string) => void,
 ): Promise<{ measurements: Measurement[]; skipped: Skipped[] }> {
   const sides: Started[] = [], skipped: Skipped[] = [];
+  const skip = (side: string, reason: string) => {
+    skipped.push({ side, reason });
+    log(`${side} is left out: ${reason}`);
+  };
+  const leaveOut = async (side: Started, reason: string) => {
+    sides.splice(sides.indexOf(side), 1);
+    await side.child.end();
+    skip(side.contestant.name, reason);
+  };
   try {
     for (const contestant of contestants) {
       log(`${contestant.name}: starting, first repetitions`);
       const started = await start(contestant);
-      if ("child" in started) sides.push(started);
-      else {
-        skipped.push(started);
-        log(`${started.side} is left out: ${started.reason}`);
-      }
+      if (typeof started === "string") skip(contestant.name, started);
+      else sides.push(started);
+    }
+    const reference = sides.find(isReference) ?? sides[0];
+    for (const side of sides.filter((side) => side.contestant.mayFail)) {
+      const reason = faultOf(side, reference!);
+      if (reason) await leaveOut(side, reason);
     }
     const repetitions = await alternate(sides, repeats, log);
-    const reference = sides.find(({ contestant: { role, precision } }) =>
-      role === "baseline" && precision === "float32"
-    ) ?? sides[0];
-    const measurements = await Promise.all(sides.map(async (side, i): Promise<Measurement> => {
-      const { contestant: { name, role, precision }, child, outputs, warm_up_s } = side;
-      return {
-        side: name,
-        role,
-        precision,
-        engine: child.engine,
-        warm_up_s,
-        repetitions: repetitions[i]!,
-        wall_ms: summary(repetitions[i]!.map(({ wall_ms }) => wall_ms)),
-        cpu_ms: summary(repetitions[i]!.map(({ cpu_ms }) => cpu_ms)),
-        peak_mib: Math.round(await child.peakBytes() / 2 ** 20),
-        ...side !== reference && { disagreement: disagreement(outputs, reference!.outputs) },
-      };
-    }));
+    const measurements = await Promise.all(
+      sides.map((side, i) => measurementOf(side, reference!, repetitions[i]!)),
+    );
     return { measurements, skipped };
   } finally {
     await Promise.all(sides.map(({ child }) => child.end()));
   }
 }
 
-/** Starts a process and does its first repetitions. */
-async function start(contestant: Contestant): Promise<Started | Skipped> {
+const isReference = ({ contestant: { role, precision } }: Started) =>
+  role === "baseline" && precision === "float32";
+
+/** Why a side's times would not compare. */
+function faultOf({ contestant, outputs }: Started, reference: Started): string | undefined {
+  const difference = disagreement(outputs, reference.outputs), allowed = toleranceOf(contestant.precision);
+  return difference > allowed
+    ? `its outputs differ by ${difference.toPrecision(2)} of the largest, at most ${allowed} is allowed`
+    : undefined;
+}
+
+async function measurementOf(
+  side: Started,
+  reference: Started,
+  repetitions: Repetition[],
+): Promise<Measurement> {
+  const { contestant: { name, role, precision }, child, outputs, warm_up_s } = side;
+  return {
+    side: name,
+    role,
+    precision,
+    engine: child.engine,
+    warm_up_s,
+    repetitions,
+    wall_ms: summary(repetitions.map(({ wall_ms }) => wall_ms)),
+    cpu_ms: summary(repetitions.map(({ cpu_ms }) => cpu_ms)),
+    peak_mib: Math.round(await child.peakBytes() / 2 ** 20),
+    ...side !== reference && { disagreement: disagreement(outputs, reference.outputs) },
+  };
+}
+
+/** Starts a process and does its first repetitions; or says why it failed, if it may. */
+async function start(contestant: Contestant): Promise<Started | string> {
   const { name, command, mayFail = false } = contestant;
   let child: Child | undefined;
   try {
@@ -107,7 +135,7 @@ async function start(contestant: Contestant): Promise<Started | Skipped> {
   } catch (error) {
     await child?.end();
     if (!mayFail || !(error instanceof UserError)) throw error;
-    return { side: name, reason: error.message.replace(`${name}: `, "") };
+    return error.message.replace(`${name}: `, "");
   }
 }
 

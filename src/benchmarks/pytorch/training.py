@@ -12,6 +12,7 @@ from calls import Calls
 from diffusers import UNet2DConditionModel
 from discriminator import Features, TwinDiscriminator, augment
 from safetensors.torch import load_file
+from upsampling import with_compilable_upsampling
 
 
 class Inputs:
@@ -56,7 +57,8 @@ def open_step(job):
 
 
 def load_unet(job, calls):
-    return calls.placed(UNet2DConditionModel.from_pretrained(job["files"]["unet"], low_cpu_mem_usage=False))
+    unet = UNet2DConditionModel.from_pretrained(job["files"]["unet"], low_cpu_mem_usage=False)
+    return calls.placed(with_compilable_upsampling(unet) if calls.compiled else unet)
 
 
 def sample_of(unet):
