@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";
 import { ratioPicture } from "./picture.ts";
-import { type BenchmarkResults, ratiosOf, tableRows, targetRows } from "./results.ts";
+import { ratiosOf } from "./ratios.ts";
+import { type BenchmarkResults, enginesOf } from "./results.ts";
+import { LEGEND, skippedLines, tableParts, tableRows } from "./tables.ts";
+import { targetRows } from "./targets.ts";
+import { TOLERANCE_TEXT } from "./tolerance.ts";
 import { writeResult } from "./write_result.ts";
 
 const FOLDER = "docs", PICTURE = "benchmarks.svg";
@@ -15,20 +19,22 @@ export async function writeDocumentation(results: BenchmarkResults): Promise<voi
 /** The page's text, in Markdown. */
 export function benchmarkText({ date, machine, cases, targets }: BenchmarkResults): string {
   const { cpu, cores, memory_gib, os, arch } = machine;
-  const engines = new Set(cases.flatMap(({ measurements }) => measurements.map((m) => m.engine.description)));
+  const tables = tableParts(cases).map(({ heading, cases }) =>
+    `## ${heading}\n\n${markdownTable(tableRows(cases))}\n`
+  );
+  const skipped = skippedLines(cases).map((line) => `- ${line}\n`).join("");
   return `# Benchmarks
 
 Written by \`deno task bench\` on ${date}: ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch};
 ${
-    [...engines].join("; ")
+    enginesOf(cases).join("; ")
   }. All sides of a benchmark computed the same from the same weights and inputs, in turns.
 
-![Time and peak memory over PyTorch's](${PICTURE})
+![Time over the fastest PyTorch side's and peak memory over eager PyTorch's, in the same precision](${PICTURE})
 
-Times in milliseconds; × is the ratio to PyTorch, of the minimal times and of the peaks of resident memory.
+${LEGEND} ${TOLERANCE_TEXT}
 
-${markdownTable(tableRows(cases))}
-
+${tables.join("\n")}${skipped && `\n${skipped}`}
 ## Targets
 
 ${markdownTable(targetRows(targets))}

@@ -40,7 +40,7 @@ export async function writeJobFiles(
   repetitions: number,
   given: GivenModels = {},
 ): Promise<JobFiles> {
-  await startEngine({ backend: "wasm" });
+  await startEngine({ backend: "wasm", precision: "float32" });
   const unetConfig = given.unet ? await readConfig(given.unet) : size.unet;
   const backboneConfig = given.backbone ? await readConfig(given.backbone) : size.backbone;
   const unet = unet2DCondition(unetConfig), backbone = dinov2(backboneConfig);

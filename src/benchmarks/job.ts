@@ -1,4 +1,6 @@
 import type { Backend } from "../runtime/engine/backends.ts";
+import type { Precision } from "../runtime/precision.ts";
+import type { MeasuredLayer } from "./layers.ts";
 
 /** Where a job's networks and inputs are; all were written by `writeJobFiles` or given by the user. */
 export interface JobFiles {
@@ -16,26 +18,40 @@ export interface JobFiles {
 export type Job = {
   /** How many first repetitions are compared between implementations; they also warm the process up. */
   checked: number;
-} & Task;
+} & (NetworkJob | LayerJob | OpsJob);
 
-type Task =
-  | ({
-    /** One network call without gradient; one update by the diffusion loss; one ADT step. */
-    task: "unet-forward" | "unet-training" | "adt-step";
-    files: JobFiles;
-    /** T: sampling steps of an ADT step. */
-    samplingSteps: number;
-    /** K: trained network calls of an ADT step. */
-    gradSteps: number;
-  })
-  | {
-    /** Tiny additions, one by one: by the raw binding, or by `tf.add`, or (in PyTorch) by `torch.add`. */
-    task: "ops";
-    through: "binding" | "library";
-  };
+/** One network call without gradient; one update by the diffusion loss; one ADT step. */
+export interface NetworkJob {
+  task: "unet-forward" | "unet-training" | "adt-step";
+  files: JobFiles;
+  /** T: sampling steps of an ADT step. */
+  samplingSteps: number;
+  /** K: trained network calls of an ADT step. */
+  gradSteps: number;
+}
+
+/** A layer alone, or a chain of them. */
+export interface LayerJob {
+  task: "layer";
+  layer: MeasuredLayer;
+  /** Whether the gradients of inputs and weights are computed too. */
+  gradients: boolean;
+  /** Safetensors file with inputs and weights, see `writeLayerFile`. */
+  inputs: string;
+}
+
+/** Tiny additions, one by one. */
+export interface OpsJob {
+  task: "ops";
+}
 
 /** A job for a child process of ours. */
-export type OurJob = Job & { backend: Backend | "auto" };
+export type OurJob = Job & {
+  backend: Backend | "auto";
+  precision: Precision;
+  /** Of `ops`: by the raw binding, or by `tf.add` (the default). */
+  through?: "binding" | "library";
+};
 
 /** One timed repetition. */
 export interface Repetition {
@@ -44,5 +60,11 @@ export interface Repetition {
   cpu_ms: number;
 }
 
-/** How many additions a repetition of `ops` does; times are told per addition. */
+/** How many additions a repetition of `ops` does. */
 export const OPS = 20_000;
+
+/** How many equal parts a repetition has; times are told per part. */
+export function partsOf(job: Job): number {
+  if (job.task === "ops") return OPS;
+  return job.task === "layer" ? job.layer.calls : 1;
+}

@@ -10,7 +10,7 @@ import type { Repeat } from "./repeat.ts";
  *
  * @param through the TensorFlow binding alone, or `tf.add` in `tf.tidy`
  */
-export function openOps(through: "binding" | "library"): Repeat {
+export function openOps(through: "binding" | "library" = "library"): Repeat {
   const a = tf.tensor1d([1]), b = tf.tensor1d([2]);
   return through === "binding" ? throughBinding(a, b) : throughLibrary(a, b);
 }

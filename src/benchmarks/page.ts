@@ -3,17 +3,21 @@ import { type Figure, lineFigure, type Series } from "../display/figure.ts";
 import { type Markup, markup } from "../display/html.ts";
 import { figureHtml, plotlyScript } from "../display/plotly.ts";
 import { columnsOf, formatCell, type Rows } from "../display/text.ts";
-import { type BenchmarkResults, type CaseResult, ratiosOf, tableRows, targetRows } from "./results.ts";
 import type { Measurement } from "./measure.ts";
+import { ratiosOf } from "./ratios.ts";
+import { type BenchmarkResults, type CaseResult, enginesOf } from "./results.ts";
+import { LEGEND, skippedLines, tableParts, tableRows } from "./tables.ts";
+import { targetRows } from "./targets.ts";
+import { TOLERANCE_TEXT } from "./tolerance.ts";
 
-/** One bar per case for time, one for memory. */
+/** One bar per case and precision for time, one for memory. */
 function ratioFigure(cases: readonly CaseResult[]): Figure {
   const ratios = ratiosOf(cases);
   return barFigure(ratios.map(({ name }) => name), [
     { name: "time", values: ratios.map(({ time }) => time) },
     { name: "peak memory", values: ratios.map(({ memory }) => memory) },
   ], {
-    title: "Ours over PyTorch: below 1 is better",
+    title: "Time over the fastest PyTorch side's, memory over eager PyTorch's: below 1 is better",
     x: { label: "benchmark" },
     y: { label: "ratio" },
   });
@@ -21,13 +25,10 @@ function ratioFigure(cases: readonly CaseResult[]): Figure {
 
 type Variable = "samplingSteps" | "gradSteps";
 
-/** ADT steps that differ in one number only; the others are those of `adt-step`. */
+/** `adt-step` and those that differ from it in one number only. */
 function sweep(cases: readonly CaseResult[], variable: Variable): CaseResult[] {
-  const fixed = variable === "samplingSteps" ? "gradSteps" : "samplingSteps";
-  const centre = cases.find(({ name }) => name === "adt-step");
-  if (!centre) return [];
-  return cases.filter((result) => result.name.startsWith("adt-") && result[fixed] === centre[fixed])
-    .toSorted((a, b) => a[variable] - b[variable]);
+  const named = variable === "samplingSteps" ? /^adt-(step|t\d+)$/ : /^adt-(step|k\d+)$/;
+  return cases.filter(({ name }) => named.test(name)).toSorted((a, b) => a[variable] - b[variable]);
 }
 
 function sweepFigures(cases: readonly CaseResult[], variable: Variable): Figure[] {
@@ -36,11 +37,12 @@ function sweepFigures(cases: readonly CaseResult[], variable: Variable): Figure[
   const name = variable === "samplingSteps" ? "sampling steps T" : "trained steps K";
   const sides = new Set(points.flatMap(({ measurements }) => measurements.map(({ side }) => side)));
   const series = (value: (m: Measurement) => number): Series[] =>
-    [...sides].map((side) => {
+    [...sides].flatMap((side) => {
       const measured = points.flatMap((point) =>
         point.measurements.filter((m) => m.side === side).map((m) => ({ x: point[variable], y: value(m) }))
       );
-      return { name: side, x: measured.map(({ x }) => x), y: measured.map(({ y }) => y) };
+      const one = { name: side, x: measured.map(({ x }) => x), y: measured.map(({ y }) => y) };
+      return measured.length < 2 ? [] : [one];
     });
   return [
     lineFigure(series((m) => m.peak_mib), {
@@ -82,22 +84,25 @@ function table(rows: Rows): Markup {
 /** Tables and figures as one HTML page that needs no network. */
 export async function benchmarkPage(results: BenchmarkResults): Promise<string> {
   const { cpu, cores, memory_gib, os, arch } = results.machine;
-  const engines = new Set(
-    results.cases.flatMap(({ measurements }) => measurements.map((m) => m.engine.description)),
-  );
-  const targets = targetRows(results.targets);
+  const targets = targetRows(results.targets), skipped = skippedLines(results.cases);
   return markup`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Benchmarks</title><style>${{ markup: STYLE }}</style>${await plotlyScript()}</head>
 <body>
 <h1>Benchmarks</h1>
-<p>${results.date}, ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch}; ${[...engines].join("; ")}.
+<p>${results.date}, ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch}; ${
+    enginesOf(results.cases).join("; ")
+  }.
 All sides of a benchmark ran in turns.${results.quick && " Tiny networks: the times mean nothing."}</p>
 ${benchmarkFigures(results.cases).map((figure) => figureHtml(figure))}
-<h2>Measurements</h2>
-<p>Times in milliseconds; ratios are to PyTorch.</p>
-${table(tableRows(results.cases))}
+<p>${LEGEND} ${TOLERANCE_TEXT}</p>
+${
+    tableParts(results.cases).map(({ heading, cases }) =>
+      markup`<h2>${heading}</h2>${table(tableRows(cases))}`
+    )
+  }
+${skipped.map((line) => markup`<p>${line}</p>`)}
 ${targets.length > 0 && [markup`<h2>Targets</h2>`, table(targets)]}
 </body></html>
 `.markup;

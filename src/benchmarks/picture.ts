@@ -1,8 +1,8 @@
 import { type Markup, markup } from "../display/html.ts";
 import { INK, PALETTE } from "../display/theme.ts";
-import type { Ratios } from "./results.ts";
+import type { Ratios } from "./ratios.ts";
 
-const WIDTH = 720, LABELS = 150, BAR = 11, ROW = 2 * BAR + 14, TOP = 56, BOTTOM = 20;
+const WIDTH = 720, LABELS = 190, BAR = 11, ROW = 2 * BAR + 14, TOP = 56, BOTTOM = 20;
 
 /**
  * Ratios as horizontal bars, two a case, with a line where both are even: a picture (SVG) for a page that runs no
@@ -14,7 +14,7 @@ export function ratioPicture(ratios: readonly Ratios[]): string {
   const length = (ratio: number) => plot * ratio / most, even = LABELS + length(1);
   return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img"
  font-family="system-ui, sans-serif" font-size="13" fill="${INK}">
-<title>Time and peak memory, this project over PyTorch: shorter than the line is better</title>
+<title>Time over the fastest PyTorch side's, peak memory over eager PyTorch's, in the same precision: shorter than the line is better</title>
 ${legend("time", 0)}${legend("peak memory", 1)}
 <text x="${even}" y="${TOP - 12}" text-anchor="middle">PyTorch</text>
 ${ratios.map((one, row) => bars(one, TOP + ROW * row, length))}

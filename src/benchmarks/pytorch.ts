@@ -7,8 +7,9 @@ import { UserError } from "../runtime/errors.ts";
 import { findPython, runCommand } from "../runtime/python.ts";
 import { readConfig } from "../weights/config.ts";
 import type { ChildCommand } from "./child.ts";
-import { type Job, OPS } from "./job.ts";
+import { type Job, type NetworkJob, partsOf } from "./job.ts";
 import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
+import type { PytorchWay, SidePrecision } from "./sides.ts";
 import { judgedBlocks } from "./sizes.ts";
 
 /** What PyTorch's side runs on; with accelerate, diffusers loads without a second copy of the weights. */
@@ -74,23 +75,29 @@ async function call(command: string, args: string[], failure: string): Promise<v
  * The command of PyTorch's worker for a job.
  *
  * @param repetitions how many inputs the job's files hold
- * @param keepGraphs whether the roll-out keeps the graphs of all trained calls, as published implementations do, instead
- * of one vector-Jacobian product after another
  */
 export async function pytorchCommand(
   python: string,
   job: Job,
   repetitions: number,
-  keepGraphs = false,
+  precision: SidePrecision,
+  { keepGraphs = false, compiled = false, channelsLast = false }: PytorchWay = {},
 ): Promise<ChildCommand> {
   const worker = fileURLToPath(new URL("pytorch/worker.py", import.meta.url));
-  const described = JSON.stringify({ ...await pytorchJob(job, repetitions), keep_graphs: keepGraphs });
-  return { command: python, args: [worker, described] };
+  const described = {
+    ...job,
+    ...job.task !== "ops" && job.task !== "layer" && await derived(job, repetitions),
+    parts: partsOf(job),
+    precision,
+    keep_graphs: keepGraphs,
+    compiled,
+    channels_last: channelsLast,
+  };
+  return { command: python, args: [worker, JSON.stringify(described)] };
 }
 
-/** A job with all that PyTorch's side does not derive itself: the sampler's numbers, the drawn plans, the settings. */
-async function pytorchJob(job: Job, repetitions: number): Promise<Record<string, unknown>> {
-  if (job.task === "ops") return { task: job.task, ops: OPS, checked: job.checked };
+/** What PyTorch's side does not derive itself: the sampler's numbers, the drawn plans, the settings. */
+async function derived(job: NetworkJob, repetitions: number): Promise<Record<string, unknown>> {
   const settings = benchmarkSettings(job.gradSteps), { sampler } = benchmarkSampling(job.samplingSteps);
   const { num_hidden_layers } = dinov2(await readConfig(job.files.backbone)).config;
   const plans = Array.from(
@@ -98,7 +105,6 @@ async function pytorchJob(job: Job, repetitions: number): Promise<Record<string,
     (_, n) => drawPlan(settings.plan, { from: 0, to: job.samplingSteps }, { seed: SEED, step: n + 1 }),
   );
   return {
-    ...job,
     blocks: judgedBlocks(num_hidden_layers),
     settings,
     path: sampler.steps.map(({ timestep, a, b }) => ({ timestep, a, b })),

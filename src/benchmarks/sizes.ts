@@ -16,17 +16,20 @@ interface UnetShape {
   widths: number[];
   heads: number;
   crossAttention: number;
+  /** Whether the outermost blocks have no attention. */
+  plain?: boolean;
 }
 
-function unetConfig({ side, widths, heads, crossAttention }: UnetShape): Config {
+function unetConfig({ side, widths, heads, crossAttention, plain = false }: UnetShape): Config {
+  const outermost = plain ? "" : "CrossAttn", inner = widths.slice(1);
   return {
     _class_name: "UNet2DConditionModel",
     sample_size: side,
     in_channels: 3,
     out_channels: 3,
     block_out_channels: widths,
-    down_block_types: widths.map(() => "CrossAttnDownBlock2D"),
-    up_block_types: widths.map(() => "CrossAttnUpBlock2D"),
+    down_block_types: [`${outermost}DownBlock2D`, ...inner.map(() => "CrossAttnDownBlock2D")],
+    up_block_types: [...inner.map(() => "CrossAttnUpBlock2D"), `${outermost}UpBlock2D`],
     layers_per_block: 1,
     norm_num_groups: Math.min(32, widths[0]! / 2),
     cross_attention_dim: crossAttention,
@@ -54,6 +57,12 @@ export const FULL: BenchmarkSize = {
   tokens: 77,
 };
 
+/** 24 M parameters on 32×32 pixels, without attention at the full resolution. */
+export const PLAIN: BenchmarkSize = {
+  ...FULL,
+  unet: unetConfig({ side: 32, widths: [64, 128, 320], heads: 8, crossAttention: 256, plain: true }),
+};
+
 /** For engines that are much slower than TensorFlow. */
 export const SMALL: BenchmarkSize = {
   unet: unetConfig({ side: 16, widths: [32, 64], heads: 4, crossAttention: 64 }),
@@ -62,13 +71,26 @@ export const SMALL: BenchmarkSize = {
   tokens: 8,
 };
 
+const QUICK_UNET: UnetShape = { side: 8, widths: [8, 16], heads: 2, crossAttention: 8 };
+
 /** Only to see that everything runs. */
 export const QUICK: BenchmarkSize = {
-  unet: unetConfig({ side: 8, widths: [8, 16], heads: 2, crossAttention: 8 }),
+  unet: unetConfig(QUICK_UNET),
   backbone: backboneConfig(8, 16, 4, 2),
   batch: 2,
   tokens: 3,
 };
+
+/** Names of the sizes that are measured. */
+export type SizeName = "full" | "plain" | "small";
+
+const SIZES: Record<SizeName, BenchmarkSize> = { full: FULL, plain: PLAIN, small: SMALL };
+
+/** A size by its name; a tiny one for all names but the blocks of `plain` if it is to be quick. */
+export function sizeOf(name: SizeName, quick: boolean): BenchmarkSize {
+  if (!quick) return SIZES[name];
+  return name === "plain" ? { ...QUICK, unet: unetConfig({ ...QUICK_UNET, plain: true }) } : QUICK;
+}
 
 /**
  * The transformer blocks whose features the discriminator judges: four (or all, if fewer), evenly spread, the last among

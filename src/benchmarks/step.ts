@@ -1,10 +1,11 @@
 /** `deno task bench:step`: time and memory of this project's ADT step, as one line. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { backendOption, type GlobalOptions, wholeNumber } from "../cli/options.ts";
 import type { Backend } from "../runtime/engine/backends.ts";
+import type { Precision } from "../runtime/precision.ts";
 import { UserError } from "../runtime/errors.ts";
 import { taskCommand } from "../runtime/task_command.ts";
-import { ourCommand } from "./cases.ts";
+import { ourCommand } from "./commands.ts";
 import { exitCodeOf } from "./failure.ts";
 import { type GivenModels, writeJobFiles } from "./files.ts";
 import { measure, type Measurement, timeText } from "./measure.ts";
@@ -18,6 +19,7 @@ export interface StepOptions extends GlobalOptions, GivenModels {
   batch: number;
   tokens?: number;
   repeats: number;
+  precision?: Precision;
   quick?: boolean;
   json?: boolean;
 }
@@ -49,6 +51,13 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     .option("--quick", "tiny networks instead of the default ones")
     .option("--json", 'print {"step_ms", "peak_mib", "backend"} and nothing else')
     .addOption(backendOption())
+    .addOption(
+      new Option(
+        "--precision <name>",
+        "numbers in which networks compute (default: ADT_PRECISION, or else float32)",
+      )
+        .choices(["float32", "bfloat16", "float16", "auto"]),
+    )
     .helpOption("--help", "print this help")
     .allowExcessArguments(false)
     .showHelpAfterError("(--help shows what is allowed)")
@@ -71,14 +80,16 @@ export async function measureStep(options: StepOptions, log: (line: string) => v
     throw new UserError(`--grad-steps ${gradSteps} of --steps ${steps}: at most all of them can be trained`);
   }
   const backend = options.backend ?? (Deno.env.get("ADT_BACKEND") || "auto") as Backend | "auto";
+  const precision = options.precision ?? (Deno.env.get("ADT_PRECISION") || "float32") as Precision;
   return await withTemporaryFolder(async (folder) => {
     log("writing random weights and inputs");
     const sized = { ...size, batch, tokens: options.tokens ?? size.tokens };
     const files = await writeJobFiles(folder, sized, CHECKED + repeats, { unet, backbone });
     const job = { task: "adt-step", files, samplingSteps: steps, gradSteps, checked: CHECKED } as const;
-    const command = ourCommand({ ...job, backend });
-    const [measurement] = await measure([{ name: "ADT step", command, reference: true }], repeats, log);
-    return measurement!;
+    const command = ourCommand({ ...job, backend, precision });
+    const contestant = { name: "ADT step", command, role: "ours", precision } as const;
+    const { measurements } = await measure([contestant], repeats, log);
+    return measurements[0]!;
   });
 }
 

@@ -18,18 +18,21 @@ import { readConfig } from "../weights/config.ts";
 import { readTensors } from "../weights/safetensors.ts";
 import { upload } from "./draws.ts";
 import { discriminatorHeads } from "./files.ts";
-import type { Job, JobFiles } from "./job.ts";
+import type { JobFiles, NetworkJob, OurJob } from "./job.ts";
 import { latentsOf } from "./latents.ts";
+import { openLayer } from "./layer_task.ts";
 import { openOps } from "./ops.ts";
 import type { Repeat } from "./repeat.ts";
 import { benchmarkSampling, benchmarkSettings, SEED } from "./settings.ts";
 import { judgedBlocks } from "./sizes.ts";
 
 /** Loads a job on the engine that runs. */
-export function openTask(job: Job): Promise<Repeat> | Repeat {
+export function openTask(job: OurJob): Promise<Repeat> | Repeat {
   switch (job.task) {
     case "ops":
       return openOps(job.through);
+    case "layer":
+      return openLayer(job);
     case "unet-forward":
       return openForward(job);
     case "unet-training":
@@ -37,8 +40,6 @@ export function openTask(job: Job): Promise<Repeat> | Repeat {
       return openStep(job);
   }
 }
-
-type NetworkJob = Exclude<Job, { task: "ops" }>;
 
 /** A network call, as in a roll-out: one compiled function without gradient. */
 async function openForward(job: NetworkJob): Promise<Repeat> {

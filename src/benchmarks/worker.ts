@@ -14,7 +14,7 @@ import { startEngine } from "../runtime/engine/engine.ts";
 import { memoryUse } from "../runtime/engine/memory.ts";
 import { UserError } from "../runtime/errors.ts";
 import { linesOf } from "../runtime/lines.ts";
-import { OPS, type OurJob, type Repetition } from "./job.ts";
+import { type OurJob, partsOf, type Repetition } from "./job.ts";
 import type { Repeat } from "./repeat.ts";
 import type { Outputs } from "./statistics.ts";
 import { openTask } from "./tasks.ts";
@@ -39,8 +39,8 @@ async function timed(repeat: Repeat, repetition: number, parts: number): Promise
 const reply = (message: Record<string, unknown>) => console.log(JSON.stringify(message));
 
 async function serve(job: OurJob): Promise<void> {
-  const { backend, description } = await startEngine({ backend: job.backend });
-  const repeat = await openTask(job), parts = job.task === "ops" ? OPS : 1;
+  const { backend, description } = await startEngine({ backend: job.backend, precision: job.precision });
+  const repeat = await openTask(job), parts = partsOf(job);
   let repetition = job.checked;
   reply({ ready: { backend, description } });
   for await (const command of linesOf(Deno.stdin.readable)) {

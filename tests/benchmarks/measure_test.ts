@@ -9,22 +9,28 @@ const WORKER = fileURLToPath(new URL("fake_worker.ts", import.meta.url));
 
 function fake(name: string, log: string, output: number, ...flags: string[]): Contestant {
   const args = ["run", "--quiet", "-A", WORKER, name, log, String(output), ...flags];
-  return { name, command: { command: Deno.execPath(), args }, reference: name === "B" };
+  const role = name === "B" ? "baseline" : "ours", mayFail = flags.includes("may fail");
+  return { name, command: { command: Deno.execPath(), args }, role, precision: "float32", mayFail };
 }
 
 Deno.test("measure() lets the sides take turns, one repetition each", () =>
   withFolder(async (folder) => {
     const log = join(folder, "log"), lines: string[] = [];
     const sides = [fake("A", log, 1.5), fake("B", log, 1), fake("C", log, 1)];
-    const [a, b, c] = await measure(sides, 2, (line) => lines.push(line));
+    const { measurements: [a, b, c], skipped } = await measure(sides, 2, (line) => lines.push(line));
     const turns = (await Deno.readTextFile(log)).trim().split(" ");
     assert.deepEqual(turns.slice(0, 9), [
       ...["A.check", "B.check", "C.check"],
       ...["A.run", "B.run", "C.run"],
       ...["A.run", "B.run", "C.run"],
     ]);
-    assert.deepEqual(a, {
+    const { warm_up_s, ...rest } = a!;
+    assert.ok(warm_up_s >= 0);
+    assert.deepEqual(skipped, []);
+    assert.deepEqual(rest, {
       side: "A",
+      role: "ours",
+      precision: "float32",
       engine: { backend: "fake", description: "the fake A" },
       repetitions: [{ wall_ms: 10, cpu_ms: 1 }, { wall_ms: 20, cpu_ms: 2 }],
       wall_ms: { min: 10, median: 15 },
@@ -50,6 +56,30 @@ Deno.test("measure() tells the last words of a process that ends, and ends the o
     );
   }));
 
+Deno.test("measure() leaves out a side that may fail, and says why", () =>
+  withFolder(async (folder) => {
+    const log = join(folder, "log"), lines: string[] = [];
+    const sides = [
+      fake("A", log, 1),
+      fake("B", log, 1),
+      fake("C", log, 1, "cannot compile", "may fail"),
+      fake("D", log, 1.5, "may fail"),
+    ];
+    const { measurements, skipped } = await measure(sides, 1, (line) => lines.push(line));
+    assert.deepEqual(measurements.map(({ side }) => side), ["A", "B"]);
+    assert.deepEqual(skipped, [
+      { side: "C", reason: "no compiler" },
+      { side: "D", reason: "its outputs differ by 0.50 of the largest, at most 0.001 is allowed" },
+    ]);
+    assert.ok(lines.includes("C is left out: no compiler"));
+  }));
+
+Deno.test("measure() does not leave out a side that must not fail", () =>
+  withFolder(async (folder) => {
+    const failing = fake("A", join(folder, "log"), 1, "cannot compile");
+    await assert.rejects(measure([failing], 1, () => {}), { name: "UserError", message: "A: no compiler" });
+  }));
+
 Deno.test("measure() passes on what a process reports", () =>
   withFolder(async (folder) => {
     const refusing = fake("A", join(folder, "log"), 1, "refuse");
@@ -58,7 +88,7 @@ Deno.test("measure() passes on what a process reports", () =>
 
 Deno.test("measure() says when a side cannot be started", async () => {
   const command = { command: "/no/such/program", args: [] };
-  await assert.rejects(measure([{ name: "A", command, reference: true }], 1, () => {}), {
+  await assert.rejects(measure([{ name: "A", command, role: "ours", precision: "float32" }], 1, () => {}), {
     name: "UserError",
     message: /A cannot be started.*no\/such\/program/,
   });

@@ -4,6 +4,7 @@ import process from "node:process";
 import { benchmarkCases, selectCases } from "../../src/benchmarks/cases.ts";
 import { parseBenchOptions } from "../../src/benchmarks/options.ts";
 import { parseFullSizeOptions } from "../../src/benchmarks/full_size/options.ts";
+import { roleOf } from "../../src/benchmarks/sides.ts";
 import { measureStep, parseStepOptions } from "../../src/benchmarks/step.ts";
 import { UserError } from "../../src/runtime/errors.ts";
 
@@ -68,6 +69,14 @@ Deno.test("bench:step takes T, K, batch and folders", () => {
   ]);
 });
 
+Deno.test("bench:step takes the precision, and refuses one that there is not", () => {
+  assert.equal(parseStepOptions([]).precision, undefined);
+  for (const precision of ["float32", "bfloat16", "float16", "auto"]) {
+    assert.equal(parseStepOptions(["--precision", precision]).precision, precision);
+  }
+  refuses(parseStepOptions, ["--precision", "int8"], /float32, bfloat16, float16, auto/);
+});
+
 Deno.test("bench:step refuses numbers that are none", () => {
   refuses(parseStepOptions, ["--steps", "ten"], /whole number/);
   refuses(parseStepOptions, ["--grad-steps", "0"], /at least 1/);
@@ -84,12 +93,14 @@ Deno.test("bench:full-size refuses models that it does not know and limits below
   refuses(parseFullSizeOptions, ["--resolution", "1000"], /multiple of 64/);
 });
 
-Deno.test("selectCases() takes whole names and beginnings up to a hyphen", () => {
+Deno.test("selectCases() takes whole names, or else beginnings up to a hyphen", () => {
   const cases = benchmarkCases({ webgpu: false });
   const names = (...wanted: string[]) => selectCases(cases, wanted).map(({ name }) => name);
   assert.equal(names().length, cases.length);
   assert.deepEqual(names("adt-step", "unet"), ["unet-forward", "unet-training", "adt-step"]);
   assert.ok(names("adt").length > 3 && names("adt").every((name) => name.startsWith("adt-")));
+  assert.equal(names("layers").length, 18);
+  assert.deepEqual(names("layers-conv"), ["layers-conv"]);
 });
 
 Deno.test("selectCases() refuses an unknown name and lists the known ones", () => {
@@ -101,13 +112,33 @@ Deno.test("selectCases() refuses an unknown name and lists the known ones", () =
   });
 });
 
-Deno.test("PyTorch is measured on every ADT case, in both its ways at K = 2 and K = 8; WebGPU is measured only where there is an adapter", () => {
-  for (const { name, task, sides } of benchmarkCases({ webgpu: false })) {
-    if (task === "adt-step") {
-      const ways = sides.filter(({ implementation }) => implementation.kind === "pytorch").length;
-      assert.equal(ways, ["adt-step", "adt-k8"].includes(name) ? 2 : 1, name);
+Deno.test("each network is measured by PyTorch in all its ways, how memory grows by eager PyTorch", () => {
+  const sidesOf = (name: string) =>
+    benchmarkCases({ webgpu: false }).find((one) => one.name === name)!.sides.map((side) => side.name);
+  const all = [
+    ...["ours", "ours, bfloat16", "PyTorch", "PyTorch, bfloat16"],
+    ...["PyTorch, compiled", "PyTorch, compiled, bfloat16", "PyTorch, channels_last"],
+  ];
+  for (const name of ["unet-forward", "unet-training", "adt-step-plain"]) {
+    assert.deepEqual(sidesOf(name), all, name);
+  }
+  assert.deepEqual(sidesOf("adt-step"), [...all, "PyTorch, K graphs kept"]);
+  assert.deepEqual(sidesOf("adt-t50"), ["ours", "PyTorch"]);
+  assert.deepEqual(sidesOf("adt-k8"), ["ours", "PyTorch", "PyTorch, K graphs kept"]);
+  assert.deepEqual(sidesOf("layers-geglu"), all.slice(0, 4));
+});
+
+Deno.test("a side's name says its precision; the baselines are eager PyTorch's", () => {
+  for (const { sides } of benchmarkCases({ webgpu: true })) {
+    for (const side of sides) {
+      assert.equal(side.name.endsWith("bfloat16"), side.precision === "bfloat16");
+      const eager = /^PyTorch(, bfloat16|, torch\.add)?$/.test(side.name);
+      assert.equal(roleOf(side), side.name.startsWith("ours") ? "ours" : eager ? "baseline" : "variant");
     }
   }
+});
+
+Deno.test("WebGPU is measured only where there is an adapter", () => {
   const engines = (webgpu: boolean) =>
     benchmarkCases({ webgpu }).find(({ name }) => name === "engines")!.sides.length;
   assert.equal(engines(true), engines(false) + 1);

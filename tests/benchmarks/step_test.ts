@@ -19,6 +19,9 @@ async function benchStep(...args: string[]): Promise<{ code: number; stdout: str
 Deno.test("stepLine() is one line of JSON: median time, peak memory, backend", () => {
   const line = stepLine({
     side: "ADT step",
+    role: "ours",
+    precision: "bfloat16",
+    warm_up_s: 3,
     engine: { backend: "tensorflow", description: "TensorFlow 2.21.0 on CPU" },
     repetitions: [],
     wall_ms: { min: 900, median: 1234.56789 },
@@ -29,7 +32,10 @@ Deno.test("stepLine() is one line of JSON: median time, peak memory, backend", (
 });
 
 Deno.test("bench:step --json prints one line and nothing else on stdout", async () => {
-  const args = "--json --quick --steps 3 --grad-steps 2 --batch 2 --repeats 1 --backend wasm".split(" ");
+  const args =
+    "--json --quick --steps 3 --grad-steps 2 --batch 2 --repeats 1 --backend wasm --precision float32".split(
+      " ",
+    );
   const { code, stdout, stderr } = await benchStep(...args);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^[^\n]+\n$/);

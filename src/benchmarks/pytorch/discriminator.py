@@ -60,9 +60,9 @@ class TwinDiscriminator(nn.Module):
         cosines = [(a * b).sum(1).mean((1, 2)) for a, b in zip(x, reference)]
         return self.score(torch.stack(cosines).mean(0))
 
-    def loss(self, grids):
-        """Its hinge loss on the features of generated, real and positive images, one after the other in the batch."""
-        fake, real, positive = zip(*(x.chunk(3) for x in self.branch(grids)))
+    def loss(self, branches):
+        """Its hinge loss on the branches of generated, real and positive images, one after the other in the batch."""
+        fake, real, positive = zip(*(x.chunk(3) for x in branches))
         score_real, score_fake = (self.compare(x, real) for x in (positive, fake))
         return F.relu(1 - score_real).mean() + F.relu(1 + score_fake).mean()
 

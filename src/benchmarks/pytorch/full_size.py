@@ -156,7 +156,7 @@ class Tuning:
         ]
         with torch.no_grad():
             grids = self.features(torch.cat(augmented))
-        loss = self.discriminator.loss(grids)
+        loss = self.discriminator.loss(self.discriminator.branch(grids))
         loss.backward()
         parameters = list(self.discriminator.parameters())
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings["discriminatorOptimizer"]["clipNorm"])

@@ -8,21 +8,23 @@ The gradient of the adversarial loss at the end of the roll-out goes back to the
 
 import torch
 import torch.nn.functional as F
+from calls import Calls
 from diffusers import UNet2DConditionModel
 from discriminator import Features, TwinDiscriminator, augment
 from safetensors.torch import load_file
+from upsampling import with_compilable_upsampling
 
 
 class Inputs:
-    """Tensors of the inputs file; images and latents NCHW."""
+    """Tensors of the inputs file; images and latents NCHW, in the memory format of the calls."""
 
-    def __init__(self, path):
-        self.tensors = load_file(path)
+    def __init__(self, path, calls):
+        self.tensors, self.calls = load_file(path), calls
         self.images = self.nchw("images")
         self.tokens = self.tensors["tokens"]
 
     def nchw(self, name):
-        return self.tensors[name].permute(0, 3, 1, 2).contiguous()
+        return self.calls.placed(self.tensors[name].permute(0, 3, 1, 2))
 
     def timesteps(self, repetition):
         return self.tensors[f"{repetition}.timesteps"]
@@ -33,12 +35,14 @@ class Inputs:
 
 
 def open_forward(job):
-    inputs, unet = Inputs(job["files"]["inputs"]), load_unet(job)
+    calls = Calls(job)
+    inputs = Inputs(job["files"]["inputs"], calls)
+    network = calls.of(sample_of(load_unet(job, calls)))
 
     @torch.inference_mode()
     def repeat(repetition):
         x = inputs.nchw(f"{repetition}.noisy")
-        return {"output": unet(x, inputs.timesteps(repetition), inputs.tokens).sample.permute(0, 2, 3, 1)}
+        return {"output": network(x, inputs.timesteps(repetition), inputs.tokens).permute(0, 2, 3, 1)}
 
     return repeat
 
@@ -52,8 +56,14 @@ def open_step(job):
     return repeat
 
 
-def load_unet(job):
-    return UNet2DConditionModel.from_pretrained(job["files"]["unet"], low_cpu_mem_usage=False)
+def load_unet(job, calls):
+    unet = UNet2DConditionModel.from_pretrained(job["files"]["unet"], low_cpu_mem_usage=False)
+    return calls.placed(with_compilable_upsampling(unet) if calls.compiled else unet)
+
+
+def sample_of(unet):
+    """The network as a function of tensors that gives a tensor."""
+    return lambda x, timesteps, tokens: unet(x, timesteps, tokens, return_dict=False)[0]
 
 
 def adamw(parameters, settings):
@@ -70,13 +80,15 @@ def adamw(parameters, settings):
 class Training:
     def __init__(self, job):
         self.job, self.settings = job, job["settings"]
-        self.inputs, self.unet = Inputs(job["files"]["inputs"]), load_unet(job).train()
-        self.weights = list(self.unet.parameters())
+        calls = Calls(job)
+        self.inputs, unet = Inputs(job["files"]["inputs"], calls), load_unet(job, calls).train()
+        self.network, self.weights = calls.of(sample_of(unet)), list(unet.parameters())
         self.average = [w.detach().clone() for w in self.weights]
         self.optimizer = adamw(self.weights, self.settings["optimizer"])
         if job["task"] == "adt-step":
-            self.features = Features(job["files"]["backbone"], job["blocks"])
-            self.discriminator = TwinDiscriminator(job["files"]["discriminator"])
+            self.features = calls.of(calls.placed(Features(job["files"]["backbone"], job["blocks"])))
+            self.discriminator = calls.placed(TwinDiscriminator(job["files"]["discriminator"]))
+            self.branch = calls.of(self.discriminator.branch)
             self.discriminator_optimizer = adamw(
                 self.discriminator.parameters(), self.settings["discriminatorOptimizer"]
             )
@@ -113,7 +125,8 @@ class Training:
 
     def call(self, x, step):
         """The network with its input stopped."""
-        return self.unet(x.detach(), step["timestep"], self.inputs.tokens).sample
+        timesteps = torch.full((len(x),), float(step["timestep"]))
+        return self.network(x.detach(), timesteps, self.inputs.tokens)
 
     def pull_back(self, path, states, gradient):
         """One vector-Jacobian product for each trained call, with cotangent c_i g."""
@@ -126,7 +139,7 @@ class Training:
     def generator_loss(self, repetition, end):
         def branch(images, kind):
             augmented = augment(images, self.inputs.augmentation(repetition, "generator", kind))
-            return self.discriminator.branch(self.features(augmented))
+            return self.branch(self.features(augmented))
 
         self.discriminator.requires_grad_(False)
         with torch.no_grad():
@@ -137,7 +150,7 @@ class Training:
 
     def update_generator(self, repetition):
         noisy, target = self.inputs.nchw(f"{repetition}.noisy"), self.inputs.nchw(f"{repetition}.target")
-        output = self.unet(noisy, self.inputs.timesteps(repetition), self.inputs.tokens).sample
+        output = self.network(noisy, self.inputs.timesteps(repetition), self.inputs.tokens)
         loss = F.mse_loss(output, target)
         (self.settings["lambdaDiffusion"] * loss).backward()
         del output
@@ -156,7 +169,7 @@ class Training:
                 for kind, images in kinds.items()
             ]
             grids = self.features(torch.cat(augmented))
-        loss = self.discriminator.loss(grids)
+        loss = self.discriminator.loss(self.branch(grids))
         loss.backward()
         parameters = list(self.discriminator.parameters())
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings["discriminatorOptimizer"]["clipNorm"])

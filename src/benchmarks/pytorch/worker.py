@@ -1,11 +1,12 @@
 """The child process of PyTorch's side of a benchmark; same protocol as worker.ts, which describes it.
 
-The argument is the job as JSON (see `pytorchJob` in pytorch.ts). stdout carries the protocol only.
+The argument is the job as JSON (see `pytorchCommand` in pytorch.ts). stdout carries the protocol only.
 """
 
 import json
 import os
 import sys
+import tempfile
 import time
 
 
@@ -13,7 +14,11 @@ def open_task(job):
     if job["task"] == "ops":
         from ops import open_ops
 
-        return open_ops(job["ops"])
+        return open_ops(job["parts"])
+    if job["task"] == "layer":
+        from layers import open_layer
+
+        return open_layer(job)
     from training import open_forward, open_step
 
     return open_forward(job) if job["task"] == "unet-forward" else open_step(job)
@@ -50,7 +55,7 @@ def serve(job, reply):
     import torch
 
     torch.manual_seed(0)
-    repeat, parts = open_task(job), job.get("ops", 1)
+    repeat, parts = open_task(job), job["parts"]
     description = f"PyTorch {torch.__version__} on CPU, {torch.get_num_threads()} threads"
     repetition = job["checked"]
     reply({"ready": {"backend": "pytorch", "description": description}})
@@ -65,6 +70,12 @@ def serve(job, reply):
             reply({"peak_bytes": peak_bytes()})
 
 
+def reason_of(error):
+    """What is wrong, in one line; torch.compile wraps what its compiler said."""
+    error = getattr(error, "inner_exception", error)
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
 def main():
     protocol = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print goes to stderr
@@ -72,11 +83,13 @@ def main():
     def reply(message):
         print(json.dumps(message), file=protocol, flush=True)
 
-    try:
-        serve(json.loads(sys.argv[1]), reply)
-    except Exception as error:
-        reply({"error": f"{type(error).__name__}: {error}"})
-        raise
+    with tempfile.TemporaryDirectory(prefix="adt-inductor-") as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache  # nothing is compiled already
+        try:
+            serve(json.loads(sys.argv[1]), reply)
+        except Exception as error:
+            reply({"error": reason_of(error)})
+            raise
 
 
 if __name__ == "__main__":
