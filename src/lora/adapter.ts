@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Declaration, type Declarations } from "../nn/declare.ts";
+import { dequantised, dropScale } from "../nn/int8.ts";
 import { UserError } from "../runtime/errors.ts";
 import type { Params } from "../tensor/params.ts";
 import { type LoraTargets, selectModules } from "./targets.ts";
@@ -145,7 +146,10 @@ export function mergeLora(base: Params, { adapter, params }: Lora, options: Merg
   if (strength === 0) return; // a sum with zero is not bitwise the weight where that is -0
   adapter.targets.forEach(({ module, rank, alpha }, i) => {
     const { weight, a, b } = found[i]!;
-    base[`${module}.weight`] = tf.tidy(() => adaptedWeight(weight, a, b, strength * alpha / rank));
+    base[`${module}.weight`] = tf.tidy(() =>
+      adaptedWeight(dequantised(base, module), a, b, strength * alpha / rank)
+    );
+    dropScale(base, module);
     weight.dispose();
   });
 }

@@ -9,6 +9,8 @@ export type Init = { kind: "constant"; value: number } | { kind: "uniform"; boun
 export interface Declaration {
   readonly shape: readonly number[];
   readonly init: Init;
+  /** Whether it is used in products or convolutions alone, which compute in the precision that was chosen. */
+  readonly multiplies?: boolean;
 }
 
 /** All weights of a network by name, collected while its layers are built. */
@@ -36,9 +38,10 @@ export function declare(
   name: string,
   shape: readonly number[],
   init: Init,
+  { multiplies = false }: Pick<Declaration, "multiplies"> = {},
 ): (params: Params) => tf.Tensor {
   if (d[name]) throw new Error(`weight ${name} is declared twice`);
-  d[name] = { shape, init };
+  d[name] = { shape, init, ...multiplies && { multiplies } };
   return (params) => {
     const tensor = params[name];
     if (!tensor) throw new Error(`no weight named ${name} among ${Object.keys(params).length} given`);

@@ -4,7 +4,10 @@ import { addBias } from "../tensor/bias.ts";
 import { groupNorm as groupNormOp } from "../tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../tensor/layer_norm.ts";
 import { type Declarations, declare, type Layer } from "./declare.ts";
+import { rescaled } from "./int8.ts";
 import { plusLowRank } from "./low_rank.ts";
+
+const PRODUCT = { multiplies: true };
 
 /**
  * Linear layer y = x·Wᵀ + b over the last axis: [...,in] → [...,out]. Declares `name.weight` [out,in], as PyTorch has
@@ -25,14 +28,14 @@ export function linear(
   size: { in: number; out: number; bias?: boolean },
 ): Layer {
   const bound = 1 / Math.sqrt(size.in);
-  const weight = declare(d, `${name}.weight`, [size.out, size.in], { kind: "uniform", bound });
+  const weight = declare(d, `${name}.weight`, [size.out, size.in], { kind: "uniform", bound }, PRODUCT);
   const bias = size.bias === false
     ? null
     : declare(d, `${name}.bias`, [size.out], { kind: "uniform", bound });
   return (params, x) => {
     const rows = x.reshape([-1, size.in]);
     const project = (w: tf.Tensor) => tf.matMul(rows, w, false, true);
-    const y = plusLowRank(params, name, project(weight(params)), project);
+    const y = plusLowRank(params, name, rescaled(params, name, project(weight(params))), project);
     return (bias ? addBias(y, bias(params)) : y).reshape([...x.shape.slice(0, -1), size.out]);
   };
 }
@@ -68,16 +71,14 @@ export interface Conv2DSize {
 export function conv2d(d: Declarations, name: string, size: Conv2DSize): Layer {
   const { kernel, stride = 1, padding = (kernel - 1) / 2 } = size;
   const bound = 1 / Math.sqrt(size.in * kernel * kernel);
-  const weight = declare(d, `${name}.weight`, [kernel, kernel, size.in, size.out], {
-    kind: "uniform",
-    bound,
-  });
+  const shape = [kernel, kernel, size.in, size.out];
+  const weight = declare(d, `${name}.weight`, shape, { kind: "uniform", bound }, PRODUCT);
   const bias = size.bias === false
     ? null
     : declare(d, `${name}.bias`, [size.out], { kind: "uniform", bound });
   return (params, x) => {
     const apply = (w: tf.Tensor) => convolve(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
-    const y = plusLowRank(params, name, apply(weight(params)), apply);
+    const y = plusLowRank(params, name, rescaled(params, name, apply(weight(params))), apply);
     return bias ? addBias(y, bias(params)) : y;
   };
 }

@@ -1,8 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { Declarations } from "../nn/declare.ts";
+import { quantise } from "../nn/int8.ts";
 import { UserError } from "../runtime/errors.ts";
+import { currentPrecision } from "../runtime/precision.ts";
+import { storedAs } from "../runtime/tensorflow/stored.ts";
 import type { Params } from "../tensor/params.ts";
+import { consume } from "../tensor/raw_ops.ts";
 import { type Config, expectClass, readConfig } from "../weights/config.ts";
 
 /** A network of a pipeline. Its weights are loaded when they are first asked for, and again after they were freed. */
@@ -14,7 +18,13 @@ export interface Network {
   /** Its weights' shapes in memory. */
   readonly declarations: Declarations;
   /**
-   * Weights by name, float32, convolutions HWIO; the pipeline's to free.
+   * What the weights of products are kept in, for weights that are loaded from now on: the type that products compute in
+   * where that is low, else the type of the file; or int8.
+   */
+  storage: "low" | "int8";
+  /**
+   * Weights by name, float32 to tfjs, convolutions HWIO; the pipeline's to free. The frozen ones are kept in fewer bits, see
+   * `storage`.
    *
    * @throws UserError for missing, unexpected and misshaped weights (all listed) and for broken files
    */
@@ -40,13 +50,15 @@ export async function openNetwork<M extends { declarations: Declarations }>(
   expectClass(config, className, join(folder, "config.json"));
   const model = named(name, () => build(config)), { declarations } = model;
   let loading: Promise<Params> | undefined, loaded: Params | undefined;
-  return {
+  const network: Part<M> = {
     name,
     config,
     model,
     declarations,
+    storage: "low",
     params() {
       const mine: Promise<Params> = loading ??= load(folder, declarations).then((params) => {
+        keepSmall(params, declarations, network.storage);
         if (loading !== mine) {
           tf.dispose(params);
           throw new Error(`the weights of ${name} were freed while they were loaded`);
@@ -63,6 +75,17 @@ export async function openNetwork<M extends { declarations: Declarations }>(
       loading = loaded = undefined;
     },
   };
+  return network;
+}
+
+/** Rounds the weights that only products use, which would round them anyway. */
+function keepSmall(params: Params, declarations: Declarations, storage: Network["storage"]): void {
+  const precision = currentPrecision();
+  for (const [name, { multiplies }] of Object.entries(declarations)) {
+    if (!multiplies || !params[name]) continue;
+    if (storage === "int8") quantise(params, name.replace(/\.weight$/, ""));
+    else if (precision !== "float32") params[name] = consume((w) => storedAs(w, precision), params[name]!);
+  }
 }
 
 /** Names the component in errors about its config. */

@@ -89,6 +89,11 @@ export interface MemoryOptions {
    * encode all prompts first and give them as `encoded`.
    */
   freeTextEncoders?: boolean;
+  /**
+   * The denoiser's weights of products as int8, with a scale for each output channel: a quarter of float32, half of float16.
+   * Default: in the type of their file, or the low type that products compute in.
+   */
+  base?: "int8";
   /** Decodes in tiles of this side, in latent positions: less memory for large images; default: whole. */
   tile?: number;
 }
@@ -97,8 +102,9 @@ export interface MemoryOptions {
 export function makePipeline(
   { className, folder }: ModelIndex,
   parts: Architecture,
-  { freeTextEncoders = false, tile }: MemoryOptions,
+  { freeTextEncoders = false, base, tile }: MemoryOptions,
 ): Pipeline {
+  if (base) parts.network.storage = base;
   const forward = compile(parts.denoiser.forward, { name: parts.network.name });
   const encode = compile(parts.vae.model.encode, { name: "vae encoder" });
   const decode = compile(parts.vae.model.decode, { name: "vae decoder" });

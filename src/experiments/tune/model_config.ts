@@ -22,6 +22,8 @@ export interface PipelineModelConfig {
     alpha?: number | undefined;
     targets: "attention" | "attention+feed-forward" | string[];
   };
+  /** What the frozen weights are kept in; left out: the type of their file, or the low type of `precision`. */
+  base?: "int8" | undefined;
   /** Whether the networks' blocks are computed again on the way back instead of being kept. */
   checkpointing: boolean;
   /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */
@@ -56,6 +58,11 @@ const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
   config_from: path.optional(),
   lora: loraSchema.prefault({}),
+  /**
+   * What the frozen weights are kept in: int8, with a scale for each output channel, is half of float16. Left out: the type
+   * of their file, or the low type of `precision`.
+   */
+  base: z.literal("int8").optional(),
   /** Whether the networks' blocks are computed again on the way back instead of being kept: less memory, more time. */
   checkpointing: z.boolean().default(true),
   /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */

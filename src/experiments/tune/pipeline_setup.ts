@@ -35,7 +35,11 @@ export async function preparePipelineTuning(
   const augmentation = photoAugmentation(discriminator.resolution ?? data.resolution);
   const judge = opened.adopt(await openJudge(config, augmentation), (judge) => judge.dispose());
   const pipeline = opened.adopt(
-    await loadPipeline(model.pipeline, { freeTextEncoders: true, configFrom: model.config_from }),
+    await loadPipeline(model.pipeline, {
+      freeTextEncoders: true,
+      base: model.base,
+      configFrom: model.config_from,
+    }),
     (pipeline) => pipeline.dispose(),
   );
   const component: LoraComponent = "unet" in pipeline.networks ? "unet" : "transformer";
