@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { transposed } from "../runtime/tensorflow/stored.ts";
 
 /**
  * Shape in the checkpoint of a parameter whose shape in memory is given: convolution kernels, the only
@@ -11,7 +12,7 @@ export function checkpointShape(shape: readonly number[]): readonly number[] {
 
 /** Checkpoint → memory: [O,I,H,W] → [H,W,I,O] at rank 4, otherwise a copy. The caller owns the result. */
 export function fromCheckpointLayout(x: tf.Tensor): tf.Tensor {
-  return x.rank === 4 ? tf.transpose(x, [2, 3, 1, 0]) : tf.clone(x);
+  return x.rank === 4 ? transposed(x, [2, 3, 1, 0]) : tf.clone(x);
 }
 
 /** Memory → checkpoint: [H,W,I,O] → [O,I,H,W] at rank 4, otherwise a copy. The caller owns the result. */

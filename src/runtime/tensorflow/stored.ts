@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { ComputePrecision } from "../precision.ts";
+import { AttributeKind } from "./attributes.ts";
 import { backend, onTensorflow } from "./backend.ts";
 import { castOp } from "./casts.ts";
 import { kernelsLoaded, unmapFunction } from "./kernels.ts";
@@ -78,6 +79,28 @@ export function storedAs<T extends tf.Tensor>(x: T, precision: ComputePrecision)
 /** A new tensor of whole numbers from −128 to 127, a byte each. */
 export function storedAsBytes<T extends tf.Tensor>(x: T): T {
   return onTensorflow() ? cast(x, storageOf(x) ?? DataType.float, DataType.int8) : x.clone();
+}
+
+/**
+ * The transpose of a tensor, stored as it is. TensorFlow is given float16 as whole numbers of two bytes: its own library for
+ * transposes complains, on many processors, that it knows no float16.
+ */
+export function transposed(x: tf.Tensor, axes: number[]): tf.Tensor {
+  const type = storageOf(x);
+  if (type !== DataType.half && type !== DataType.bfloat16) return tf.transpose(x, axes);
+  const node = backend(), { binding } = node;
+  const kind = (name: string, value: number) => ({ name, type: AttributeKind.type, value });
+  const relabelled = (id: number, from: number, to: number) =>
+    binding.executeOp("Bitcast", [kind("T", from), kind("type", to)], [id], 1)[0]!;
+  const order = tf.tensor1d(axes, "int32"), [given, places] = node.getInputTensorIds([x, order]);
+  const bits = relabelled(given!, type, DataType.int16);
+  const attributes = [kind("T", DataType.int16), kind("Tperm", DataType.int32)];
+  const [moved] = binding.executeOp("Transpose", attributes, [bits.id, places!], 1);
+  const result = relabelled(moved!.id, DataType.int16, type);
+  binding.deleteTensor(bits.id);
+  binding.deleteTensor(moved!.id);
+  order.dispose();
+  return node.createOutputTensor(result);
 }
 
 function cast<T extends tf.Tensor>(x: T, from: number, to: number): T {

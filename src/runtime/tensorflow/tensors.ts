@@ -5,6 +5,7 @@ export const DataType = {
   float: 1,
   int32: 3,
   uint8: 4,
+  int16: 5,
   string: 7,
   complex64: 8,
   int64: 9,
