@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
 import { guided } from "../sampling/guidance.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
+import { combine } from "../tensor/combine.ts";
 import { globalNorm } from "../tensor/global_norm.ts";
 import { flatten, type Params, unflatten } from "../tensor/params.ts";
 import { valueAndGrad, vjp } from "../tensor/vjp.ts";
@@ -141,15 +142,17 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
   const joinGradients = compile(
     function joinGradients(adversarial: tf.Tensor | null, diffusion: tf.Tensor) {
       const { lambdaDiffusion, lambdaAdv, advNormCap } = settings;
-      const norm = globalNorm(diffusion).mul<tf.Scalar>(lambdaDiffusion),
-        ofDiffusion = diffusion.mul(lambdaDiffusion);
+      const norm = globalNorm(diffusion).mul<tf.Scalar>(lambdaDiffusion);
       if (!adversarial) {
-        return { gradient: ofDiffusion, norms: { diffusion: norm, adversarial: tf.scalar(0) } };
+        return {
+          gradient: diffusion.mul(lambdaDiffusion),
+          norms: { diffusion: norm, adversarial: tf.scalar(0) },
+        };
       }
       const advNorm = globalNorm(adversarial).mul<tf.Scalar>(lambdaAdv),
         factor = capFactor(advNorm, norm, advNormCap);
       return {
-        gradient: ofDiffusion.add(adversarial.mul(factor.mul(lambdaAdv))),
+        gradient: combine(diffusion, lambdaDiffusion, adversarial, factor.mul<tf.Scalar>(lambdaAdv)),
         norms: { diffusion: norm, adversarial: advNorm.mul<tf.Scalar>(factor) },
       };
     },

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fusedOp, onFusedOps } from "../tensor/fused_op.ts";
 
 /**
  * Decay of an exponential moving average at update `step` (1, 2, …): min(decay, (1+step)/(10+step)), which rises from
@@ -24,5 +25,6 @@ export function emaDecay(step: number, decay: number): number {
  * @returns the new average [P]
  */
 export function emaUpdate(average: tf.Tensor1D, weights: tf.Tensor1D, decay: tf.Tensor): tf.Tensor1D {
+  if (onFusedOps()) return fusedOp("Lerp", {}, [weights, average, decay], [weights.shape])[0] as tf.Tensor1D;
   return tf.tidy(() => weights.add(average.sub(weights).mul(decay)) as tf.Tensor1D);
 }

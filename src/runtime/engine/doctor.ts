@@ -41,16 +41,25 @@ const DENO = "2.9.1";
  */
 export async function doctor(): Promise<DoctorReport> {
   const engines: DoctorReport["engines"] = [];
-  let card: NvidiaProblem | undefined;
+  let card: NvidiaProblem | undefined, fused: Kernels;
   for (const backend of BACKENDS) { // one after the other: they are measured
-    const { nvidia, ...check } = await checkEngine(backend);
+    const { nvidia, kernels, ...check } = await checkEngine(backend);
     engines.push(check);
     card ??= nvidia;
+    fused ??= kernels;
   }
   const adapter = await webgpuAdapter();
   const automatic = engines.filter(({ name, ok }) => ok && !(name === "webgpu" && adapter?.software));
   return {
-    system: [machine(), denoVersion(), nvidia(card), await python(), jupyter(), await cache()],
+    system: [
+      machine(),
+      denoVersion(),
+      nvidia(card),
+      ...fusedKernels(fused),
+      await python(),
+      jupyter(),
+      await cache(),
+    ],
     engines,
     chosen: automatic[0]?.name,
   };
@@ -115,6 +124,21 @@ function nvidia(problem: NvidiaProblem | undefined): Check {
   };
 }
 
+/** Whether TensorFlow's processor has this project's kernels; undefined where TensorFlow does not run. */
+type Kernels = { missing?: string } | undefined;
+
+function fusedKernels(kernels: Kernels): Check[] {
+  if (!kernels) return [];
+  const { missing } = kernels, name = "kernels";
+  if (!missing) return [{ name, ok: true, detail: "fused kernels, compiled for this processor" }];
+  return [{
+    name,
+    ok: false,
+    detail: `none, TensorFlow's own ops take about twice the time: ${missing}`,
+    fix: "install a C compiler (Debian, Ubuntu: apt install gcc libc6-dev; macOS: xcode-select --install)",
+  }];
+}
+
 async function python(): Promise<Check> {
   try {
     const { command, pip } = await findPython();
@@ -175,7 +199,9 @@ const FIXES: Record<Backend, string> = {
   wasm: "deno install (fetches the npm packages again)",
 };
 
-async function checkEngine(name: Backend): Promise<Check & { name: Backend; nvidia?: NvidiaProblem }> {
+async function checkEngine(
+  name: Backend,
+): Promise<Check & { name: Backend; nvidia?: NvidiaProblem; kernels?: Kernels }> {
   let where = "";
   if (name === "tensorflow") {
     try {
@@ -189,7 +215,8 @@ async function checkEngine(name: Backend): Promise<Check & { name: Backend; nvid
   }
   const result = await probe(name);
   if ("problem" in result) return { name, ok: false, detail: result.problem, fix: FIXES[name] };
-  return { name, ok: true, detail: `${result.description}${where}: ${result.speed}`, nvidia: result.nvidia };
+  const { description, speed, nvidia, kernels } = result;
+  return { name, ok: true, detail: `${description}${where}: ${speed}`, nvidia, kernels };
 }
 
 async function probe(backend: Backend): Promise<Probe> {

@@ -6,12 +6,15 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.ts";
 import { type NvidiaProblem, nvidiaProblem, nvidiaState } from "../install/cuda.ts";
 import { startTensorflow } from "../tensorflow/install.ts";
+import { kernelsMissing } from "../tensorflow/kernels.ts";
 import type { Backend } from "./backends.ts";
 import { startEngine } from "./engine.ts";
 import { engineSpeed, speedText } from "./speed.ts";
 
 /** What the process prints. */
-export type Probe = { description: string; speed: string; nvidia?: NvidiaProblem } | { problem: string };
+export type Probe =
+  | { description: string; speed: string; nvidia?: NvidiaProblem; kernels?: { missing?: string } }
+  | { problem: string };
 
 async function probe(backend: Backend): Promise<Probe> {
   try {
@@ -24,7 +27,8 @@ async function probe(backend: Backend): Promise<Probe> {
     }
     const speed = speedText(await engineSpeed());
     if (backend !== "tensorflow") return { description, speed };
-    return { description, speed, nvidia: nvidiaProblem(nvidiaState(await startTensorflow(""))) };
+    const nvidia = nvidiaProblem(nvidiaState(await startTensorflow("")));
+    return { description, speed, nvidia, kernels: { missing: kernelsMissing() } };
   } catch (error) {
     const cause = error instanceof UserError && error.cause instanceof Error ? error.cause : error;
     return { problem: cause instanceof Error ? cause.message : String(cause) };

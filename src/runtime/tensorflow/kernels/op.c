@@ -111,9 +111,11 @@ static void *create(const Op *op, TF_OpKernelConstruction *construction) {
   static void *create_##n(TF_OpKernelConstruction *c) { return create(OPS[n], c); }
 CREATE(0) CREATE(1) CREATE(2) CREATE(3) CREATE(4) CREATE(5) CREATE(6) CREATE(7) CREATE(8) CREATE(9)
 CREATE(10) CREATE(11) CREATE(12) CREATE(13) CREATE(14) CREATE(15) CREATE(16) CREATE(17) CREATE(18) CREATE(19)
+CREATE(20) CREATE(21) CREATE(22) CREATE(23)
 static void *(*const CREATES[])(TF_OpKernelConstruction *) = {
     create_0, create_1, create_2, create_3, create_4, create_5, create_6, create_7, create_8, create_9,
-    create_10, create_11, create_12, create_13, create_14, create_15, create_16, create_17, create_18, create_19};
+    create_10, create_11, create_12, create_13, create_14, create_15, create_16, create_17, create_18, create_19,
+    create_20, create_21, create_22, create_23};
 
 static void compute(void *data, TF_OpKernelContext *context) {
   const Kernel *kernel = data;
@@ -157,7 +159,11 @@ static char failure[512];
 
 static void register_all(void) {
   TF_Status *status = TF_NewStatus();
-  for (int i = 0; OPS[i] && !TF_GetCode(status); i++) {
+  for (size_t i = 0; OPS[i] && !TF_GetCode(status); i++) {
+    if (i == sizeof CREATES / sizeof *CREATES) {
+      TF_SetStatus(status, TF_INVALID_ARGUMENT, "more ops than functions that make kernels");
+      break;
+    }
     define(OPS[i], status);
     if (TF_GetCode(status)) break;
     TF_RegisterKernelBuilder(OPS[i]->name, TF_NewKernelBuilder(OPS[i]->name, "CPU", CREATES[i], compute, free),

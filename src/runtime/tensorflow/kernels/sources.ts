@@ -3,6 +3,7 @@ const FILES = [
   "adamw.c",
   "attention.c",
   "cast.c",
+  "combine.c",
   "group_norm.c",
   "layer_norm.c",
   "library.c",
