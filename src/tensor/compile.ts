@@ -84,7 +84,7 @@ export function compile<A extends unknown[], R>(
     const key = `${precision()} ${tensors.map((x) => storageOf(x) ?? "")} ${kind}`;
     const known = recordings.get(key);
     recordings.delete(key); // to the end of the order
-    if (known && !usesDisposed(known)) {
+    if (known && !isOutdated(known)) {
       recordings.set(key, known);
       return { compiled: known, tensors, end: () => {} };
     }
@@ -195,8 +195,10 @@ function results({ rebuild, updates }: CompiledFunction, outputs: readonly Tenso
   return rebuild(tensors);
 }
 
-const usesDisposed = ({ reads, updates }: CompiledFunction) =>
-  [...reads, ...updates].some((variable) => variable.isDisposed);
+/** Whether a variable of the function is gone, or stored in another type than when it was recorded. */
+const isOutdated = ({ reads, stored, updates }: CompiledFunction) =>
+  [...reads, ...updates].some((variable) => variable.isDisposed) ||
+  reads.some((variable, i) => storageOf(variable) !== stored[i]);
 
 const alwaysNew = (name: string) =>
   new UserError(

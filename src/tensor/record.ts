@@ -15,6 +15,8 @@ export interface CompiledFunction extends Omit<RecordedFunction, "free"> {
   rebuild(tensors: readonly tf.Tensor[]): unknown;
   /** Variables whose values are inputs, after the arguments. */
   readonly reads: readonly tf.Variable[];
+  /** Types that these are stored in. */
+  readonly stored: readonly (number | undefined)[];
   /** Variables that get the last outputs. */
   readonly updates: readonly tf.Variable[];
   /** Keeps the function until the returned `release` is called, even if it is freed meanwhile. */
@@ -56,7 +58,8 @@ export function recordFunction(
       });
       const updates = variables.updates();
       const recorded = recording.finish(node.getInputTensorIds([...tensors, ...updates]), options.name);
-      compiled = { ...recorded, rebuild, reads: variables.reads, updates, ...sharedLifetime(recorded) };
+      const { reads, stored } = variables;
+      compiled = { ...recorded, rebuild, reads, stored, updates, ...sharedLifetime(recorded) };
     });
     return compiled!;
   } finally {

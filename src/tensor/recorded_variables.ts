@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import { backend } from "../runtime/tensorflow/backend.ts";
+import { storageOf } from "../runtime/tensorflow/stored.ts";
 
 /** Thrown where a `tf.Variable` is made while a function is recorded: it has to exist before. */
 export class VariableMade extends Error {}
@@ -9,6 +10,8 @@ export class VariableMade extends Error {}
 export interface RecordedVariables {
   /** In the order of the function's inputs. */
   readonly reads: readonly tf.Variable[];
+  /** Types that these are stored in, see `storageOf`. */
+  readonly stored: readonly (number | undefined)[];
   /** Those that were assigned, which now hold what the function gives them. */
   updates(): tf.Variable[];
   /** Whether the tensor with this id is a variable's value; if so, it is one of `reads` from now on. */
@@ -21,11 +24,12 @@ export interface RecordedVariables {
 
 /** Nothing read or assigned yet. `name` is the recorded function's, for errors. */
 export function recordedVariables(name: string): RecordedVariables {
-  const reads: tf.Variable[] = [];
+  const reads: tf.Variable[] = [], stored: (number | undefined)[] = [];
   const before = new Map<tf.Variable, object>(); // assigned variable -> its data before, held alive
 
   return {
     reads,
+    stored,
     updates: () => [...before.keys()],
     isVariable(id) {
       const { tensorMap } = backend();
@@ -38,6 +42,7 @@ export function recordedVariables(name: string): RecordedVariables {
         );
       }
       reads.push(...found);
+      stored.push(...found.map(storageOf));
       return found.length === 1;
     },
     watch(f) {

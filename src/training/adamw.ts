@@ -88,7 +88,7 @@ function fusedUpdate(...[weights, moments, grad, scalars, options]: Parameters<t
   const { betas: [beta1, beta2], eps, weightDecay, clipNorm } = options, { shape } = weights;
   const [updated, first, second, gradNorm] = fusedOp(
     "AdamW",
-    { beta1, beta2, eps, weight_decay: weightDecay, clip_norm: clipNorm },
+    { rest1: 1 - beta1, rest2: 1 - beta2, eps, weight_decay: weightDecay, clip_norm: clipNorm },
     [weights, moments.first, moments.second, grad, scalars],
     [shape, shape, shape, []],
   ) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Scalar];

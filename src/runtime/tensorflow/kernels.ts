@@ -32,10 +32,10 @@ export async function loadKernels(system: SystemLibrary, framework: string, gpu:
 }
 
 async function load(system: SystemLibrary, framework: string): Promise<string | undefined> {
-  const built = await builtKernels(framework);
-  if ("missing" in built) return built.missing;
-  keepLoaded(system, built.path); // its threads live as long as the process
   try {
+    const built = await builtKernels(system, framework);
+    if ("missing" in built) return built.missing;
+    keepLoaded(system, built.path); // its threads live as long as the process
     const { symbols } = Deno.dlopen(built.path, {
       adt_register: { parameters: [], result: "pointer" },
       adt_unmap: { parameters: [], result: "u64" },

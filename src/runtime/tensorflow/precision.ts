@@ -57,7 +57,7 @@ const RULES: Record<string, Record<string, Rule>> = {
   SplitV: MOVE,
   Squeeze: MOVE,
   StridedSlice: MOVE,
-  Tile: MOVE,
+  Tile: { T: "follow" }, // TensorFlow's does not know float8
   Transpose: MOVE,
   Unpack: MOVE,
 };

@@ -8,6 +8,7 @@ const symbols = {
   dup: { parameters: ["i32"], result: "i32" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   /** address, length, protection, flags, file, offset */
   mmap: { parameters: ["u64", "usize", "i32", "i32", "i32", "i64"], result: "u64" },
 } as const;
@@ -92,6 +93,15 @@ export function mapped(
   );
   system.close(file);
   return start === MAP_FAILED ? undefined : { address: start + BigInt(before), before: BigInt(before) };
+}
+
+/** The first page of a text file, also of one in /proc, which Deno lets only programs with all permissions read. */
+export function firstPage(system: SystemLibrary, path: string): string | undefined {
+  const file = system.open(cPath(path), O_RDONLY), page = new Uint8Array(4096);
+  if (file < 0) return undefined;
+  const length = Number(system.read(file, page, BigInt(page.length)));
+  system.close(file);
+  return length < 0 ? undefined : new TextDecoder().decode(page.subarray(0, length));
 }
 
 /** Runs `f` while what native code writes to standard error is dropped. */

@@ -10,7 +10,7 @@
 typedef struct {
   Tensor *weights, *first, *second, *grad, *scalars;
   Tensor *new_weights, *new_first, *new_second, *norm;
-  const float *settings; /* β₁, β₂, ε, weight decay, largest norm */
+  const float *settings; /* 1 − β₁, 1 − β₂, ε, weight decay, largest norm */
   double *squares;       /* of each block */
   float factor, lr;
 } Update;
@@ -52,8 +52,8 @@ static void update_task(void *argument, int64_t block) {
   for (int64_t i = block * BLOCK; i < end_of(u, block); i += LANES) {
     int64_t width = end_of(u, block) - i < LANES ? end_of(u, block) - i : LANES;
     vf w = read_vf(u->weights->data, TF_FLOAT, i, width), g = read_vf(u->grad->data, TF_FLOAT, i, width) * u->factor;
-    vf m = read_vf(u->first->data, TF_FLOAT, i, width) * s[0] + g * (1 - s[0]);
-    vf v = read_vf(u->second->data, TF_FLOAT, i, width) * s[1] + g * g * (1 - s[1]);
+    vf m = read_vf(u->first->data, TF_FLOAT, i, width) * (1 - s[0]) + g * s[0];
+    vf v = read_vf(u->second->data, TF_FLOAT, i, width) * (1 - s[1]) + g * g * s[1];
     vf direction = m * scalars[1] / (sqrt_vf(v * scalars[2]) + s[2]);
     write_vf(u->new_first->data, TF_FLOAT, i, m, width);
     write_vf(u->new_second->data, TF_FLOAT, i, v, width);
@@ -99,6 +99,6 @@ const Op ADAMW = {
     .name = "AdtAdamW",
     .inputs = {"weights: float", "first: float", "second: float", "grad: float", "scalars: float"},
     .outputs = {"new_weights: float", "new_first: float", "new_second: float", "norm: float"},
-    .floats = {"beta1", "beta2", "eps", "weight_decay", "clip_norm"},
+    .floats = {"rest1", "rest2", "eps", "weight_decay", "clip_norm"},
     .compute = compute,
 };

@@ -217,6 +217,14 @@ static void join_task(void *argument, int64_t index) {
   write_head(a, a->dv, index / a->heads, index % a->heads, 0, a->keys, first + plain, 1);
 }
 
+static int bias_fits(const Attention *a) {
+  const int64_t sizes[] = {a->batch, a->heads, a->queries, a->keys}, *s = a->bias->shape;
+  for (int i = 0; i < 4; i++) {
+    if (s[i] != 1 && s[i] != sizes[i]) return 0;
+  }
+  return a->bias->rank == 4;
+}
+
 static Attention opened(Call *call, const Attributes *attributes, int with_bias) {
   Attention a = {.q = input(call, 0), .k = input(call, 1), .v = input(call, 2)};
   if (with_bias) a.bias = input(call, 3);
@@ -224,7 +232,8 @@ static Attention opened(Call *call, const Attributes *attributes, int with_bias)
   a.heads = attributes->i[0];
   a.scale = attributes->f[0];
   if (a.q->rank != 3 || a.k->rank != 3 || a.v->rank != 3 || a.heads < 1 || a.q->shape[2] % a.heads ||
-      a.k->shape[1] != a.v->shape[1] || a.k->shape[2] != a.q->shape[2] || a.v->shape[2] != a.q->shape[2]) {
+      a.k->shape[0] != a.q->shape[0] || a.k->shape[2] != a.q->shape[2] || a.v->shape[0] != a.q->shape[0] ||
+      a.v->shape[1] != a.k->shape[1] || a.v->shape[2] != a.q->shape[2]) {
     fail(call, "attention takes q [B,N,heads·d], k and v [B,M,heads·d]");
     return a;
   }
@@ -236,6 +245,7 @@ static Attention opened(Call *call, const Attributes *attributes, int with_bias)
   a.d_up = round_up(a.d, LANES);
   a.pitch = a.keys_up + LANES;
   a.rows = a.d <= 64 ? 16 : a.d <= 160 ? 32 : MOST_ROWS;
+  if (a.bias && !bias_fits(&a)) fail(call, "attention takes a bias [B,heads,N,M], each size may be 1");
   return a;
 }
 
@@ -245,8 +255,18 @@ static int64_t slices_for(const Attention *a, int64_t tasks) {
   return wanted < most ? wanted : most;
 }
 
+/* Where there is no query or no key, all results are 0. */
+static int empty(const Attention *a) {
+  if (a->q->size && a->k->size) return 0;
+  Tensor *const results[] = {a->out, a->dq, a->dk, a->dv};
+  for (int i = 0; i < 4; i++) {
+    if (results[i]) memset(results[i]->data, 0, (results[i]->type == TF_BFLOAT16 ? 2 : 4) * results[i]->size);
+  }
+  return 1;
+}
+
 static void run(Call *call, Attention *a, int64_t tasks, void (*task)(void *, int64_t)) {
-  if (call->failed || a->q->size == 0 || a->keys == 0) return;
+  if (call->failed) return;
   parallel_for(tasks, task, a);
   if (a->out_of_memory) fail(call, "attention: out of memory");
 }
@@ -254,7 +274,7 @@ static void run(Call *call, Attention *a, int64_t tasks, void (*task)(void *, in
 static void compute_forward(Call *call, const Attributes *attributes, int with_bias) {
   Attention a = opened(call, attributes, with_bias);
   a.out = output_like(call, 0, a.q, a.q->type);
-  if (call->failed) return;
+  if (call->failed || empty(&a)) return;
   a.slices = slices_for(&a, 4 * cores());
   run(call, &a, a.batch * a.heads * a.slices, forward_task);
 }
@@ -269,7 +289,7 @@ static void backward(Call *call, const Attributes *attributes) {
   a.dq = output_like(call, 0, a.q, a.q->type);
   a.dk = output_like(call, 1, a.k, a.k->type);
   a.dv = output_like(call, 2, a.v, a.v->type);
-  if (call->failed) return;
+  if (call->failed || empty(&a)) return;
   a.slices = slices_for(&a, cores());
   int64_t heads = a.batch * a.heads;
   if (a.slices > 1) a.partial = scratch(call, heads * a.slices * 2 * a.keys_up * a.d_up);

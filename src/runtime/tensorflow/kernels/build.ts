@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../cache_folder.ts";
 import { runCommand } from "../../python.ts";
+import { firstPage, type SystemLibrary } from "../system.ts";
 import { kernelSources } from "./sources.ts";
 
 /** Where the built kernels are, or why there are none. */
@@ -25,10 +26,12 @@ const FLAGS = [
  * The library of fused kernels for this processor: from the cache, or else compiled into it by the system's C compiler
  * (`CC`, or `cc`), which takes about two seconds, once.
  *
+ * @param system the system's C library
  * @param framework path of TensorFlow's framework library, which the kernels call
+ * @throws where the cache cannot be written
  */
-export async function builtKernels(framework: string): Promise<BuiltKernels> {
-  const processor = processorFeatures();
+export async function builtKernels(system: SystemLibrary, framework: string): Promise<BuiltKernels> {
+  const processor = processorFeatures(system);
   if (processor === undefined) return { missing: "the processor's features are not known" };
   const sources = await kernelSources();
   const key = createHash("sha256").update(JSON.stringify([sources, FLAGS, processor, framework])).digest(
@@ -59,8 +62,6 @@ async function compiled(
     const { success, stderr } = await runCommand(compiler, [...FLAGS, ...files, "-o", output, ...libraries]);
     if (!success) return { missing: `the C compiler ${compiler} failed: ${stderr.trim().split("\n")[0]}` };
     await Deno.rename(output, join(folder, "kernels.so")); // whole, also where two processes build at once
-  } catch (error) {
-    return { missing: error instanceof Error ? error.message : String(error) };
   } finally {
     await Deno.remove(work, { recursive: true });
   }
@@ -71,12 +72,7 @@ function mayRun(command: string): boolean {
 }
 
 /** What the processor can do, as the system tells it: a cache may be carried to another machine. */
-function processorFeatures(): string | undefined {
-  try {
-    if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
-    const lines = Deno.readTextFileSync("/proc/cpuinfo").split("\n");
-    return lines.find((line) => /^(flags|Features)\s*:/.test(line));
-  } catch {
-    return undefined;
-  }
+function processorFeatures(system: SystemLibrary): string | undefined {
+  if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
+  return firstPage(system, "/proc/cpuinfo")?.split("\n").find((line) => /^(flags|Features)\s*:/.test(line));
 }

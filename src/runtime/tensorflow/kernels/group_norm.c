@@ -208,7 +208,7 @@ static void forward(Call *call, const Attributes *attributes) {
   n.y = output_like(call, 0, n.x, attributes->type);
   n.mean = output(call, 1, TF_FLOAT, 3, groups);
   n.inv = output(call, 2, TF_FLOAT, 3, groups);
-  if (!call->failed && n.x->size) {
+  if (!call->failed) {
     parallel_for(n.batch * n.slices, moments_task, &n);
     join_moments(&n);
     parallel_for(n.batch * n.slices, apply_task, &n);
@@ -225,7 +225,7 @@ static void backward(Call *call, const Attributes *attributes) {
   if (!call->failed) n.dscale = output_like(call, 1, n.scale, TF_FLOAT);
   if (!call->failed) n.dshift = output_like(call, 2, n.shift, TF_FLOAT);
   n.factors = scratch(call, n.batch * 4 * n.up);
-  if (!call->failed && n.x->size) {
+  if (!call->failed) {
     parallel_for(n.batch * n.slices, sums_task, &n);
     join_sums(&n);
     parallel_for(n.batch * n.slices, gradient_task, &n);

@@ -108,14 +108,16 @@ static Norm opened(Call *call, const Attributes *attributes, int centred) {
   n.channels = n.x->rank ? n.x->shape[n.x->rank - 1] : 0;
   n.rows = n.channels ? n.x->size / n.channels : 0;
   n.add_one = centred && attributes->i[0];
-  if (n.channels == 0 || n.scale->size % n.channels || n.scale->size == 0 ||
-      n.rows % (n.samples = n.scale->size / n.channels)) {
+  n.samples = n.channels ? n.scale->size / n.channels : 0;
+  if (n.channels == 0 || n.scale->size % n.channels ||
+      (n.samples != 1 && (n.x->rank < 2 || n.samples != n.x->shape[0]))) {
     fail(call, "layer normalisation takes x [...,C] and scale [C], or x [B,N,C] and scale [B,C]");
     return n;
   }
   n.up = (n.channels + LANES - 1) / LANES * LANES;
-  n.rows_of_sample = n.rows / n.samples;
-  int64_t most = (n.rows_of_sample * n.channels + 16383) / 16384, wanted = (4 * cores() + n.samples - 1) / n.samples;
+  int64_t samples = n.samples ? n.samples : 1;
+  n.rows_of_sample = n.rows / samples;
+  int64_t most = (n.rows_of_sample * n.channels + 16383) / 16384, wanted = (4 * cores() + samples - 1) / samples;
   n.blocks = most < 1 ? 1 : most < wanted ? most : wanted;
   return n;
 }
@@ -124,6 +126,9 @@ static void forward(Call *call, const Attributes *attributes, int centred) {
   Norm n = opened(call, attributes, centred);
   if (call->failed) return;
   if (centred) n.shift = input(call, 2);
+  if (!call->failed && centred && n.shift->size != n.scale->size) {
+    fail(call, "layer normalisation takes scale and shift of one shape");
+  }
   n.y = output_like(call, 0, n.x, attributes->type);
   int64_t shape[8];
   memcpy(shape, n.x->shape, sizeof shape);
