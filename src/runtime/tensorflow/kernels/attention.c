@@ -138,7 +138,7 @@ static void forward_task(void *argument, int64_t index) {
   int64_t start = slice * slice_length(a), end = start + slice_length(a);
   if (end > a->queries) end = a->queries;
   int64_t floats = a->d * a->keys_up + a->keys_up * a->d_up + a->rows * (a->pitch + 2 * a->d_up);
-  float *memory = aligned_alloc(64, 4 * round_up(floats, 16));
+  float *memory = task_memory(floats);
   if (!memory) {
     a->out_of_memory = 1;
     return;
@@ -153,7 +153,7 @@ static void forward_task(void *argument, int64_t index) {
     product(y, a->d_up, a->rows, a->d_up, scores, a->pitch, 1, v, 0, a->keys_up, a->keys, 0);
     for (int64_t i = 0; i < a->rows; i++) write_head(a, a->out, b, h, from + i, 1, y + i * a->d_up, inverse[i]);
   }
-  free(memory);
+  end_task_memory();
 }
 
 static void backward_task(void *argument, int64_t index) {
@@ -163,7 +163,7 @@ static void backward_task(void *argument, int64_t index) {
   if (end > a->queries) end = a->queries;
   int64_t transposed = a->d * a->keys_up, plain = a->keys_up * a->d_up;
   int64_t floats = 2 * transposed + 3 * plain + a->rows * (2 * a->pitch + 4 * a->d_up);
-  float *memory = aligned_alloc(64, 4 * round_up(floats, 16));
+  float *memory = task_memory(floats);
   if (!memory) {
     a->out_of_memory = 1;
     return;
@@ -202,7 +202,7 @@ static void backward_task(void *argument, int64_t index) {
     write_head(a, a->dk, b, h, 0, a->keys, dk, 1);
     write_head(a, a->dv, b, h, 0, a->keys, dv, 1);
   }
-  free(memory);
+  end_task_memory();
 }
 
 /* Adds up what the slices of a head gave. */

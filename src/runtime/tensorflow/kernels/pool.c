@@ -1,6 +1,7 @@
 #include "pool.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* One job at a time is shared. TensorFlow may run two kernels at once: the second one then works alone. */
@@ -80,4 +81,26 @@ void parallel_for(int64_t count, void (*task)(void *, int64_t), void *argument) 
   while (pool.working) pthread_cond_wait(&pool.done, &pool.lock);
   pthread_mutex_unlock(&pool.lock);
   pthread_mutex_unlock(&pool.in_use);
+}
+
+/* 16 MB */
+#define KEPT (1 << 22)
+
+static __thread float *memory;
+static __thread int64_t memory_floats;
+
+float *task_memory(int64_t floats) {
+  if (floats > memory_floats) {
+    free(memory);
+    memory = aligned_alloc(64, (4 * floats + 63) / 64 * 64);
+    memory_floats = memory ? floats : 0;
+  }
+  return memory;
+}
+
+void end_task_memory(void) {
+  if (memory_floats <= KEPT) return;
+  free(memory);
+  memory = 0;
+  memory_floats = 0;
 }
