@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { collectGarbage } from "../../../../src/runtime/engine/unreachable.ts";
 import { backend } from "../../../../src/runtime/tensorflow/backend.ts";
 import { gelu } from "../../../../src/tensor/activations.ts";
 import { attention } from "../../../../src/tensor/attention.ts";
@@ -56,11 +57,13 @@ test("1,000 calls of all kernels leave no tensor, no handle and no memory behind
     assert.throws(() => tf.tidy(() => attention(xs[0], refused, refused, 4)), /attention takes/);
   };
   for (let i = 0; i < 50; i++) round();
+  await collectGarbage();
   const { binding } = backend();
   const before = { ...tf.memory(), handles: binding.getNumOfTensors(), rss: Deno.memoryUsage().rss };
   for (let i = 0; i < 1000; i++) round();
   assert.equal(tf.memory().numTensors, before.numTensors);
   assert.equal(binding.getNumOfTensors(), before.handles);
+  await collectGarbage();
   const grown = (Deno.memoryUsage().rss - before.rss) / 2 ** 20;
   assert.ok(grown < 24, `grew by ${grown.toFixed(1)} MiB`); // 24 KiB a round; one tensor of it is 8 KiB
   compiled.dispose();
