@@ -45,7 +45,12 @@ export async function choosePrecision(wanted: Precision, engine: Backend): Promi
       ...wanted !== "float32" && { reason: `${engine} computes in float32 only` },
     };
   }
-  return wanted === "auto" ? fastest(await knownGains()) : { precision: wanted };
+  if (wanted === "auto") return fastest(await knownGains());
+  const slow = wanted === "float16" && session().context.gpu === undefined;
+  return {
+    precision: wanted,
+    ...slow && { reason: "as asked for, though processors compute it slowly; bfloat16 is the low type for them" },
+  };
 }
 
 /** How many times as fast as in float32 products are. */
