@@ -61,7 +61,7 @@ async function assertDefined(
   relative: number,
 ): Promise<void> {
   const names = ["value", ...xs.map((_, i) => `gradient ${i}`)];
-  xs.forEach((x, i) => assert.deepEqual(results[i + 1]!.shape, x.shape, names[i + 1]));
+  xs.forEach((x, i) => assert.deepEqual(results[i + 1]!.shape, x.shape, names[i + 1]!));
   const [cotangent, ...inputs] = await take(dy, ...xs), actual = await take(...results);
   const { value, grads, terms = [] } = definition(inputs, cotangent!);
   [value, ...grads].forEach((expected, i) => {
