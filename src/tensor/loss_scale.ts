@@ -32,7 +32,8 @@ export function lossScale(): tf.Variable | undefined {
  */
 export function beginLossScaling(value = START): void {
   endLossScaling();
-  if (currentPrecision() === "float16") state = { value: tf.variable(tf.scalar(value), false), good: 0 };
+  if (currentPrecision() !== "float16") return;
+  state = { value: tf.tidy(() => tf.variable(tf.scalar(value), false)), good: 0 };
 }
 
 /** Ends it. */

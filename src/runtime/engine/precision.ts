@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpus } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cacheFolder } from "../cache_folder.ts";
 import { UserError } from "../errors.ts";
 import { type ComputePrecision, type Precision, PRECISIONS } from "../precision.ts";
@@ -8,6 +7,7 @@ import { AttributeKind } from "../tensorflow/attributes.ts";
 import { backend } from "../tensorflow/backend.ts";
 import { lowType } from "../tensorflow/precision.ts";
 import { session } from "../tensorflow/session.ts";
+import { firstPage } from "../tensorflow/system.ts";
 import { DataType } from "../tensorflow/tensors.ts";
 import type { Backend } from "./backends.ts";
 
@@ -67,16 +67,26 @@ function fastest(gains: Gains): ChosenPrecision {
 
 async function knownGains(): Promise<Gains> {
   const { library, context } = session();
-  const machine = [cpus()[0]?.model, navigator.hardwareConcurrency, context.devices, Boolean(library)];
+  const processor = /^model name.*$/m.exec(firstPage(library, "/proc/cpuinfo") ?? "")?.[0];
+  const machine = [processor, navigator.hardwareConcurrency, context.devices];
   const name = createHash("sha256").update(JSON.stringify(machine)).digest("hex").slice(0, 16);
   const path = join(cacheFolder(), `precision-${name}.json`);
   try {
     return JSON.parse(await Deno.readTextFile(path)) as Gains;
   } catch {
     const gains = measuredGains(context.gpu !== undefined);
-    await Deno.mkdir(cacheFolder(), { recursive: true });
-    await Deno.writeTextFile(path, JSON.stringify(gains));
+    await keep(path, gains);
     return gains;
+  }
+}
+
+/** Where nothing may be written, it is measured every time. */
+async function keep(path: string, gains: Gains): Promise<void> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, JSON.stringify(gains));
+  } catch {
+    // the measurement is good nevertheless
   }
 }
 

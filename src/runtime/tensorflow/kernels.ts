@@ -1,5 +1,5 @@
 import { cString } from "./library.ts";
-import { keepLoaded, type SystemLibrary } from "./system.ts";
+import { firstPage, keepLoaded, type SystemLibrary } from "./system.ts";
 import { builtKernels } from "./kernels/build.ts";
 
 let missing: string | undefined = "TensorFlow has not been started";
@@ -33,7 +33,9 @@ export async function loadKernels(system: SystemLibrary, framework: string, gpu:
 
 async function load(system: SystemLibrary, framework: string): Promise<string | undefined> {
   try {
-    const built = await builtKernels(system, framework);
+    const processor = processorFeatures(system);
+    if (processor === undefined) return "the processor's features are not known";
+    const built = await builtKernels(processor, framework);
     if ("missing" in built) return built.missing;
     keepLoaded(system, built.path); // its threads live as long as the process
     const { symbols } = Deno.dlopen(built.path, {
@@ -45,4 +47,9 @@ async function load(system: SystemLibrary, framework: string): Promise<string | 
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+function processorFeatures(system: SystemLibrary): string | undefined {
+  if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
+  return firstPage(system, "/proc/cpuinfo")?.split("\n").find((line) => /^(flags|Features)\s*:/.test(line));
 }

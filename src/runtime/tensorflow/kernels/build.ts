@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../cache_folder.ts";
 import { runCommand } from "../../python.ts";
-import { firstPage, type SystemLibrary } from "../system.ts";
 import { kernelSources } from "./sources.ts";
 
 /** Where the built kernels are, or why there are none. */
@@ -26,13 +25,11 @@ const FLAGS = [
  * The library of fused kernels for this processor: from the cache, or else compiled into it by the system's C compiler
  * (`CC`, or `cc`), which takes about two seconds, once.
  *
- * @param system the system's C library
+ * @param processor what it can do, as the system tells it: a cache may be carried to another machine
  * @param framework path of TensorFlow's framework library, which the kernels call
  * @throws where the cache cannot be written
  */
-export async function builtKernels(system: SystemLibrary, framework: string): Promise<BuiltKernels> {
-  const processor = processorFeatures(system);
-  if (processor === undefined) return { missing: "the processor's features are not known" };
+export async function builtKernels(processor: string, framework: string): Promise<BuiltKernels> {
   const sources = await kernelSources();
   const key = createHash("sha256").update(JSON.stringify([sources, FLAGS, processor, framework])).digest(
     "hex",
@@ -69,10 +66,4 @@ async function compiled(
 
 function mayRun(command: string): boolean {
   return Deno.permissions.querySync({ name: "run", command }).state === "granted";
-}
-
-/** What the processor can do, as the system tells it: a cache may be carried to another machine. */
-function processorFeatures(system: SystemLibrary): string | undefined {
-  if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
-  return firstPage(system, "/proc/cpuinfo")?.split("\n").find((line) => /^(flags|Features)\s*:/.test(line));
 }
