@@ -19,8 +19,8 @@ import { CAPTION } from "./write_config.ts";
 export const STEP = 1;
 
 /**
- * Writes what the sides need to do the same: inputs, start values of the LoRA and of the discriminator's
- * heads, and the numbers that configuration and sampler come to.
+ * Writes what the sides need to do the same: inputs, start values of the LoRA and of the discriminator's heads, and the numbers
+ * that configuration and samplers come to.
  */
 export async function writeStepFiles(
   folder: string,

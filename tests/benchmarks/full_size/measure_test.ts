@@ -87,8 +87,8 @@ const TASKS = {
   sd3: ["encode", "sample", "adt"],
 } as const;
 
-/** Of the largest; losses and norms of tiny networks with a few weights each are coarse in bfloat16. */
-const ALLOWED = { float32: 1e-3, bfloat16: 0.2 };
+/** Of the largest; sums of a few products each average out less than those of large networks do. */
+const ALLOWED = { float32: 1e-3, bfloat16: 0.1 };
 
 for (const name of ["sd15", "sdxl", "sd3"] as const) {
   Deno.test({
