@@ -15,9 +15,11 @@ export async function encode(
   source: string,
   storage: Network["storage"],
 ): Promise<Pick<Reply, "seconds" | "outputs">> {
-  const pipeline = await loadPipeline(source, { freeTextEncoders: true });
-  for (const network of Object.values(pipeline.networks)) network.storage = storage;
-  const [{ condition }, seconds] = await timed(() => pipeline.encodePrompt(CAPTION));
+  const [{ condition }, seconds] = await timed(async () => {
+    const pipeline = await loadPipeline(source, { freeTextEncoders: true });
+    for (const network of Object.values(pipeline.networks)) network.storage = storage;
+    return await pipeline.encodePrompt(CAPTION);
+  });
   const values = Object.entries(condition).map(async ([name, x]) => [name, evenlySpaced(await valuesOf(x))]);
   return { seconds: [seconds], outputs: Object.fromEntries(await Promise.all(values)) };
 }

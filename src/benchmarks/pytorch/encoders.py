@@ -16,8 +16,11 @@ def load_encoder(folder, name, dtype):
     return kind.from_pretrained(f"{folder}/{name}", dtype=dtype).requires_grad_(False)
 
 
-def tokens_of(folder, name, length, texts):
-    tokenizer = AutoTokenizer.from_pretrained(f"{folder}/{name.replace('text_encoder', 'tokenizer')}")
+def load_tokenizer(folder, encoder):
+    return AutoTokenizer.from_pretrained(f"{folder}/{encoder.replace('text_encoder', 'tokenizer')}")
+
+
+def tokens_of(tokenizer, texts, length=None):
     length = length or tokenizer.model_max_length
     return tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
 
@@ -26,7 +29,7 @@ def sd3_condition(folder, dtype, texts):
     """What SD3's transformer is given of some texts, with one encoder in memory at a time; T5 may be missing."""
     hidden, pooled = [], []
     for name in ("text_encoder", "text_encoder_2"):
-        tokens = tokens_of(folder, name, None, texts)
+        tokens = tokens_of(load_tokenizer(folder, name), texts)
         output = load_encoder(folder, name, dtype)(tokens, output_hidden_states=True)
         hidden.append(output.hidden_states[-2])
         pooled.append(output.text_embeds)
@@ -45,5 +48,5 @@ def t5_words(folder, dtype, texts, width):
     with open(f"{folder}/model_index.json") as file:
         if json.load(file).get("text_encoder_3", [None])[0] is None:
             return torch.zeros(len(texts), T5_LENGTH, width)
-    tokens = tokens_of(folder, "text_encoder_3", T5_LENGTH, texts)
+    tokens = tokens_of(load_tokenizer(folder, "text_encoder_3"), texts, T5_LENGTH)
     return load_encoder(folder, "text_encoder_3", dtype)(tokens).last_hidden_state
