@@ -89,13 +89,14 @@ export function compile<A extends unknown[], R>(
       return { compiled: known, tensors, end: () => {} };
     }
     known?.free();
-    const end = announceCompilation(name, xla);
+    const { recorded, end } = announceCompilation(name, xla);
     try {
       const compiled = recordFunction((inputs) => f(...rebuild(inputs) as A), tensors, {
         name,
         xla,
         precision: precision(),
       });
+      recorded();
       recordings.set(key, compiled);
       madeVariables = false;
       dropOldest();

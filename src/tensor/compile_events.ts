@@ -8,6 +8,8 @@ export interface CompileEvent {
   done: boolean;
   /** How long it has taken. */
   seconds: number;
+  /** How much of that recording took; the rest is the first call, in which XLA compiles. */
+  recordingSeconds: number;
 }
 
 const listeners = new Set<(event: CompileEvent) => void>();
@@ -31,13 +33,22 @@ export function onCompile(listener: (event: CompileEvent) => void): () => void {
   return () => void listeners.delete(listener);
 }
 
-/** Tells the listeners that a compilation begins; the returned function tells them that it is over. */
-export function announceCompilation(name: string, xla: boolean): () => void {
-  const start = performance.now();
+/** A compilation under way, which tells the listeners how it goes. */
+export interface Compilation {
+  /** The function is recorded; its first call begins. */
+  recorded(): void;
+  /** The first call is over, or recording failed. */
+  end(): void;
+}
+
+/** Tells the listeners that a compilation begins. */
+export function announceCompilation(name: string, xla: boolean): Compilation {
+  const start = performance.now(), since = () => (performance.now() - start) / 1000;
+  let recording: number | undefined;
   const tell = (done: boolean) => {
-    const event = { name, xla, done, seconds: (performance.now() - start) / 1000 };
+    const seconds = since(), event = { name, xla, done, seconds, recordingSeconds: recording ?? seconds };
     for (const listener of listeners) listener(event);
   };
   tell(false);
-  return () => tell(true);
+  return { recorded: () => void (recording = since()), end: () => tell(true) };
 }

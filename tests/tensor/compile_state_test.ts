@@ -163,9 +163,9 @@ test("freshNormal() and freshUniform() give new numbers at every call of a compi
 });
 
 test("onCompile() tells of the first call with new shapes, also when it fails, and of no other", () => {
-  const events: Omit<CompileEvent, "seconds">[] = [];
-  const stop = onCompile(({ seconds, ...event }) => {
-    assert.ok(seconds >= 0);
+  const events: Omit<CompileEvent, "seconds" | "recordingSeconds">[] = [];
+  const stop = onCompile(({ seconds, recordingSeconds, ...event }) => {
+    assert.ok(recordingSeconds >= 0 && recordingSeconds <= seconds);
     events.push(event);
   });
   const f = compile((x: tf.Tensor) => x.square(), { name: "square" });
@@ -183,6 +183,18 @@ test("onCompile() tells of the first call with new shapes, also when it fails, a
   f.dispose();
   const pair = (name: string) => [false, true].map((done) => ({ name, xla: false, done }));
   assert.deepEqual(events, onTensorflow() ? [...pair("square"), ...pair("square"), ...pair("broken")] : []);
+});
+
+tensorflowTest("onCompile() tells the recording apart from the first call", () => {
+  const events: CompileEvent[] = [];
+  const stop = onCompile((event) => void events.push(event));
+  const cube = compile((x: tf.Tensor) => tf.matMul(tf.matMul(x, x), x)); // 4 · 1024³ = 4 GFLOP
+  tf.tidy(() => void cube(tf.ones([1024, 1024])).dataSync());
+  stop();
+  cube.dispose();
+  const [begun, over] = events;
+  assert.ok(begun!.recordingSeconds <= over!.recordingSeconds);
+  assert.ok(over!.recordingSeconds < over!.seconds);
 });
 
 tensorflowTest("compile() names the op that XLA lacks, and what to do", () => {

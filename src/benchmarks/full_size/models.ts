@@ -1,11 +1,9 @@
-import { encode } from "fast-png";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig, stringifyConfig } from "../../experiments/config/config.ts";
-import { tuneSchema } from "../../experiments/tune/config.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
 import { runCommand } from "../../runtime/python.ts";
+import { type MeasuredTask, TASKS } from "./job.ts";
 
 /** A checkpoint of real size that the benchmark tunes. */
 export interface FullSizeModel {
@@ -14,23 +12,55 @@ export interface FullSizeModel {
   title: string;
   /** Side of the images in pixels. */
   resolution: number;
+  /** What is measured of it at that resolution; at others it is the ADT step alone. */
+  tasks: readonly MeasuredTask[];
+  /** Whether the checkpoint has the T5 text encoder that belongs to it. */
+  t5?: boolean;
 }
 
+const COMMON = ["load", "sample", "adt"] as const;
+
+const SD3 = { name: "sd3", resolution: 512, tasks: ["encode", ...COMMON] } as const;
+
 export const MODELS: readonly FullSizeModel[] = [
-  { name: "sd15", title: "Stable Diffusion 1.5", resolution: 512 },
-  { name: "sdxl", title: "SDXL", resolution: 512 },
-  { name: "sd3", title: "SD3 medium, without T5", resolution: 512 },
+  { name: "sd15", title: "Stable Diffusion 1.5", resolution: 512, tasks: ["forward", "image", ...COMMON] },
+  { name: "sdxl", title: "SDXL", resolution: 512, tasks: COMMON },
+  { ...SD3, title: "SD3 medium, without T5", t5: false },
 ];
 
+const SD3_WITH_T5: FullSizeModel = { ...SD3, title: "SD3 medium, with T5", t5: true };
+
+/** All models, in the order of the table. */
+export const ALL_MODELS: readonly FullSizeModel[] = [...MODELS, SD3_WITH_T5];
+
+/** What is asked for of the models. */
+export interface Wanted {
+  /** Names of `MODELS`. */
+  only: readonly string[];
+  /** Whether SD3 has its T5. */
+  withT5: boolean;
+  /** Side of the images in pixels; absent: each model's own. */
+  resolution?: number;
+  /** Absent: what belongs to the resolution. */
+  task?: readonly MeasuredTask[];
+}
+
+/** The models that are asked for, at the resolution and with the tasks that are. */
+export function modelsOf({ only, withT5, resolution, task }: Wanted): FullSizeModel[] {
+  return MODELS.filter(({ name }) => only.includes(name)).map((each) => {
+    const model = withT5 && each.t5 === false ? SD3_WITH_T5 : each;
+    const wanted = task ?? (resolution === undefined ? TASKS : ["adt"]);
+    const tasks = TASKS.filter((one) => model.tasks.includes(one) && wanted.includes(one));
+    return { ...model, resolution: resolution ?? model.resolution, tasks };
+  });
+}
+
 /** The discriminator's backbone: DINOv2-B. */
-export const BACKBONE = "dinov2";
-
-const WITHOUT_T5 = ["sd3"];
-
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+export const BACKBONE = { name: "dinov2" };
 
 /**
- * Writes a checkpoint with random weights into `folder/name`, unless it is there. Other work sees it only when it is complete.
+ * Writes a checkpoint with random weights into a folder of its own, unless it is there. Other work sees it only when it is
+ * complete.
  *
  * @param log is told what takes time
  * @returns its folder
@@ -38,72 +68,17 @@ const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, imp
  */
 export async function checkpointFolder(
   folder: string,
-  name: string,
+  { name, t5 }: Pick<FullSizeModel, "name" | "t5">,
   log: (line: string) => void,
 ): Promise<string> {
-  const path = join(folder, name), part = `${path}.part`;
+  const path = join(folder, t5 ? `${name}-with-t5` : name), part = `${path}.part`;
   if (await isThere(path)) return path;
   log(`writing random weights of ${name} into ${path} (once)`);
-  const script = fromRoot("data/make_full_size.ts");
-  const options = WITHOUT_T5.includes(name) ? ["--without-t5"] : [];
+  const script = fileURLToPath(new URL("../../../data/make_full_size.ts", import.meta.url));
+  const options = t5 === false ? ["--without-t5"] : [];
   const args = ["run", "--quiet", "-A", script, name, part, ...options];
   const { success, stderr } = await runCommand(Deno.execPath(), args);
   if (!success) throw new UserError(`${name} could not be written: ${stderr.trim()}`);
   await Deno.rename(part, path);
   return path;
-}
-
-/** Where a benchmark finds its checkpoints. */
-export interface Checkpoints {
-  /** Folder of the pipeline. */
-  pipeline: string;
-  /** Folder of the DINOv2. */
-  backbone: string;
-}
-
-/**
- * Writes the configuration of the measured tuning into a folder: the model's own one of `data/configs`, with a path of two
- * sampling steps from pure noise, one of them trained, batch 1, and one drawn image with a caption.
- *
- * @returns path of the YAML file
- */
-export async function writeConfig(
-  folder: string,
-  { name, resolution }: FullSizeModel,
-  { pipeline, backbone }: Checkpoints,
-): Promise<string> {
-  const base = await loadConfig(fromRoot(`data/configs/${name}-adt.yaml`), tuneSchema);
-  const images = join(folder, "images"), path = join(folder, "config.yaml");
-  await writeImage(images, resolution);
-  const config = {
-    ...base,
-    model: { ...base.model, pipeline, cache: join(folder, "encoded") },
-    data: { ...base.data, path: images, resolution },
-    sampler: { ...base.sampler, steps: 2 },
-    adt: {
-      ...base.adt,
-      plan: { kind: "stop-input", steps: 1 },
-      image_to_image: false,
-      discriminator: { ...base.adt.discriminator, backbone, head_start: 0 },
-    },
-    optimizer: { ...base.optimizer, warmup_steps: 0 },
-    train: { ...base.train, steps: 1, batch_size: 1 },
-    output: join(folder, "run"),
-  };
-  await Deno.writeTextFile(path, stringifyConfig(config));
-  return path;
-}
-
-/** A folder with one image, smooth waves of colour, and its caption. */
-export async function writeImage(folder: string, side: number): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  const data = new Uint8Array(3 * side * side);
-  for (let i = 0; i < data.length; i++) {
-    const channel = i % 3, column = (i - channel) / 3 % side, row = Math.floor(i / (3 * side));
-    const wave = Math.sin((row * (channel + 1) + 2 * column) / side * Math.PI * 2);
-    data[i] = Math.round(127.5 * (1 + wave));
-  }
-  await Deno.writeFile(join(folder, "a.png"), encode({ width: side, height: side, data, channels: 3 }));
-  const line = JSON.stringify({ file_name: "a.png", text: "waves of colour, a painting" });
-  await Deno.writeTextFile(join(folder, "metadata.jsonl"), line + "\n");
 }

@@ -4,20 +4,23 @@ import { drawPlan } from "../../adt/backward_plan.ts";
 import type { AdtBatch, AdtSetup } from "../../adt/setup.ts";
 import type { PipelineTuneConfig } from "../../experiments/tune/config.ts";
 import type { Tuning } from "../../experiments/tune/tuning.ts";
+import { loadPipeline } from "../../pipelines/load_pipeline.ts";
 import { normalBatch } from "../../runtime/random.ts";
 import { unflatten } from "../../tensor/params.ts";
 import { drawDiffusionBatch } from "../../training/diffusion_batch.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
 import { writeTensors } from "../../weights/safetensors.ts";
 import { download, drawAugmentations, prefixed } from "../draws.ts";
+import { IMAGE_STEPS, type ImageNumbers, TIMED_CALLS } from "./image_parts.ts";
 import { FILES } from "./job.ts";
+import { CAPTION } from "./write_config.ts";
 
 /** The measured step's number, which keys its random numbers. */
 export const STEP = 1;
 
 /**
- * Writes what PyTorch's side needs to do the same as this project's: inputs, start values of the LoRA and of the discriminator's
- * heads, and the numbers that configuration and sampler come to.
+ * Writes what the sides need to do the same: inputs, start values of the LoRA and of the discriminator's heads, and the numbers
+ * that configuration and samplers come to.
  */
 export async function writeStepFiles(
   folder: string,
@@ -33,8 +36,16 @@ export async function writeStepFiles(
   tf.dispose(heads);
   const batch = await readBatch(STEP);
   await writeTensors(join(folder, FILES.inputs), await download(stepInputs(setup, batch)));
-  const numbers = JSON.stringify(stepNumbers(config, setup), null, 2);
-  await Deno.writeTextFile(join(folder, FILES.numbers), numbers + "\n");
+  const numbers = { ...stepNumbers(config, setup), image: await imageNumbers(config) };
+  await Deno.writeTextFile(join(folder, FILES.numbers), JSON.stringify(numbers, null, 2) + "\n");
+}
+
+/** How the pipeline makes an image by itself. */
+async function imageNumbers({ model, data: { resolution } }: PipelineTuneConfig): Promise<ImageNumbers> {
+  const pipeline = await loadPipeline(model.pipeline), { guidanceScale } = pipeline.defaults;
+  const { steps } = pipeline.sampler(IMAGE_STEPS, { height: resolution, width: resolution });
+  const path = steps.slice(0, 1 + TIMED_CALLS).map(({ timestep, inputScale }) => ({ timestep, inputScale }));
+  return { caption: CAPTION, guidanceScale, calls: steps.length, path };
 }
 
 /**

@@ -1,127 +1,82 @@
-import type { Rows } from "../../display/text.ts";
-import { markdownTable } from "../documentation.ts";
-import type { machine } from "../results.ts";
-import { disagreement } from "../statistics.ts";
-import type { MeasuredTask, Reply } from "./job.ts";
-import type { FullSizeModel } from "./models.ts";
-import type { Outcome } from "./run_within.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { readTextFile } from "../../runtime/text_file.ts";
+import { writeResult } from "../write_result.ts";
+import { TASKS } from "./job.ts";
+import type { FullSizeMeasurement, Subject } from "./measurement.ts";
+import { ALL_MODELS } from "./models.ts";
+import { SIDES } from "./sides.ts";
 
-/** What one side took for one task. */
-export interface FullSizeMeasurement {
-  side: "ours" | "PyTorch";
-  /** Of each repetition; none when the process was ended for its memory, or failed. */
-  seconds: number[];
-  /** The most resident memory of the process; none likewise. */
-  peak_mib?: number;
-  /** The most memory that was its own, as sampled: without pages of mapped files. */
-  own_mib: number;
-  /** The limit, where the process was ended for its memory. */
-  over_gib?: number;
-  /** What the process said last, where it failed. */
-  failed?: string;
-  engine?: string;
-  outputs?: Reply["outputs"];
+/** Whether two measurements are of the same, so that the later one takes the other's place. */
+function isSame(a: Subject, b: Subject): boolean {
+  return a.model === b.model && a.resolution === b.resolution && a.task === b.task && a.side === b.side;
 }
 
-/** One task on one model. */
-export interface FullSizeCase {
-  model: FullSizeModel;
-  task: MeasuredTask;
-  measurements: FullSizeMeasurement[];
-  /** How far this project's numbers are from PyTorch's, see `disagreement`; absent without both. */
-  disagreement?: number;
+/** Measurements and later ones, which take the places of those of the same; in the order of the table. */
+export function merged(
+  earlier: readonly FullSizeMeasurement[],
+  later: readonly FullSizeMeasurement[],
+): FullSizeMeasurement[] {
+  const all = [...earlier, ...later];
+  return all.filter((one, i) => !all.slice(i + 1).some((other) => isSame(one, other))).toSorted(inOrder);
 }
 
-/** What `--json` holds. */
-export interface FullSizeResults {
-  date: string;
-  machine: ReturnType<typeof machine>;
-  cases: FullSizeCase[];
+function inOrder(a: Subject, b: Subject): number {
+  const places = (one: Subject) => [
+    ALL_MODELS.findIndex(({ title }) => title === one.model),
+    one.resolution,
+    TASKS.indexOf(one.task),
+    SIDES.findIndex(({ name }) => name === one.side),
+  ];
+  const [first, second] = [places(a), places(b)];
+  return first.map((place, i) => place - second[i]!).find((difference) => difference !== 0) ?? 0;
 }
-
-const MIB = 2 ** 20;
-
-export function measurementOf(
-  side: FullSizeMeasurement["side"],
-  outcome: Outcome,
-  limitGib: number,
-): FullSizeMeasurement {
-  const own_mib = Math.round(outcome.ownBytes / MIB);
-  if (outcome.kind === "exceeded") return { side, seconds: [], own_mib, over_gib: limitGib };
-  if (outcome.kind === "failed") return { side, seconds: [], own_mib, failed: outcome.said };
-  const { seconds, peak_bytes, engine, outputs } = outcome.reply;
-  return { side, seconds, peak_mib: Math.round(peak_bytes / MIB), own_mib, engine, outputs };
-}
-
-/** A case of both sides' measurements, or of one's. */
-export function caseOf(
-  model: FullSizeModel,
-  task: MeasuredTask,
-  measurements: FullSizeMeasurement[],
-): FullSizeCase {
-  const [ours, pytorch] = measurements;
-  if (!ours?.outputs || !pytorch?.outputs) return { model, task, measurements };
-  return { model, task, measurements, disagreement: disagreement(ours.outputs, pytorch.outputs) };
-}
-
-const WORK: Record<MeasuredTask, string> = {
-  load: "load",
-  forward: "one call",
-  sample: "one call under guidance",
-  adt: "one ADT step of a LoRA",
-};
 
 /**
- * One row for each task: of each side the peak of resident memory, in brackets without mapped files, and the seconds of the last
- * repetition.
+ * The measurements that a file holds.
+ *
+ * @throws UserError when it is not there, or not a file of results
  */
-export function fullSizeRows(cases: readonly FullSizeCase[]): Rows {
-  return cases.map(({ model, task, measurements, disagreement }) => {
-    const of = (side: FullSizeMeasurement["side"]) => measurements.find((m) => m.side === side);
-    const ours = of("ours"), pytorch = of("PyTorch");
-    return {
-      model: `${model.title}, ${model.resolution}²`,
-      work: WORK[task],
-      "ours, GiB": memoryText(ours),
-      "PyTorch, GiB": memoryText(pytorch),
-      "ours, s": secondsText(ours),
-      "PyTorch, s": secondsText(pytorch),
-      "differs by": disagreement === undefined || task === "load" ? undefined : disagreement.toExponential(1),
-    };
-  });
+export async function readResults(path: string): Promise<FullSizeMeasurement[]> {
+  const measurements = await readIfThere(path);
+  if (measurements) return measurements;
+  throw new UserError(`${path}: no such file`);
 }
 
-function memoryText(measurement: FullSizeMeasurement | undefined): string | undefined {
-  if (measurement?.over_gib !== undefined) return `over ${measurement.over_gib}`;
-  if (measurement?.failed !== undefined) return "failed";
-  if (measurement?.peak_mib === undefined) return undefined;
-  const gib = (mib: number) => (mib / 1024).toFixed(1);
-  return `${gib(measurement.peak_mib)} (${gib(measurement.own_mib)})`;
+/**
+ * Adds measurements to a file, in the places of earlier ones of the same; it is made if need be.
+ *
+ * @returns all that it holds now
+ * @throws UserError when there is a file that is not one of results
+ */
+export async function addResults(
+  path: string,
+  measurements: readonly FullSizeMeasurement[],
+): Promise<FullSizeMeasurement[]> {
+  const all = merged(await readIfThere(path) ?? [], measurements);
+  await writeResult(path, JSON.stringify({ measurements: all }, null, 2) + "\n");
+  return all;
 }
 
-function secondsText(measurement: FullSizeMeasurement | undefined): string | undefined {
-  return measurement?.seconds.at(-1)?.toFixed(1);
+async function readIfThere(path: string): Promise<FullSizeMeasurement[] | undefined> {
+  let text: string;
+  try {
+    text = await readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const measurements = measurementsIn(text);
+  if (measurements) return measurements;
+  throw new UserError(
+    `${path} is not a file of bench:full-size's results; name another one, or move it away`,
+  );
 }
 
-/** The page's text, in Markdown. */
-export function fullSizeText({ date, machine, cases }: FullSizeResults): string {
-  const { cpu, cores, memory_gib, os, arch } = machine;
-  const engines = new Set(cases.flatMap(({ measurements }) => measurements.flatMap((m) => m.engine ?? [])));
-  return `# Full size
-
-Written by \`deno task bench:full-size\` on ${date}: ${cpu}, ${cores} cores, ${memory_gib} GiB, ${os} ${arch}; ${
-    [...engines].join("; ")
-  }.
-
-${markdownTable(fullSizeRows(cases))}
-
-Random weights, read from float16 files, float32 in memory. Every row is a process of its own, with its peak of resident memory,
-loading included, and in brackets that of its own memory: without the pages of files that it maps (PyTorch maps the weights' files),
-which the system can drop. Seconds are without loading (except where that is the work), for a call those of the second one, for an ADT
-step those of the first, which includes the recording of the compiled functions. The ADT step is the model's configuration in
-\`data/configs\` with two sampling steps (T = 2), one of them trained (K = 1): batch 1, LoRA of rank 16 on attention, the whole
-autoencoder in the gradient's path, DINOv2-B at 224 pixels, gradient checkpointing of blocks on both sides. The last column is the
-largest difference of the two sides' numbers (an output's values; a step's losses and gradient norms), as a share of the largest
-magnitude.
-`;
+function measurementsIn(text: string): FullSizeMeasurement[] | undefined {
+  try {
+    const { measurements } = JSON.parse(text) as { measurements?: FullSizeMeasurement[] };
+    return Array.isArray(measurements) ? measurements : undefined;
+  } catch {
+    return undefined;
+  }
 }

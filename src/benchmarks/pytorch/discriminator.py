@@ -70,10 +70,10 @@ class TwinDiscriminator(nn.Module):
 class Features(nn.Module):
     """Frozen patch grids [B,C,h,w] of images [B,3,H,W] in [-1,1]."""
 
-    def __init__(self, folder, blocks):
+    def __init__(self, folder, blocks, dtype=torch.float32):
         super().__init__()
         stages = [block + 1 for block in blocks]  # stage 0 is the embedding
-        backbone = Dinov2Backbone.from_pretrained(folder, out_indices=stages, dtype=torch.float32)
+        backbone = Dinov2Backbone.from_pretrained(folder, out_indices=stages, dtype=dtype)
         self.backbone = backbone.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1))

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { measureModel } from "../../../src/benchmarks/full_size/main.ts";
-import { writeConfig } from "../../../src/benchmarks/full_size/models.ts";
-import type { FullSizeCase } from "../../../src/benchmarks/full_size/results.ts";
+import { differenceOf } from "../../../src/benchmarks/full_size/differences.ts";
+import type { MeasuredTask } from "../../../src/benchmarks/full_size/job.ts";
+import { measureModel, type MeasureOptions } from "../../../src/benchmarks/full_size/measure.ts";
+import type { FullSizeMeasurement } from "../../../src/benchmarks/full_size/measurement.ts";
+import { SIDES } from "../../../src/benchmarks/full_size/sides.ts";
+import { writeConfig } from "../../../src/benchmarks/full_size/write_config.ts";
 import { loadConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
 import { type PipelineTuneConfig, tuneSchema } from "../../../src/experiments/tune/config.ts";
+import { onTensorflow } from "../../../src/runtime/tensorflow/backend.ts";
 import { withFolder } from "../../cli/support.ts";
 import { saveBackbone } from "../../experiments/tune/tiny_tuning.ts";
 import { copyPipeline } from "../../pipelines/copies.ts";
@@ -14,24 +18,26 @@ import { startTestEngine } from "../../support.ts";
 const PYTHON = Deno.env.get("ADT_PYTORCH") || undefined;
 const RESOLUTION = 32;
 
+await startTestEngine();
+
 /** Measures a tiny pipeline as the command measures a large one. */
 async function measureTiny(
   name: "sd15" | "sdxl" | "sd3",
-  python?: string,
-  limitGib = 8,
-): Promise<FullSizeCase[]> {
-  const cases: FullSizeCase[] = [], model = { name, title: "tiny", resolution: RESOLUTION };
-  await startTestEngine();
+  tasks: readonly MeasuredTask[],
+  options: Partial<MeasureOptions>,
+): Promise<FullSizeMeasurement[]> {
+  const measured: FullSizeMeasurement[] = [];
+  const model = { name, title: `tiny ${name}`, resolution: RESOLUTION, tasks };
   await copyPipeline(`pipeline_${name}`, (pipeline) =>
     withFolder(async (files) => {
       const backbone = join(files, "vit");
       await saveBackbone(backbone);
       const config = await writeConfig(files, model, { pipeline, backbone });
       await onTinyBackbone(config);
-      const tasks = name === "sd15" ? ["forward", "sample", "adt"] as const : ["sample", "adt"] as const;
-      await measureModel(model, tasks, { config, files }, limitGib, python, (one) => void cases.push(one));
+      const all = { precision: ["float32"], limitGib: 8, python: undefined, ...options } as const;
+      await measureModel(model, { config, files }, all, (one) => void measured.push(one));
     }));
-  return cases;
+  return measured;
 }
 
 /** The configuration's discriminator judges the test's backbone. */
@@ -43,23 +49,60 @@ async function onTinyBackbone(file: string): Promise<void> {
 
 Deno.test("measureModel() tells time, memory and losses of each task of a pipeline", () =>
   withEnvironment({ ADT_BACKEND: "wasm" }, async () => {
-    const cases = await measureTiny("sd15");
-    assert.deepEqual(cases.map(({ task }) => task), ["forward", "sample", "adt"]);
-    for (const { measurements: [ours, ...others] } of cases) {
-      assert.equal(others.length, 0);
-      assert.ok(ours!.peak_mib! > 10 && ours!.seconds.length > 0, JSON.stringify(ours));
+    const measured = await measureTiny("sd15", ["forward", "sample", "image", "adt"], {});
+    assert.deepEqual(measured.map(({ task }) => task), ["forward", "sample", "image", "adt"]);
+    for (const one of measured) {
+      assert.equal(one.side, "ours");
+      assert.ok(one.peak_mib! > 10 && one.seconds.length > 0, JSON.stringify(one));
+      assert.equal(one.recording_seconds, 0); // WebAssembly runs functions as they are
     }
-    const { loss_adv, loss_diffusion } = cases[2]!.measurements[0]!.outputs!;
+    const { parts } = measured[2]!, { loss_adv, loss_diffusion } = measured[3]!.outputs!;
+    assert.deepEqual([parts!.call.length, parts!.calls], [3, 21]); // PNDM makes a step twice
     assert.ok(Number.isFinite(loss_adv![0]) && loss_diffusion![0]! > 0);
   }));
 
+Deno.test({
+  name: "in bfloat16 and with an int8 base the tasks compute nearly the same, and recordings are timed",
+  ignore: !onTensorflow(),
+  async fn() {
+    const measured = await measureTiny("sd3", ["encode", "sample"], {
+      precision: ["float32", "bfloat16", "int8"],
+    });
+    assert.deepEqual(measured.map(({ task, side }) => `${task} ${side}`), [
+      ...["encode ours", "encode ours, bfloat16", "encode ours, bfloat16, int8 base"],
+      ...["sample ours", "sample ours, bfloat16", "sample ours, bfloat16, int8 base"],
+    ]);
+    for (const one of measured) {
+      assert.ok(one.recording_seconds! > 0);
+      if (one.side === "ours") continue;
+      const difference = differenceOf(one, measured)!;
+      assert.ok(difference > 0 && difference < 5e-2, `${one.side}, ${one.task}: ${difference}`);
+    }
+  },
+});
+
+const TASKS = {
+  sd15: ["forward", "sample", "image", "adt"],
+  sdxl: ["sample", "adt"],
+  sd3: ["encode", "sample", "adt"],
+} as const;
+
+/** Of the largest; sums of a few products each average out less than those of large networks do. */
+const ALLOWED = { float32: 1e-3, bfloat16: 0.1 };
+
 for (const name of ["sd15", "sdxl", "sd3"] as const) {
   Deno.test({
-    name: `PyTorch + diffusers compute the same calls and the same ADT step of ${name}'s LoRA`,
-    ignore: !PYTHON,
+    name: `PyTorch + diffusers compute the same calls, texts, images and the same ADT step of ${name}'s LoRA`,
+    ignore: !PYTHON || !onTensorflow(),
     async fn() {
-      for (const { task, disagreement } of await measureTiny(name, PYTHON)) {
-        assert.ok(disagreement! < 1e-3, `${task}: ${disagreement}`);
+      const precision = ["float32", "bfloat16"] as const;
+      const measured = await measureTiny(name, TASKS[name], { precision, python: PYTHON });
+      assert.equal(measured.length, 4 * TASKS[name].length);
+      for (const one of measured.filter(({ side }) => side !== "PyTorch")) {
+        assert.equal(one.failed, undefined);
+        const allowed = ALLOWED[SIDES.find((side) => side.name === one.side)!.precision];
+        const difference = differenceOf(one, measured)!;
+        assert.ok(difference < allowed, `${one.side}, ${one.task}: ${difference}`);
       }
     },
   });
