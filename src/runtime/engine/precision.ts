@@ -49,7 +49,8 @@ export async function choosePrecision(wanted: Precision, engine: Backend): Promi
   const slow = wanted === "float16" && session().context.gpu === undefined;
   return {
     precision: wanted,
-    ...slow && { reason: "as asked for, though processors compute it slowly; bfloat16 is the low type for them" },
+    ...slow &&
+      { reason: "as asked for, though processors compute it slowly; bfloat16 is the low type for them" },
   };
 }
 

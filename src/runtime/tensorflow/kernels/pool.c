@@ -1,5 +1,6 @@
 #include "pool.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,9 +13,9 @@ static struct {
   void *argument;
   int64_t count;
   atomic_llong next;
-  int64_t round;   /* of the job that is shared */
-  int open;        /* helpers may still join */
-  int working;     /* helpers that have joined */
+  atomic_llong round;  /* of the job that is shared */
+  atomic_int open;     /* helpers may still join */
+  atomic_int working;  /* helpers that have joined */
 } pool = {.in_use = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .work = PTHREAD_COND_INITIALIZER,
@@ -30,18 +31,25 @@ static void take_tasks(void) {
   }
 }
 
+/* Looks so many times before it sleeps: to be woken takes longer than most kernels do. Other threads may go first each time. */
+#define LOOKS 200
+
+static int has_work(int64_t seen) { return atomic_load(&pool.open) && atomic_load(&pool.round) != seen; }
+
 static void *help(void *unused) {
   (void)unused;
   int64_t seen = 0;
-  pthread_mutex_lock(&pool.lock);
   for (;;) {
-    while (!pool.open || pool.round == seen) pthread_cond_wait(&pool.work, &pool.lock);
-    seen = pool.round;
-    pool.working++;
+    for (int i = 0; i < LOOKS && !has_work(seen); i++) sched_yield();
+    pthread_mutex_lock(&pool.lock);
+    while (!has_work(seen)) pthread_cond_wait(&pool.work, &pool.lock);
+    seen = atomic_load(&pool.round);
+    atomic_fetch_add(&pool.working, 1);
     pthread_mutex_unlock(&pool.lock);
     take_tasks();
     pthread_mutex_lock(&pool.lock);
-    if (--pool.working == 0) pthread_cond_signal(&pool.done);
+    if (atomic_fetch_sub(&pool.working, 1) == 1) pthread_cond_signal(&pool.done);
+    pthread_mutex_unlock(&pool.lock);
   }
   return 0;
 }
@@ -71,14 +79,17 @@ void parallel_for(int64_t count, void (*task)(void *, int64_t), void *argument) 
   pool.argument = argument;
   pool.count = count;
   atomic_store(&pool.next, 0);
-  pool.round++;
-  pool.open = 1;
-  pthread_cond_broadcast(&pool.work);
+  atomic_fetch_add(&pool.round, 1);
+  atomic_store(&pool.open, 1);
+  for (int64_t i = 1; i < count && i < cores(); i++) pthread_cond_signal(&pool.work);
   pthread_mutex_unlock(&pool.lock);
   take_tasks();
   pthread_mutex_lock(&pool.lock);
-  pool.open = 0;
-  while (pool.working) pthread_cond_wait(&pool.done, &pool.lock);
+  atomic_store(&pool.open, 0);
+  pthread_mutex_unlock(&pool.lock);
+  for (int i = 0; i < LOOKS && atomic_load(&pool.working); i++) sched_yield();
+  pthread_mutex_lock(&pool.lock);
+  while (atomic_load(&pool.working)) pthread_cond_wait(&pool.done, &pool.lock);
   pthread_mutex_unlock(&pool.lock);
   pthread_mutex_unlock(&pool.in_use);
 }
