@@ -26,8 +26,12 @@ export interface ChildCommand {
 /** Lines of stderr that an error quotes. */
 const QUOTED = 12;
 
-/** Both sides compute on the CPU, also where there is a CUDA build. */
-const ENVIRONMENT = { CUDA_VISIBLE_DEVICES: "-1" };
+/** Where this variable is set, children may use a graphics card. */
+export const GPU_VARIABLE = "ADT_BENCHMARK_GPU";
+
+/** Otherwise all sides compute on the CPU, also where there is a CUDA build. */
+const environment = (): Record<string, string> =>
+  Deno.env.get(GPU_VARIABLE) ? {} : { CUDA_VISIBLE_DEVICES: "-1" };
 
 /**
  * Starts a worker (see `worker.ts`) and waits until it is ready.
@@ -79,7 +83,7 @@ export async function startChild(name: string, { command, args }: ChildCommand):
 export function spawn(name: string, { command, args }: ChildCommand) {
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   try {
-    return new Deno.Command(command, { args: [...args], env: ENVIRONMENT, ...piped }).spawn();
+    return new Deno.Command(command, { args: [...args], env: environment(), ...piped }).spawn();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError(`${name} cannot be started: ${reason}`, { cause: error });

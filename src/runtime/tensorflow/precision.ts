@@ -62,6 +62,12 @@ const RULES: Record<string, Record<string, Rule>> = {
   Unpack: MOVE,
 };
 
+/**
+ * Ops that move float16 without a word: to the others TensorFlow's processor library objects, in the log, on many processors.
+ * Weights of such files become float32 first, which costs nothing: products and sums would cast them next.
+ */
+const MOVES_HALF: ReadonlySet<string> = new Set(["GatherV2", "Identity"]);
+
 /** TensorFlow's number of the type that products are computed in. */
 export function lowType(precision: ComputePrecision): number {
   return { float32: DataType.float, bfloat16: DataType.bfloat16, float16: DataType.half }[precision];
@@ -86,7 +92,8 @@ export function typesOf(
     const own = origins.filter((_, i) => definitions[i]!.typeAttribute === attribute);
     if (!own.every(isFloating)) continue;
     const common = own.every((dtype) => dtype === own[0]) ? own[0] : undefined;
-    const type = rule === "low" ? low : rule === "move" || common === low ? common : undefined;
+    const movable = rule === "move" && (common !== DataType.half || MOVES_HALF.has(op));
+    const type = rule === "low" ? low : movable || common === low ? common : undefined;
     chosen.set(attribute, type ?? DataType.float);
   }
   return {
