@@ -5,7 +5,11 @@ Deno.test("bench:gpu --quick: every part runs, here on the processor, and is kep
   const folder = await Deno.makeTempDir();
   try {
     const json = `${folder}/gpu.json`, code = await main(["--quick", "--json", json]);
-    const parts = JSON.parse(await Deno.readTextFile(json)) as { part: string; ok: boolean; result: unknown }[];
+    const parts = JSON.parse(await Deno.readTextFile(json)) as {
+      part: string;
+      ok: boolean;
+      result: unknown;
+    }[];
     for (const { part, ok, result } of parts) assert.ok(ok, `${part}: ${JSON.stringify(result)}`);
     assert.equal(code, 0);
     const steps = parts.filter(({ part }) => part.startsWith("ADT step"));

@@ -68,6 +68,9 @@ const RULES: Record<string, Record<string, Rule>> = {
  */
 const MOVES_HALF: ReadonlySet<string> = new Set(["GatherV2", "Identity"]);
 
+/** Whether an op leaves numbers as they are. */
+export const onlyMoves = (op: string): boolean => RULES[op] === MOVE;
+
 /** TensorFlow's number of the type that products are computed in. */
 export function lowType(precision: ComputePrecision): number {
   return { float32: DataType.float, bfloat16: DataType.bfloat16, float16: DataType.half }[precision];

@@ -7,7 +7,7 @@ import { createGraph, type Output } from "./graph.ts";
 import { kernelsLoaded } from "./kernels.ts";
 import { cName } from "./library.ts";
 import { definitionsOfInputs, opDefinition } from "./op_definition.ts";
-import { lowType, typesOf } from "./precision.ts";
+import { lowType, onlyMoves, typesOf } from "./precision.ts";
 import { createSchedule } from "./schedule.ts";
 import type { Recorder, Session, TensorMetadata } from "./session.ts";
 import { TensorflowError } from "./status.ts";
@@ -93,17 +93,17 @@ export function createRecording(
     if (isState(id)) {
       const placeholder = graph.placeholder(dtype, shape);
       state.push(placeholder);
-      return casts.value(placeholder, dtype);
+      return casts.value(placeholder, dtype, true);
     }
     if (dtype !== DataType.string && shape.reduce((a, b) => a * b, 1) <= LARGEST_CONSTANT) {
-      return casts.value(constants.of(handle, dtype, shape), dtype);
+      return casts.value(constants.of(handle, dtype, shape), dtype, true);
     }
     const copy = library.TFE_TensorHandleCopySharingTensor(handle, session.status.pointer);
     session.status.check();
     captures.push(handles.add(copy));
     const placeholder = graph.placeholder(dtype, shape);
     captured.push(placeholder);
-    return casts.value(placeholder, dtype);
+    return casts.value(placeholder, dtype, true);
   }
 
   const recorder: Recorder = {
@@ -113,13 +113,14 @@ export function createRecording(
       const values = ids.map(valueOf);
       const definitions = definitionsOfInputs(opDefinition(session, name).inputs, attributes, ids.length);
       const types = typesOf(name, low, attributes, values.map(({ origin }) => origin), definitions);
+      const lasting = onlyMoves(name) && values.every((value) => value.lasting);
       const operands = values.map((value, i) => casts.as(value, types.inputs[i]!));
       const operation = add(name, types.attributes, operands);
       shapes?.forEach((shape, index) => graph.setShape({ operation, index }, shape));
       return graph.outputTypes(operation).map(({ dtype, shape }, index) => {
         if (!shape || shape.some((d) => d < 0)) throw unknownShape(name);
         const id = handles.addSymbolic();
-        symbols.set(id, casts.value({ operation, index }, dtype));
+        symbols.set(id, casts.value({ operation, index }, dtype, lasting));
         return { id, dtype: seenType(dtype), shape };
       });
     },
@@ -149,7 +150,7 @@ export function createRecording(
     input(dtype, shape) {
       const id = handles.addSymbolic(), placeholder = graph.placeholder(dtype, shape);
       inputs.push(placeholder);
-      symbols.set(id, casts.value(placeholder, dtype));
+      symbols.set(id, casts.value(placeholder, dtype, true));
       return { id, dtype: seenType(dtype), shape: [...shape] };
     },
     finish(outputs, name) {

@@ -35,7 +35,7 @@ Deno.test("typesOf(): products take everything in the low type", () => {
 });
 
 Deno.test("typesOf(): what only moves numbers takes them as they come, if all are of one type", () => {
-  for (const origin of [float, bfloat16, half, float8E4m3]) {
+  for (const origin of [float, bfloat16, float8E4m3]) {
     assert.deepEqual(types("Reshape", bfloat16, "T", [origin, int32], ["T", ""]), [[origin, int32], [
       origin,
     ]]);
@@ -43,6 +43,10 @@ Deno.test("typesOf(): what only moves numbers takes them as they come, if all ar
       origin,
     ]]);
   }
+  // TensorFlow's processor library complains of float16 in most of them; where it is the low type, it is asked for
+  assert.deepEqual(types("Reshape", bfloat16, "T", [half, int32], ["T", ""]), [[float, int32], [float]]);
+  assert.deepEqual(types("Reshape", half, "T", [half, int32], ["T", ""]), [[half, int32], [half]]);
+  assert.deepEqual(types("GatherV2", bfloat16, "Tparams", [half, int32], ["Tparams", ""])[0], [half, int32]);
   assert.deepEqual(types("ConcatV2", bfloat16, "T", [bfloat16, float, int32], ["T", "T", ""]), [
     [float, float, int32],
     [float],
@@ -114,6 +118,19 @@ Deno.test("casts are made when they are asked for, once, and not back", () => {
   assert.equal(casts.as(value, float), output);
   casts.as(value, half);
   assert.deepEqual(added, [`Cast 7 ${float}→${bfloat16}`, `Cast 7 ${float}→${half}`], "both from the origin");
+});
+
+Deno.test("what is there all the while is cast again when its last cast was used long ago", () => {
+  const { added, casts } = notedCasts(false);
+  const weight = casts.value({ operation: 7n, index: 0 }, half, true);
+  const activation = casts.value({ operation: 8n, index: 0 }, half);
+  for (let i = 0; i < 90; i++) casts.as(weight, bfloat16); // used again and again, it stays
+  casts.as(activation, bfloat16);
+  assert.equal(added.length, 2);
+  for (let i = 0; i < 200; i++) casts.as(activation, half);
+  casts.as(weight, bfloat16);
+  casts.as(activation, bfloat16);
+  assert.deepEqual(added.slice(2), [`Cast 7 ${half}→${bfloat16}`]);
 });
 
 Deno.test("castOp() takes this project's kernel where it knows both types", () => {
