@@ -144,6 +144,9 @@ export function writeTensors(
   return writeSafetensors(path, sources, metadata);
 }
 
+/** Data that begins at a multiple of it, in bytes, can be used where the file is mapped. */
+const ALIGNMENT = 64;
+
 async function* serialize(
   path: string,
   sources: [string, TensorSource | StoredSource][],
@@ -157,7 +160,7 @@ async function* serialize(
     position = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  const padded = new Uint8Array(Math.ceil((8 + json.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);
   yield padded;
