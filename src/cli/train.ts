@@ -29,12 +29,10 @@ export function withTrainOptions(command: Command): Command {
 }
 
 /** The configuration with what the command line changes. */
-export function withFlags<C extends TrainConfig>(
-  config: C,
-  { output, steps, seed, precision }: TrainOptions,
-): C {
+export function withFlags<C extends TrainConfig>(config: C, options: TrainOptions): C {
+  const { output, steps, seed, precision } = options;
   const train = { ...config.train, steps: steps ?? config.train.steps, seed: seed ?? config.train.seed };
-  return { ...config, output: output ?? config.output, precision: precision ?? config.precision, train };
+  return { ...config, output: output ?? config.output, train, ...precision && { precision } };
 }
 
 /** Runs a training until it ends or is stopped, and says where its result is, or how it goes on. */

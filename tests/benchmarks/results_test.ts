@@ -163,7 +163,7 @@ Deno.test("benchmarkText() is a page with the measurements, the layers, what was
   assert.match(text, /\| adt-step \| ours \| 1 \| 3 \| 600 \|/);
   assert.match(text, /## Layers alone\n\n[^#]*\| layers-conv \| ours/);
   assert.match(text, /\n- adt-step: PyTorch, compiled is left out: no compiler\n/);
-  assert.match(text, /by 0\.001 of the largest in float32 and by 0\.02 in bfloat16/);
+  assert.match(text, /by 0\.001 of the largest in float32 and by 0\.05 in bfloat16/);
   assert.match(text, /\| peak memory at K = 8 \/ K = 1 \| 1\.1 \| at most 1\.05 \| no \|/);
 });
 

@@ -141,7 +141,7 @@ Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and na
     [
       "{ pipeline: a, chekpointing: true }",
       'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, config_from, lora, ' +
-      "checkpointing, cache",
+      "base, checkpointing, cache",
     ],
   ] as const;
   for (const [given, expected] of cases) {
