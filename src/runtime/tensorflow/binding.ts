@@ -156,41 +156,42 @@ function tensorFunctions(session: Session) {
 }
 
 /** Id of a tensor with a deep copy of a string tensor. */
-function copyStrings({ library, status, context, handles }: Session, handle: bigint): number {
-  const op = library.TFE_NewOp(context.pointer, cName("DeepCopy"), status.pointer);
+function copyStrings(session: Session, handle: bigint): number {
+  return session.handles.add(executeOn(session, handle, "DeepCopy", { T: DataType.string }));
+}
+
+/** A new handle of a tensor in the type that tfjs takes it for. */
+function asSeen(session: Session, id: number): bigint {
+  const { library, status, handles, stored } = session, handle = handles.get(id), type = stored.get(id);
+  if (type === undefined) {
+    const shared = library.TFE_TensorHandleCopySharingTensor(handle, status.pointer);
+    status.check();
+    return shared;
+  }
+  const { name, attributes } = castOp(type, seenType(type), kernelsLoaded());
+  const types = Object.fromEntries(attributes.map(({ name, value }) => [name, Number(value)]));
+  return executeOn(session, handle, name, types);
+}
+
+/** The result of an op of one tensor, whose attributes are types. */
+function executeOn(
+  { library, status, context }: Session,
+  handle: bigint,
+  name: string,
+  types: Record<string, number>,
+): bigint {
+  const op = library.TFE_NewOp(context.pointer, cName(name), status.pointer);
   try {
     status.check();
     library.TFE_OpAddInput(op, handle, status.pointer);
     status.check();
-    library.TFE_OpSetAttrType(op, cName("T"), DataType.string);
-    const copy = new BigUint64Array(1);
-    library.TFE_Execute(op, copy, Int32Array.of(1), status.pointer);
+    for (const [attribute, type] of Object.entries(types)) {
+      library.TFE_OpSetAttrType(op, cName(attribute), type);
+    }
+    const result = new BigUint64Array(1);
+    library.TFE_Execute(op, result, Int32Array.of(1), status.pointer);
     status.check();
-    return handles.add(copy[0]!);
-  } finally {
-    library.TFE_DeleteOp(op);
-  }
-}
-
-/** A new handle of a tensor in the type that tfjs takes it for. */
-function asSeen({ library, status, context, handles, stored }: Session, id: number): bigint {
-  const type = stored.get(id);
-  if (type === undefined) {
-    const handle = library.TFE_TensorHandleCopySharingTensor(handles.get(id), status.pointer);
-    status.check();
-    return handle;
-  }
-  const { name, attributes } = castOp(type, seenType(type), kernelsLoaded());
-  const op = library.TFE_NewOp(context.pointer, cName(name), status.pointer);
-  try {
-    status.check();
-    library.TFE_OpAddInput(op, handles.get(id), status.pointer);
-    status.check();
-    for (const { name, value } of attributes) library.TFE_OpSetAttrType(op, cName(name), value as number);
-    const cast = new BigUint64Array(1);
-    library.TFE_Execute(op, cast, Int32Array.of(1), status.pointer);
-    status.check();
-    return cast[0]!;
+    return result[0]!;
   } finally {
     library.TFE_DeleteOp(op);
   }

@@ -1,8 +1,8 @@
 /* One AdamW update (Loshchilov & Hutter 2019, algorithm 2) of a flat vector, clipped by its global norm. */
+#include "norm.h"
 #include "op.h"
 #include "pool.h"
 #include "rows.h"
-#include <stdlib.h>
 
 /* Numbers of a task. */
 #define BLOCK 65536
@@ -11,28 +11,12 @@ typedef struct {
   Tensor *weights, *first, *second, *grad, *scalars;
   Tensor *new_weights, *new_first, *new_second, *norm;
   const float *settings; /* 1 − β₁, 1 − β₂, ε, weight decay, largest norm */
-  double *squares;       /* of each block */
-  float factor, lr;
+  float factor;
 } Update;
 
 static int64_t end_of(const Update *u, int64_t block) {
   int64_t end = (block + 1) * BLOCK;
   return end < u->weights->size ? end : u->weights->size;
-}
-
-static void squares_task(void *argument, int64_t block) {
-  const Update *u = argument;
-  double sum = 0;
-  for (int64_t from = block * BLOCK; from < end_of(u, block); from += 1024) {
-    int64_t to = from + 1024 < end_of(u, block) ? from + 1024 : end_of(u, block);
-    vf squares = splat(0);
-    for (int64_t i = from; i < to; i += LANES) {
-      vf g = read_vf(u->grad->data, TF_FLOAT, i, to - i < LANES ? to - i : LANES);
-      squares += g * g;
-    }
-    sum += sum_of(squares);
-  }
-  u->squares[block] = sum;
 }
 
 INLINE vf sqrt_vf(vf x) {
@@ -81,18 +65,12 @@ static void compute(Call *call, const Attributes *attributes) {
   u.new_first = output_like(call, 1, u.first, TF_FLOAT);
   u.new_second = output_like(call, 2, u.second, TF_FLOAT);
   u.norm = output(call, 3, TF_FLOAT, 0, 0);
-  u.squares = (double *)scratch(call, 2 * blocks + 2);
-  if (!call->failed) {
-    parallel_for(blocks, squares_task, &u);
-    double sum = 0;
-    for (int64_t i = 0; i < blocks; i++) sum += u.squares[i];
-    float norm = sqrt(sum), factor = u.settings[4] / (norm + 1e-12f);
-    *(float *)u.norm->data = norm;
-    u.factor = factor < 1 ? factor : 1;
-    if (isfinite(norm)) parallel_for(blocks, update_task, &u);
-    else keep(&u);
-  }
-  free(u.squares);
+  if (call->failed) return;
+  float norm = norm_of(call, u.grad), factor = u.settings[4] / (norm + 1e-12f);
+  *(float *)u.norm->data = norm;
+  u.factor = factor < 1 ? factor : 1;
+  if (isfinite(norm)) parallel_for(blocks, update_task, &u);
+  else keep(&u);
 }
 
 const Op ADAMW = {

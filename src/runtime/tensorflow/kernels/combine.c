@@ -1,8 +1,7 @@
-/* Sums of two tensors with factors, and the length of a vector: each in one pass and without temporary tensors. */
+/* Sums of two tensors with factors, in one pass and without temporary tensors. */
 #include "op.h"
 #include "pool.h"
 #include "rows.h"
-#include <stdlib.h>
 
 /* Numbers of a task. */
 #define BLOCK 65536
@@ -10,7 +9,6 @@
 typedef struct {
   Tensor *x, *z, *y;
   float a, b;
-  double *squares; /* of each block */
 } Combination;
 
 static void combine_task(void *argument, int64_t block) {
@@ -59,38 +57,6 @@ static void lerp(Call *call, const Attributes *attributes) {
   compute(call, 1, lerp_task);
 }
 
-static void squares_task(void *argument, int64_t block) {
-  const Combination *c = argument;
-  int64_t end = (block + 1) * BLOCK < c->x->size ? (block + 1) * BLOCK : c->x->size;
-  double sum = 0;
-  for (int64_t from = block * BLOCK; from < end; from += 1024) {
-    int64_t to = from + 1024 < end ? from + 1024 : end;
-    vf squares = splat(0);
-    for (int64_t i = from; i < to; i += LANES) {
-      vf x = read_vf(c->x->data, TF_FLOAT, i, to - i < LANES ? to - i : LANES);
-      squares += x * x;
-    }
-    sum += sum_of(squares);
-  }
-  c->squares[block] = sum;
-}
-
-static void norm(Call *call, const Attributes *attributes) {
-  (void)attributes;
-  Combination c = {.x = input(call, 0)};
-  if (call->failed) return;
-  int64_t blocks = (c.x->size + BLOCK - 1) / BLOCK;
-  c.y = output(call, 0, TF_FLOAT, 0, 0);
-  c.squares = (double *)scratch(call, 2 * blocks + 2);
-  if (!call->failed) {
-    double sum = 0;
-    parallel_for(blocks, squares_task, &c);
-    for (int64_t i = 0; i < blocks; i++) sum += c.squares[i];
-    *(float *)c.y->data = sqrt(sum);
-  }
-  free(c.squares);
-}
-
 const Op COMBINE = {
     .name = "AdtCombine",
     .inputs = {"x: float", "z: float", "a: float", "b: float"},
@@ -103,11 +69,4 @@ const Op LERP = {
     .inputs = {"x: float", "z: float", "a: float"},
     .outputs = {"y: float"},
     .compute = lerp,
-};
-
-const Op NORM = {
-    .name = "AdtNorm",
-    .inputs = {"x: float"},
-    .outputs = {"norm: float"},
-    .compute = norm,
 };

@@ -23,10 +23,6 @@ static void range(const Norm *n, int64_t index, int64_t *from, int64_t *to) {
   *to = n->pixels * (slice + 1) / n->slices;
 }
 
-#define EACH_VECTOR(c, width) \
-  for (int64_t c = 0, width; c < n->channels; c += LANES) \
-    if ((width = n->channels - c < LANES ? n->channels - c : LANES))
-
 /* Each channel's mean, and the sum of squares about it. */
 static void moments_task(void *argument, int64_t index) {
   const Norm *n = argument;
@@ -37,12 +33,12 @@ static void moments_task(void *argument, int64_t index) {
   for (int64_t start = from; start < to; start += CHUNK) {
     int64_t end = start + CHUNK < to ? start + CHUNK : to;
     float before = start - from, count = end - start, all = before + count;
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf sum = splat(0);
       for (int64_t p = start; p < end; p++) sum += read_vf(n->x->data, n->x->type, (row + p) * n->channels + c, width);
       store_float(own + c, sum / count);
     }
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf centre = load_float(own + c), sum = splat(0), difference = centre - load_float(mean + c);
       for (int64_t p = start; p < end; p++) {
         vf d = read_vf(n->x->data, n->x->type, (row + p) * n->channels + c, width) - centre;
@@ -96,7 +92,7 @@ static void apply_task(void *argument, int64_t index) {
   float slope[n->up], offset[n->up];
   affine(n, b, slope, offset);
   for (int64_t p = from; p < to; p++) {
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       int64_t at = (row + p) * n->channels + c;
       vf z = read_vf(n->x->data, n->x->type, at, width) * load_float(slope + c) + load_float(offset + c);
       if (n->silu) z *= sigmoid_vf(z);
@@ -123,7 +119,7 @@ static void sums_task(void *argument, int64_t index) {
   for (int64_t c = 0; c < n->channels; c++) mean[c] = ((float *)n->mean->data)[b * n->groups + c / n->in_group];
   memset(sum, 0, 8 * n->up);
   for (int64_t p = from; p < to; p++) {
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       int64_t at = (row + p) * n->channels + c;
       vf x = read_vf(n->x->data, n->x->type, at, width);
       vf dz = inner_gradient(n, at, width, x, load_float(slope + c), load_float(offset + c));
@@ -170,7 +166,7 @@ static void gradient_task(void *argument, int64_t index) {
   const float *slope = n->factors + 4 * b * n->up, *offset = slope + n->up, *of_x = offset + n->up,
               *constant = of_x + n->up;
   for (int64_t p = from; p < to; p++) {
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       int64_t at = (row + p) * n->channels + c;
       vf x = read_vf(n->x->data, n->x->type, at, width), factor = load_float(slope + c);
       vf dz = inner_gradient(n, at, width, x, factor, load_float(offset + c));

@@ -13,10 +13,6 @@ typedef struct {
   float *partial; /* [samples·blocks,2,up] */
 } Norm;
 
-#define EACH_VECTOR(c, width) \
-  for (int64_t c = 0, width; c < n->channels; c += LANES) \
-    if ((width = n->channels - c < LANES ? n->channels - c : LANES))
-
 INLINE vf factor_at(const Norm *n, int64_t sample, int64_t c, int64_t width) {
   vf scale = read_vf(n->scale->data, TF_FLOAT, sample * n->channels + c, width);
   return n->add_one ? scale + 1.0f : scale;
@@ -36,19 +32,19 @@ static void forward_task(void *argument, int64_t index) {
   float row[n->up];
   for (int64_t r = from; r < to; r++) {
     vf sum = splat(0), squares = splat(0);
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf x = read_vf(n->x->data, n->x->type, r * n->channels + c, width);
       sum += x;
       store_float(row + c, x);
     }
     float mean = n->centred ? sum_of(sum) / n->channels : 0;
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf d = load_float(row + c) - mean;
       if (width < LANES) for (int64_t i = width; i < LANES; i++) d[i] = 0;
       squares += d * d;
     }
     float inv = 1 / sqrtf(sum_of(squares) / n->channels + n->eps);
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf y = (load_float(row + c) - mean) * inv * factor_at(n, sample, c, width);
       if (n->shift) y += read_vf(n->shift->data, TF_FLOAT, sample * n->channels + c, width);
       write_vf(n->y->data, n->y->type, r * n->channels + c, y, width);
@@ -67,7 +63,7 @@ static void backward_task(void *argument, int64_t index) {
   for (int64_t r = from; r < to; r++) {
     float mean = n->centred ? ((float *)n->mean->data)[r] : 0, inv = ((float *)n->inv->data)[r];
     vf sum = splat(0), along = splat(0);
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf x = (read_vf(n->x->data, n->x->type, r * n->channels + c, width) - mean) * inv;
       vf dy = read_vf(n->dy->data, n->dy->type, r * n->channels + c, width), d = dy * factor_at(n, sample, c, width);
       sum += d;
@@ -78,7 +74,7 @@ static void backward_task(void *argument, int64_t index) {
       store_float(dshift + c, load_float(dshift + c) + dy);
     }
     float constant = n->centred ? sum_of(sum) / n->channels : 0, of_unit = sum_of(along) / n->channels;
-    EACH_VECTOR(c, width) {
+    EACH_VECTOR(c, width, n->channels) {
       vf dx = (load_float(dunit + c) - constant - load_float(unit + c) * of_unit) * inv;
       write_vf(n->dx->data, n->dx->type, r * n->channels + c, dx, width);
     }

@@ -46,3 +46,8 @@ INLINE void write_vf(void *to, int type, int64_t offset, vf x, int64_t n) {
     else store_some_bf16(y, x, n);
   }
 }
+
+/* Goes through the numbers of a row in vectors from c on, of which the last one may have fewer than LANES: `width`. */
+#define EACH_VECTOR(c, width, length) \
+  for (int64_t c = 0, width; c < (length); c += LANES) \
+    if ((width = (length) - c < LANES ? (length) - c : LANES))

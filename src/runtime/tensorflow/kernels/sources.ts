@@ -7,6 +7,8 @@ const FILES = [
   "group_norm.c",
   "layer_norm.c",
   "library.c",
+  "norm.c",
+  "norm.h",
   "op.c",
   "op.h",
   "pool.c",
