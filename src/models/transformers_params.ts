@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Declarations } from "../nn/declare.ts";
 import type { Params } from "../tensor/params.ts";
-import { loadParams } from "../weights/checkpoint.ts";
+import { loadParams, type StoredDeclarations } from "../weights/checkpoint.ts";
 import { openWeightFiles } from "../weights/weight_files.ts";
 
 /** Tables that older checkpoints hold although they follow from the sizes: the numbers 0, 1, 2, … */
@@ -18,7 +17,10 @@ const T5_TABLE = "encoder.embed_tokens.weight";
  * @returns weights by the names declared
  * @throws UserError as `loadParams`
  */
-export async function loadTransformersParams(folder: string, declarations: Declarations): Promise<Params> {
+export async function loadTransformersParams(
+  folder: string,
+  declarations: StoredDeclarations,
+): Promise<Params> {
   const stored = await storedShapes(folder), names = Object.keys(declarations);
   const nameInFile = new Map(names.map((name) => [name, nameAmong(stored, name)]));
   const used = new Set(nameInFile.values());

@@ -7,6 +7,7 @@ import { currentPrecision } from "../runtime/precision.ts";
 import { storedAs } from "../runtime/tensorflow/stored.ts";
 import type { Params } from "../tensor/params.ts";
 import { consume } from "../tensor/raw_ops.ts";
+import type { StoredDeclarations } from "../weights/checkpoint.ts";
 import { type Config, expectClass, readConfig } from "../weights/config.ts";
 
 /** A network of a pipeline. Its weights are loaded when they are first asked for, and again after they were freed. */
@@ -44,7 +45,7 @@ export async function openNetwork<M extends { declarations: Declarations }>(
   name: string,
   className: string,
   build: (config: Config) => M,
-  load: (folder: string, declarations: Declarations) => Promise<Params>,
+  load: (folder: string, declarations: StoredDeclarations) => Promise<Params>,
 ): Promise<Part<M>> {
   const folder = join(pipeline, name), config = await readConfig(folder);
   expectClass(config, className, join(folder, "config.json"));
@@ -57,17 +58,20 @@ export async function openNetwork<M extends { declarations: Declarations }>(
     declarations,
     storage: "low",
     params() {
-      const mine: Promise<Params> = loading ??= load(folder, declarations).then((params) => {
-        keepSmall(params, declarations, network.storage);
-        if (loading !== mine) {
-          tf.dispose(params);
-          throw new Error(`the weights of ${name} were freed while they were loaded`);
-        }
-        return loaded = params;
-      }, (error) => {
-        if (loading === mine) loading = undefined;
-        throw error;
-      });
+      const mine: Promise<Params> = loading ??= load(folder, small(declarations, network.storage)).then(
+        (params) => {
+          keepSmall(params, declarations, network.storage);
+          if (loading !== mine) {
+            tf.dispose(params);
+            throw new Error(`the weights of ${name} were freed while they were loaded`);
+          }
+          return loaded = params;
+        },
+        (error) => {
+          if (loading === mine) loading = undefined;
+          throw error;
+        },
+      );
       return mine;
     },
     free() {
@@ -78,7 +82,18 @@ export async function openNetwork<M extends { declarations: Declarations }>(
   return network;
 }
 
-/** Rounds the weights that only products use, which would round them anyway. */
+/** What the weights that only products use are rounded to as they are read; products would round them anyway. */
+function small(declarations: Declarations, storage: Network["storage"]): StoredDeclarations {
+  const precision = currentPrecision();
+  if (storage !== "low" || precision === "float32") return declarations;
+  return Object.fromEntries(
+    Object.entries(declarations).map((
+      [name, declaration],
+    ) => [name, declaration.multiplies ? { ...declaration, storage: precision } : declaration]),
+  );
+}
+
+/** The same for what could not be rounded as it was read; int8. */
 function keepSmall(params: Params, declarations: Declarations, storage: Network["storage"]): void {
   const precision = currentPrecision();
   for (const [name, { multiplies }] of Object.entries(declarations)) {

@@ -1,12 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
 import { defineOperation } from "./operation.ts";
-import { sumToLast } from "./raw_ops.ts";
+import { biasAdd, sumToLast } from "./raw_ops.ts";
 
 const ADD_BIAS = defineOperation<"x" | "bias">({
   name: "AddBias",
   differentiable: ["x", "bias"],
   saves: [],
-  forward: ({ x, bias }) => [x.add(bias)],
+  forward: ({ x, bias }) => [biasAdd(x, bias)],
   backward: ({ dy }) => [dy.clone(), sumToLast(dy)],
 });
 

@@ -6,6 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { onTensorflow } from "../runtime/tensorflow/backend.ts";
 import { rawOp } from "../runtime/tensorflow/raw_op.ts";
+import { fusedOp, onFusedOps } from "./fused_op.ts";
 import { isTapeOn } from "./tape.ts";
 
 /** Whether TensorFlow's own ops may be used here. */
@@ -17,9 +18,17 @@ export function sigmoidGradient(s: tf.Tensor, dy: tf.Tensor): tf.Tensor {
   return dy.mul(s).mul(tf.sub(1, s));
 }
 
+/** x [...,C] plus a number for each channel, [C]; TensorFlow computes it with the convolution before it, in one pass. */
+export function biasAdd(x: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  if (onRawOps() && x.rank > 1) return rawOp("BiasAdd", {}, [x, bias])[0]!;
+  return x.add(bias);
+}
+
 /** Sum over all axes but the last: [...,C] → [C]. */
 export function sumToLast(x: tf.Tensor): tf.Tensor {
-  const channels = x.shape.at(-1)!, rows = x.reshape([-1, channels]);
+  const channels = x.shape.at(-1)!;
+  if (onFusedOps() && !isTapeOn()) return fusedOp("ChannelSum", {}, [x], [[channels]])[0]!;
+  const rows = x.reshape([-1, channels]);
   if (onRawOps()) return rawOp("BiasAddGrad", {}, [rows])[0]!;
   return rows.sum(0);
 }

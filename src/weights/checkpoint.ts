@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import type { ComputePrecision } from "../runtime/precision.ts";
 import { listed } from "../runtime/wording.ts";
 import type { Params } from "../tensor/params.ts";
 import { consume } from "../tensor/raw_ops.ts";
@@ -11,8 +12,10 @@ import { checkpointShape, fromCheckpointLayout, toCheckpointLayout } from "./lay
 import { type TensorSource, writeSafetensors } from "./safetensors.ts";
 import { openWeightFiles, type WeightFiles } from "./weight_files.ts";
 
-/** What a model declares: its parameters' shapes in memory (convolutions HWIO). */
-type Declarations = Readonly<Record<string, { shape: readonly number[] }>>;
+/** What a model declares: its parameters' shapes in memory (convolutions HWIO), and what to round them to, if to anything. */
+export type StoredDeclarations = Readonly<
+  Record<string, { shape: readonly number[]; storage?: ComputePrecision }>
+>;
 
 /**
  * Loads the parameters a model declares from a checkpoint folder, in memory layout. They are float32 to tfjs; TensorFlow
@@ -27,15 +30,15 @@ type Declarations = Readonly<Record<string, { shape: readonly number[] }>>;
  */
 export async function loadParams(
   folder: string,
-  declarations: Declarations,
+  declarations: StoredDeclarations,
   { prefix = "" }: { prefix?: string } = {},
 ): Promise<Params> {
   using files = await openWeightFiles(folder);
   checkNames(files, declarations, prefix);
   const params: Params = {};
   try {
-    for (const name of Object.keys(declarations)) {
-      params[name] = consume(fromCheckpointLayout, await files.tensor(prefix + name));
+    for (const [name, { storage }] of Object.entries(declarations)) {
+      params[name] = consume(fromCheckpointLayout, await files.tensor(prefix + name, storage));
     }
   } catch (error) {
     tf.dispose(params);
@@ -90,7 +93,7 @@ async function download(x: tf.Tensor): Promise<HostData> {
   }
 }
 
-function checkNames(files: WeightFiles, declarations: Declarations, prefix: string): void {
+function checkNames(files: WeightFiles, declarations: StoredDeclarations, prefix: string): void {
   const missing: string[] = [], misshaped: string[] = [];
   for (const [name, { shape }] of Object.entries(declarations)) {
     const given = files.shapes.get(prefix + name), expected = checkpointShape(shape);

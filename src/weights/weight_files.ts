@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import type { ComputePrecision } from "../runtime/precision.ts";
 import { uploaded } from "../runtime/tensorflow/backend.ts";
-import { canStore, mappedTensor, storedTensor } from "../runtime/tensorflow/stored.ts";
+import { canStore, storedTensor, tensorOfFile } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
 import { readJsonObject } from "./config.ts";
 import type { HostTensor } from "./dtypes.ts";
@@ -18,11 +19,12 @@ export interface WeightFiles extends Disposable {
   shapes: Map<string, readonly number[]>;
   read(name: string): Promise<HostTensor>;
   /**
-   * A tensor in the engine, float32 to tfjs; on TensorFlow it is stored as it is in the file.
+   * A tensor in the engine, float32 to tfjs; on TensorFlow it is stored as it is in the file, or rounded to `precision`
+   * where that can be done as it is read.
    *
    * @throws UserError as `read`, and for integers
    */
-  tensor(name: string): Promise<tf.Tensor>;
+  tensor(name: string, precision?: ComputePrecision): Promise<tf.Tensor>;
 }
 
 /**
@@ -65,19 +67,23 @@ async function openWhole(path: string): Promise<WeightFiles> {
     path,
     shapes,
     read: file.read,
-    tensor: (name) => tensorOf(file, name),
+    tensor: (name, precision) => tensorOf(file, name, precision),
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }
 
-async function tensorOf(file: SafetensorsFile, name: string): Promise<tf.Tensor> {
+async function tensorOf(
+  file: SafetensorsFile,
+  name: string,
+  precision?: ComputePrecision,
+): Promise<tf.Tensor> {
   const { dtype = "", shape = [] } = file.entries.get(name) ?? {};
   if (!FLOATS.has(dtype) || !canStore(dtype)) {
     const { data, shape, dtype } = await file.read(name);
     if (dtype === "I8" || dtype === "U8") throw quantised(file.path, name, dtype);
     return uploaded(tf.tensor(data, [...shape], "float32"));
   }
-  return mappedTensor(file.locate(name), dtype, shape) ??
+  return await tensorOfFile(file.locate(name), dtype, shape, precision) ??
     storedTensor(await file.readBytes(name), dtype, shape);
 }
 
@@ -104,7 +110,7 @@ function unwrapped(files: WeightFiles): WeightFiles {
     ...files,
     shapes: new Map(stored.map((name) => [bare(name), files.shapes.get(name)!])),
     read: (name) => files.read(inFile.get(name) ?? name),
-    tensor: (name) => files.tensor(inFile.get(name) ?? name),
+    tensor: (name, precision) => files.tensor(inFile.get(name) ?? name, precision),
   };
 }
 
@@ -131,7 +137,7 @@ async function openShards(folder: string, path: string): Promise<WeightFiles> {
     path,
     shapes,
     read: (name) => files.get(fileOf.get(name)!)!.read(name),
-    tensor: (name) => tensorOf(files.get(fileOf.get(name)!)!, name),
+    tensor: (name, precision) => tensorOf(files.get(fileOf.get(name)!)!, name, precision),
     [Symbol.dispose]: dispose,
   };
 }

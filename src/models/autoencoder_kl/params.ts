@@ -1,6 +1,5 @@
-import type { Declarations } from "../../nn/declare.ts";
 import type { Params } from "../../tensor/params.ts";
-import { loadParams } from "../../weights/checkpoint.ts";
+import { loadParams, type StoredDeclarations } from "../../weights/checkpoint.ts";
 import { openWeightFiles } from "../../weights/weight_files.ts";
 
 /** Names of the attention layers in checkpoints that diffusers wrote before version 0.15, Stable Diffusion 1's among them. */
@@ -17,7 +16,10 @@ const OLD_ROLES: Readonly<Record<string, string>> = {
  * @returns weights by the names declared
  * @throws UserError as `loadParams`
  */
-export async function loadAutoencoderKLParams(folder: string, declarations: Declarations): Promise<Params> {
+export async function loadAutoencoderKLParams(
+  folder: string,
+  declarations: StoredDeclarations,
+): Promise<Params> {
   const stored = await storedNames(folder), names = Object.keys(declarations);
   const inFile = new Map(names.map((name) => [name, stored.has(oldName(name)) ? oldName(name) : name]));
   const params = await loadParams(

@@ -10,10 +10,25 @@ export const kernelsMissing = (): string | undefined => missing;
 /** Whether TensorFlow has this project's ops (`AdtAttention`, `AdtGroupNorm`, …). */
 export const kernelsLoaded = (): boolean => missing === undefined;
 
-let unmap: bigint | undefined;
+/** What this project's kernels offer besides ops. */
+export interface FileFunctions {
+  /** Address of the deallocator of tensors in mapped files. */
+  unmap: bigint;
+  /** path, offset, count, TensorFlow's types in the file and in memory, address: 0 if all numbers were there */
+  read(
+    path: BufferSource,
+    offset: bigint,
+    count: bigint,
+    from: number,
+    to: number,
+    address: bigint,
+  ): Promise<number>;
+}
 
-/** Address of the deallocator of tensors in mapped files; undefined where there are no kernels. */
-export const unmapFunction = (): bigint | undefined => unmap;
+let files: FileFunctions | undefined;
+
+/** How weights come from files fast; undefined where there are no kernels. */
+export const fileFunctions = (): FileFunctions | undefined => files;
 
 /**
  * Adds the fused kernels to the TensorFlow that runs in this process. Without them (no C compiler, a graphics card,
@@ -41,8 +56,13 @@ async function load(system: SystemLibrary, framework: string): Promise<string | 
     const { symbols } = Deno.dlopen(built.path, {
       adt_register: { parameters: [], result: "pointer" },
       adt_unmap: { parameters: [], result: "u64" },
+      adt_read: {
+        parameters: ["buffer", "i64", "i64", "i32", "i32", "u64"],
+        result: "i32",
+        nonblocking: true,
+      },
     });
-    unmap = symbols.adt_unmap();
+    files = { unmap: symbols.adt_unmap(), read: symbols.adt_read };
     return cString(symbols.adt_register()) || undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

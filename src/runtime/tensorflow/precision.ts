@@ -27,6 +27,7 @@ const RULES: Record<string, Record<string, Rule>> = {
   Conv2D: PRODUCT,
   Conv2DBackpropInput: PRODUCT,
   Conv2DBackpropFilter: PRODUCT,
+  BiasAdd: PRODUCT,
   AdtAttention: PRODUCT,
   AdtBiasedAttention: PRODUCT,
   AdtAttentionGrad: PRODUCT,
@@ -43,6 +44,7 @@ const RULES: Record<string, Record<string, Rule>> = {
   AdtSiluGrad: NORM_GRADIENT,
   AdtGeluGrad: NORM_GRADIENT,
   AdtGegluGrad: NORM_GRADIENT,
+  AdtChannelSum: { T: "follow" },
 
   ConcatV2: MOVE,
   ExpandDims: MOVE,

@@ -4,15 +4,16 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { UserError } from "../errors.ts";
 import type { ComputePrecision } from "../precision.ts";
 import { AttributeKind } from "./attributes.ts";
 import { backend, onTensorflow } from "./backend.ts";
 import { castOp } from "./casts.ts";
-import { kernelsLoaded, unmapFunction } from "./kernels.ts";
+import { fileFunctions, kernelsLoaded } from "./kernels.ts";
 import { lowType } from "./precision.ts";
 import { session } from "./session.ts";
-import { mapped } from "./system.ts";
-import { allocate, DataType, STORED_TYPES } from "./tensors.ts";
+import { cPath, mapped } from "./system.ts";
+import { allocate, DataType, STORED_BYTES, STORED_TYPES } from "./tensors.ts";
 
 /** Whether a tensor can be stored in this type of safetensors here; elsewhere its numbers have to be made float32. */
 export const canStore = (type: string): boolean => onTensorflow() && type in STORED_TYPES;
@@ -39,28 +40,45 @@ export function storedTensor(bytes: Uint8Array, type: string, shape: readonly nu
 }
 
 /**
- * The same, where the bytes lie in a file: its pages are the tensor's memory, which the system may drop and read again, if
- * they begin at a multiple of 64 bytes; else they are copied, once. The file must not change meanwhile.
+ * The same, where the bytes lie in a file. Kept in the type of the file, its pages are the tensor's memory, which the system
+ * may drop and read again, if they begin at a multiple of 64 bytes; the file must not change meanwhile. Else they are read,
+ * once, straight to where they stay.
  *
- * @returns undefined where files cannot be mapped
+ * @param precision to round numbers to, for weights that products round anyway; undefined to keep them
+ * @returns undefined where this cannot be done: without this project's kernels, or on a graphics card
+ * @throws UserError if the file has become shorter
  */
-export function mappedTensor(file: FileRange, type: string, shape: readonly number[]): tf.Tensor | undefined {
-  const { library, context } = session(), unmap = unmapFunction();
-  if (unmap === undefined || context.gpu || file.length === 0) return undefined;
-  const range = mapped(library, file.path, file.begin, file.length);
-  if (!range) return undefined;
-  const dimensions = BigInt64Array.from(shape.length ? shape : [0], BigInt);
-  const tensor = library.TF_NewTensor(
-    STORED_TYPES[type]!,
-    dimensions,
-    shape.length,
-    range.address,
-    BigInt(file.length),
-    unmap,
-    range.before,
+export async function tensorOfFile(
+  { path, begin, length }: FileRange,
+  type: string,
+  shape: readonly number[],
+  precision?: ComputePrecision,
+): Promise<tf.Tensor | undefined> {
+  const { library, context } = session(), files = fileFunctions(), from = STORED_TYPES[type]!;
+  if (!files || context.gpu || length === 0) return undefined;
+  const to = precision && CASTABLE.has(from) ? lowType(precision) : from;
+  const range = to === from && begin % ALIGNMENT === 0 ? mapped(library, path, begin, length) : undefined;
+  if (range) {
+    const dimensions = BigInt64Array.from(shape.length ? shape : [0], BigInt), { address, before } = range;
+    const bytes = BigInt(length);
+    const tensor = library.TF_NewTensor(to, dimensions, shape.length, address, bytes, files.unmap, before);
+    return adopted(tensor, to, shape);
+  }
+  const count = length / STORED_BYTES[from]!;
+  const tensor = allocate(library, shape, to, count * STORED_BYTES[to]!);
+  const address = library.TF_TensorData(tensor);
+  if (await files.read(cPath(path), BigInt(begin), BigInt(count), from, to, address) === 0) {
+    return adopted(tensor, to, shape);
+  }
+  library.TF_DeleteTensor(tensor);
+  throw new UserError(
+    `${path}: ${length} bytes from byte ${begin} on cannot be read: did the file change while being read?`,
   );
-  return adopted(tensor, STORED_TYPES[type]!, shape);
 }
+
+/** TensorFlow takes memory for a tensor's as it is if it begins at a multiple of so many bytes. */
+const ALIGNMENT = 64;
+const CASTABLE: ReadonlySet<number> = new Set([DataType.float, DataType.half, DataType.bfloat16]);
 
 /** TensorFlow's number of the type that a tensor is stored in; undefined where that is what tfjs takes it for. */
 export function storageOf(x: tf.Tensor): number | undefined {

@@ -19,7 +19,8 @@ export type SystemLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"];
 const FILES: Record<string, string> = { linux: "libc.so.6", darwin: "libSystem.B.dylib" };
 const RTLD_NOW = 2, RTLD_DEEPBIND = 8, O_WRONLY = 1, STANDARD_ERROR = 2;
 
-const cPath = (path: string) => new TextEncoder().encode(path + "\0");
+/** A path as C functions take it. */
+export const cPath = (path: string) => new TextEncoder().encode(path + "\0");
 
 /**
  * The file name of a system's C library, the same on every processor.

@@ -28,6 +28,16 @@ export const STORED_TYPES: Readonly<Record<string, number>> = {
   I8: DataType.int8,
 };
 
+/** How many bytes a number of such a type takes. */
+export const STORED_BYTES: Readonly<Record<number, number>> = {
+  [DataType.float]: 4,
+  [DataType.bfloat16]: 2,
+  [DataType.half]: 2,
+  [DataType.float8E5m2]: 1,
+  [DataType.float8E4m3]: 1,
+  [DataType.int8]: 1,
+};
+
 const floating = new Set(Object.values(STORED_TYPES));
 
 /** Whether numbers of this type are float32 to tfjs. */

@@ -1,14 +1,11 @@
 /* Between the floating types. */
+#include "cast.h"
 #include "op.h"
 #include "pool.h"
 #include "rows.h"
 
 /* Numbers of a task. */
 #define BLOCK 65536
-
-typedef struct {
-  Tensor *x, *y;
-} Cast;
 
 /* float16 to float, subnormal numbers and all. */
 INLINE float one_from_half(uint16_t h) {
@@ -37,20 +34,29 @@ INLINE vf load_half(const uint16_t *p) {
 #endif
 }
 
+void cast_numbers(const void *x, int from, void *y, int to, int64_t count) {
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    write_vf(y, to, i, from == TF_HALF ? load_half((const uint16_t *)x + i) : read_vf(x, from, i, LANES), LANES);
+  }
+  for (; i < count; i++) {
+    float value = from == TF_HALF    ? one_from_half(((const uint16_t *)x)[i])
+                  : from == TF_FLOAT ? ((const float *)x)[i]
+                                     : one_from_bf16(((const bf16 *)x)[i]);
+    if (to == TF_FLOAT) ((float *)y)[i] = value;
+    else ((bf16 *)y)[i] = one_to_bf16(value);
+  }
+}
+
+typedef struct {
+  Tensor *x, *y;
+} Cast;
+
 static void task(void *argument, int64_t block) {
   const Cast *c = argument;
-  int64_t from = block * BLOCK, to = from + BLOCK < c->x->size ? from + BLOCK : c->x->size, i = from;
-  for (; i + LANES <= to; i += LANES) {
-    vf x = c->x->type == TF_HALF ? load_half((const uint16_t *)c->x->data + i) : read_vf(c->x->data, c->x->type, i, LANES);
-    write_vf(c->y->data, c->y->type, i, x, LANES);
-  }
-  for (; i < to; i++) {
-    float x = c->x->type == TF_HALF ? one_from_half(((const uint16_t *)c->x->data)[i])
-              : c->x->type == TF_FLOAT ? ((const float *)c->x->data)[i]
-                                       : one_from_bf16(((const bf16 *)c->x->data)[i]);
-    if (c->y->type == TF_FLOAT) ((float *)c->y->data)[i] = x;
-    else ((bf16 *)c->y->data)[i] = one_to_bf16(x);
-  }
+  int64_t from = block * BLOCK, count = c->x->size - from < BLOCK ? c->x->size - from : BLOCK;
+  const char *x = (char *)c->x->data + from * bytes_of(c->x->type);
+  cast_numbers(x, c->x->type, (char *)c->y->data + from * bytes_of(c->y->type), c->y->type, count);
 }
 
 static void compute(Call *call, const Attributes *attributes) {

@@ -5,6 +5,7 @@ import { kernelsMissing } from "../../../../src/runtime/tensorflow/kernels.ts";
 import { storedAs } from "../../../../src/runtime/tensorflow/stored.ts";
 import { gelu, silu } from "../../../../src/tensor/activations.ts";
 import { attention } from "../../../../src/tensor/attention.ts";
+import { addBias } from "../../../../src/tensor/bias.ts";
 import { compile } from "../../../../src/tensor/compile.ts";
 import { geglu } from "../../../../src/tensor/geglu.ts";
 import { groupNorm } from "../../../../src/tensor/group_norm.ts";
@@ -19,6 +20,7 @@ const GROUPS = { groups: 4, eps: 1e-5, silu: true };
 
 const OPERATIONS: [(...xs: tf.Tensor[]) => tf.Tensor, number[][]][] = [
   [(x) => silu(x!), [[3, 21]]],
+  [(x, bias) => addBias(x!, bias!), [[2, 5, 21], [21]]],
   [(x) => gelu(x!), [[3, 21]]],
   [(x) => geglu(x!), [[3, 22]]],
   [(x, scale, shift) => layerNorm(x!, scale!, shift!, 1e-5), [[2, 5, 20], [20], [20]]],
