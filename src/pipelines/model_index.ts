@@ -39,6 +39,14 @@ const PIPELINE_CLASSES: Readonly<Record<string, ComponentClasses>> = {
   },
 };
 
+/** The components of a pipeline class. @throws UserError for a class that is not supported */
+export function partsOf(className: string): ComponentClasses {
+  if (Object.hasOwn(PIPELINE_CLASSES, className)) return PIPELINE_CLASSES[className]!;
+  throw new UserError(
+    `${cut(className)} is not supported; expected one of ${Object.keys(PIPELINE_CLASSES).join(", ")}`,
+  );
+}
+
 /** A pipeline's `model_index.json`, checked. */
 export interface ModelIndex {
   folder: string;

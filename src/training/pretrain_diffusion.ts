@@ -9,12 +9,11 @@ import { uniform } from "../runtime/random.ts";
 import type { NoiseSchedule } from "../sampling/noise_schedule.ts";
 import type { Params } from "../tensor/params.ts";
 import { classTokens, dropLabels } from "./class_tokens.ts";
-import { drawDiffusionBatch } from "./diffusion_batch.ts";
-import { diffusionLoss } from "./diffusion_loss.ts";
-import { minimise, type Training, type TrainingRun } from "./minimise.ts";
+import type { TrainingRun } from "./minimise.ts";
+import { type DenoiserTraining, trainDenoiser } from "./train_denoiser.ts";
 
-/** Settings of a diffusion model's training from scratch. */
-export interface DiffusionTraining extends Training {
+/** Settings of a class-conditional diffusion model's training from scratch. */
+export interface DiffusionTraining extends DenoiserTraining {
   /** Share of samples trained without condition, for classifier-free guidance. */
   conditionDropout: number;
 }
@@ -39,20 +38,14 @@ export function pretrainDiffusion(
 ): Promise<{ params: Params; steps: number }> {
   const { seed, batchSize, conditionDropout } = training;
   const loader = makeLoader(dataset, { batchSize, seed });
-  const denoiser = unetDenoiser(unet, schedule.predictionType);
-  const objective = {
-    declarations: unet.declarations,
-    loss: diffusionLoss.bind(null, denoiser),
-    async batch(step: number) {
-      const { images, labels } = await loader.batch(step - 1);
-      const draws = uniform({ seed, purpose: "condition dropout", step, sample: 0 }, batchSize);
-      const condition = classTokens(dropLabels(labels!, draws, conditionDropout), dataset.classCount!);
-      const batch = tf.tidy(() =>
-        drawDiffusionBatch(autoencoder.encode(images), condition, schedule, { seed, step })
-      );
-      images.dispose();
-      return batch;
-    },
-  };
-  return minimise(objective, training, run);
+  const denoiser = unetDenoiser(unet, schedule.predictionType), { declarations } = unet;
+  async function examples(step: number) {
+    const { images, labels } = await loader.batch(step - 1);
+    const draws = uniform({ seed, purpose: "condition dropout", step, sample: 0 }, batchSize);
+    const condition = classTokens(dropLabels(labels!, draws, conditionDropout), dataset.classCount!);
+    const latents = tf.tidy(() => autoencoder.encode(images));
+    images.dispose();
+    return { latents, condition };
+  }
+  return trainDenoiser({ declarations, denoiser, schedule, examples }, training, run);
 }

@@ -40,6 +40,23 @@ const diffusionSchema = z.strictObject({
   condition_dropout: share.default(0.1),
 });
 
+/** A denoiser of a text-to-image pipeline, on pictures with captions. */
+const textToImageSchema = z.strictObject({
+  kind: z.literal("text_to_image"),
+  /** diffusers' class of the pipeline that the denoiser becomes a part of. */
+  pipeline: z.enum(["StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline"]),
+  /** Folders of its other parts, by diffusers' names: vae, tokenizer, text_encoder, … */
+  parts: z.record(z.string(), path),
+  /** A `scheduler_config.json`, inline: noise schedule, prediction type, and how the pipeline samples. */
+  scheduler: inlineSchema,
+  /** Share of the captions that are left out, for classifier-free guidance. */
+  caption_dropout: share.default(0.1),
+  /** γ of min-SNR weights of the noise levels (Hang et al. 2023); null: all alike. */
+  min_snr_gamma: z.number().positive().nullable().default(null),
+  /** Varies the pictures' sizes, for pipelines whose denoiser is told of them: from this side in pixels, to this factor. */
+  sizes: z.strictObject({ smallest: z.int().min(1), zoom: z.number().min(1) }).optional(),
+});
+
 const classificationSchema = z.strictObject({
   kind: z.literal("classification"),
   /** Random views that augment the images. */
@@ -61,6 +78,7 @@ const maskedImageSchema = z.strictObject({
 /** What is learnt, and what only that needs. */
 const objectiveSchema = z.discriminatedUnion("kind", [
   diffusionSchema,
+  textToImageSchema,
   classificationSchema,
   maskedImageSchema,
 ]);

@@ -10,7 +10,8 @@ import { recordRun } from "../runs/record_run.ts";
 import { trainingState, trainingTensors } from "../runs/state_tensors.ts";
 import { writeJson } from "../runs/write_json.ts";
 import { type PretrainConfig, pretrainSchema } from "./config.ts";
-import { preparePretraining, type Pretraining } from "./setup.ts";
+import type { Pretraining } from "./pretraining.ts";
+import { preparePretraining } from "./setup.ts";
 
 export interface PretrainOptions {
   /** Go on with the run in the config's `output` folder. */

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { DIGIT_SIZE } from "../../data/digits.ts";
 import { openDataset } from "../../data/open_dataset.ts";
 import { spaceToDepth } from "../../models/autoencoder.ts";
 import { digitClassifier } from "../../models/digit_classifier.ts";
@@ -8,25 +7,17 @@ import { parseNormalisation } from "../../models/feature_extractor.ts";
 import { unet2DCondition } from "../../models/unet2d_condition/unet2d_condition.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { noiseSchedule } from "../../sampling/noise_schedule.ts";
-import type { Params } from "../../tensor/params.ts";
 import { checkClassTokens, requireClasses } from "../../training/class_conditional.ts";
-import type { TrainingRun } from "../../training/minimise.ts";
 import { pretrainBackbone } from "../../training/pretrain_backbone.ts";
 import { pretrainClassifier } from "../../training/pretrain_classifier.ts";
 import { pretrainDiffusion } from "../../training/pretrain_diffusion.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
 import { expectClass } from "../../weights/config.ts";
-import { optimizerOptions } from "../config/optimizer_options.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { PretrainConfig, PretrainConfigOf } from "./config.ts";
-
-/** A training from scratch that is ready to run. */
-export interface Pretraining {
-  /** Trains; the weights returned are the caller's to dispose. */
-  train(run: TrainingRun): Promise<{ params: Params; steps: number }>;
-  /** Writes the model's folder, half precision, `config.json` last. */
-  save(folder: string, params: Params): Promise<void>;
-}
+import type { Pretraining } from "./pretraining.ts";
+import { commonSettings, expectFit, imageSize } from "./pretraining.ts";
+import { textToImage } from "./text_to_image.ts";
 
 /**
  * Builds what a pretraining's configuration describes.
@@ -37,6 +28,8 @@ export function preparePretraining(config: PretrainConfig): Promise<Pretraining>
   switch (config.objective.kind) {
     case "diffusion":
       return diffusion(config as PretrainConfigOf<"diffusion">);
+    case "text_to_image":
+      return textToImage(config as PretrainConfigOf<"text_to_image">);
     case "classification":
       return classification(config as PretrainConfigOf<"classification">);
     case "masked_image":
@@ -56,7 +49,7 @@ async function diffusion(config: PretrainConfigOf<"diffusion">): Promise<Pretrai
   expectFit("out_channels", out_channels, channels, size);
   const dataset = await openDataset(config.data);
   checkClassTokens(unet.config, requireClasses(dataset));
-  const training = { ...common(config), conditionDropout: objective.condition_dropout };
+  const training = { ...commonSettings(config), conditionDropout: objective.condition_dropout };
   return {
     train: (run) => pretrainDiffusion({ unet, autoencoder, schedule, dataset }, training, run),
     async save(folder, params) {
@@ -77,7 +70,7 @@ async function classification(config: PretrainConfigOf<"classification">): Promi
       `model.num_classes is ${model.config.num_classes}, the images have ${classes} classes`,
     );
   }
-  const training = { ...common(config), views: config.objective.views };
+  const training = { ...commonSettings(config), views: config.objective.views };
   return {
     train: (run) => pretrainClassifier({ model, dataset }, training, run),
     save: (folder, params) => saveParams(folder, config.model, params, { dtype: "F16", kind: "diffusers" }),
@@ -100,7 +93,7 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
   const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data);
   const { mask_ratio: maskRatio, damage, class_weight: classWeight } = objective;
   if (classWeight > 0) requireClasses(dataset);
-  const training = { ...common(config), maskRatio, damage, classWeight };
+  const training = { ...commonSettings(config), maskRatio, damage, classWeight };
   return {
     train: (run) => pretrainBackbone({ model, normalise, dataset }, training, run),
     async save(folder, params) {
@@ -108,25 +101,4 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
       await saveParams(folder, config.model, params, { dtype: "F16", kind: "transformers" });
     },
   };
-}
-
-/** Settings that every objective has. */
-function common({ train, optimizer, ema_decay }: PretrainConfig) {
-  return {
-    steps: train.steps,
-    batchSize: train.batch_size,
-    seed: train.seed,
-    optimizer: optimizerOptions(optimizer),
-    emaDecay: ema_decay,
-  };
-}
-
-/** Height and width of the images in pixels. */
-function imageSize({ data }: PretrainConfig): number {
-  return data.kind === "digits" ? DIGIT_SIZE : data.resolution;
-}
-
-function expectFit(key: string, given: number, expected: number, size: number): void {
-  if (given === expected) return;
-  throw new UserError(`model.${key} is ${given}; images of ${size}×${size} pixels need ${expected}`);
 }

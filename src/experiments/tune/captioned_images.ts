@@ -9,6 +9,7 @@ import { measured } from "../../display/measured.ts";
 import { cacheLatents } from "../../pipelines/encoded_images.ts";
 import { cacheTexts } from "../../pipelines/encoded_texts.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
+import { toldSizes } from "../../pipelines/told_sizes.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
@@ -64,7 +65,8 @@ export async function captionedImages(
     nullCondition: texts.nullCondition,
     async batch(step) {
       const { images: pixels, captions, indices } = await loader.batch(step - 1);
-      const condition = { ...await texts.condition(captions!), ...sizesOf(pipeline, folder.images, indices) };
+      const sizes = Array.from(indices, (i) => sizesOf(folder.images[i]!));
+      const condition = { ...await texts.condition(captions!), ...toldSizes(pipeline, sizes) };
       const images = atResolution(pixels, resolution);
       pixels.dispose();
       return {
@@ -78,16 +80,8 @@ export async function captionedImages(
   };
 }
 
-/** What SDXL is told of each image: its size before it was scaled, where it was cropped, and its size now. */
-function sizesOf(pipeline: Pipeline, images: readonly ImageFacts[], indices: ArrayLike<number>): Condition {
-  const rows = Array.from(indices, (i) => {
-    const { size: original, crop, target } = images[i]!;
-    return pipeline.extras({ sizes: { original, crop, target } });
-  });
-  return Object.fromEntries(
-    Object.keys(rows[0]!).map((name) => [name, tf.tensor2d(rows.map((row) => row[name]!))]),
-  );
-}
+/** What SDXL is told of an image: its size before it was scaled, where it was cropped, and its size now. */
+const sizesOf = ({ size: original, crop, target }: ImageFacts) => ({ original, crop, target });
 
 function noCaptions(folder: string): UserError {
   return new UserError(

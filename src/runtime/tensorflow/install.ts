@@ -8,6 +8,7 @@ import { createContext, type Device } from "./context.ts";
 import { createHandleTable } from "./handles.ts";
 import { loadKernels } from "./kernels.ts";
 import { cString, frameworkPath, libraryPath, openLibrary } from "./library.ts";
+import { passOverNotices } from "./notices.ts";
 import { setSession } from "./session.ts";
 import { registerSplitViews } from "./split_views.ts";
 import { createStatus } from "./status.ts";
@@ -74,6 +75,7 @@ async function start(folder: string): Promise<TensorflowInfo> {
   readOffTheEventLoop(binding);
   registerSplitViews();
   await loadKernels(library, frameworkPath(folder), context.gpu !== undefined);
+  if (!showNotices && !context.gpu) passOverNotices(session, binding);
   const cuda = Boolean(library.builtWithCuda?.());
   return { folder, version: cString(library.TF_Version()), devices: context.devices, cuda };
 }

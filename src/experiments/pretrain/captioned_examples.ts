@@ -1,0 +1,78 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Dataset } from "../../data/dataset.ts";
+import { makeLoader } from "../../data/loader.ts";
+import type { Pipeline } from "../../pipelines/pipeline.ts";
+import { toldSizes } from "../../pipelines/told_sizes.ts";
+import { uniform } from "../../runtime/random.ts";
+import type { Condition } from "../../sampling/denoiser.ts";
+import type { Examples } from "../../training/train_denoiser.ts";
+import { keptLatents } from "./kept_latents.ts";
+import { type SizeRange, varySizes } from "./varied_sizes.ts";
+
+/** How captioned pictures become examples. */
+export interface ExampleOptions {
+  batchSize: number;
+  seed: number;
+  /** Share of the captions that are left out, for classifier-free guidance (Ho & Salimans 2022). */
+  captionDropout: number;
+  /** Varies the pictures' sizes, which are part of the condition. */
+  sizes?: SizeRange;
+}
+
+/** Where a denoiser's examples come from. */
+export interface ExampleSource {
+  /** The examples of update number `step` (1, 2, …). */
+  examples(step: number): Promise<Examples>;
+  dispose(): void;
+}
+
+/**
+ * Pictures with captions as a pipeline's denoiser is trained on them: encoded by the pipeline's own autoencoder, to the mean
+ * of its posterior, and by its text encoders.
+ */
+export async function captionedExamples(
+  pipeline: Pipeline,
+  dataset: Dataset,
+  { batchSize, seed, captionDropout, sizes }: ExampleOptions,
+): Promise<ExampleSource> {
+  const loader = makeLoader(dataset, { batchSize, seed }), autoencoder = await pipeline.autoencoder();
+  const { condition, nullCondition } = await pipeline.encodePrompt("");
+  tf.dispose(condition);
+  const encode = (images: tf.Tensor4D) => tf.tidy(() => autoencoder.encode(images));
+  const latents = keptLatents(encode);
+  return {
+    async examples(step) {
+      const { images, captions, indices } = await loader.batch(step - 1);
+      const varied = sizes && varySizes(images, sizes, { seed, step });
+      const encoded = varied ? encode(varied.images) : await latents(images, indices);
+      tf.dispose([images, varied?.images ?? []]);
+      const texts = await pipeline.encodePrompt(captions!, { guidance: false });
+      const draws = uniform({ seed, purpose: "condition dropout", step, sample: 0 }, batchSize);
+      const kept = Array.from(draws, (u) => u >= captionDropout);
+      const whole = { ...texts.condition, ...varied && toldSizes(pipeline, varied.sizes) };
+      const condition = withoutSome(whole, nullCondition!, kept, Object.keys(pipeline.extras()));
+      tf.dispose([texts.condition, whole]);
+      return { latents: encoded, condition };
+    },
+    dispose: () => tf.dispose(nullCondition!),
+  };
+}
+
+/** The condition with that of no text where a caption is not kept; what does not come from texts stays. */
+function withoutSome(
+  condition: Condition,
+  none: Condition,
+  kept: boolean[],
+  extras: readonly string[],
+): Condition {
+  return tf.tidy(() => {
+    const mask = tf.tensor1d(kept, "bool");
+    return Object.fromEntries(
+      Object.entries(condition).map(([name, x]) => {
+        if (extras.includes(name)) return [name, x.clone()];
+        const ofEach = mask.reshape([-1, ...x.shape.slice(1).map(() => 1)]);
+        return [name, tf.where(ofEach, x, none[name]!)];
+      }),
+    );
+  });
+}
