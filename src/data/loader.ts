@@ -26,23 +26,31 @@ export interface Loader {
  * console.log(loader.indices(0), loader.indices(1_000_000));
  * ```
  */
-export function makeLoader(dataset: Dataset, { batchSize, seed }: LoaderOptions): Loader {
+export function makeLoader(dataset: Dataset, options: LoaderOptions): Loader {
+  const indices = shuffledBatches(dataset.size, options);
+  return { indices, batch: (k) => dataset.get(indices(k)) };
+}
+
+/** The order in which a loader takes `size` things: which are in batch k, [batchSize]. */
+export function shuffledBatches(
+  size: number,
+  { batchSize, seed }: LoaderOptions,
+): (k: number) => Uint32Array<ArrayBuffer> {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`batchSize must be a whole number of at least 1, got ${batchSize}`);
   }
-  if (dataset.size < 1) throw new RangeError("the data set is empty");
+  if (size < 1) throw new RangeError("the data set is empty");
   let heldEpoch = -1, order = new Uint32Array();
-  const indices = (k: number) => {
+  return (k) => {
     const out = new Uint32Array(batchSize);
     for (let b = 0; b < batchSize; b++) {
-      const position = k * batchSize + b, epoch = Math.floor(position / dataset.size);
+      const position = k * batchSize + b, epoch = Math.floor(position / size);
       if (epoch !== heldEpoch) {
-        order = permutation({ seed, purpose: "data order", step: epoch }, dataset.size);
+        order = permutation({ seed, purpose: "data order", step: epoch }, size);
         heldEpoch = epoch;
       }
-      out[b] = order[position % dataset.size]!;
+      out[b] = order[position % size]!;
     }
     return out;
   };
-  return { indices, batch: (k) => dataset.get(indices(k)) };
 }

@@ -3,10 +3,11 @@ import type { Dataset } from "../../data/dataset.ts";
 import { makeLoader } from "../../data/loader.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { toldSizes } from "../../pipelines/told_sizes.ts";
+import { UserError } from "../../runtime/errors.ts";
 import { uniform } from "../../runtime/random.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
 import type { Examples } from "../../training/train_denoiser.ts";
-import { keptLatents } from "./kept_latents.ts";
+import { keptOutputs } from "./kept_outputs.ts";
 import { type SizeRange, varySizes } from "./varied_sizes.ts";
 
 /** How captioned pictures become examples. */
@@ -39,7 +40,7 @@ export async function captionedExamples(
   const { condition, nullCondition } = await pipeline.encodePrompt("");
   tf.dispose(condition);
   const encode = (images: tf.Tensor4D) => tf.tidy(() => autoencoder.encode(images));
-  const latents = keptLatents(encode);
+  const latents = keptOutputs(encode);
   return {
     async examples(step) {
       const { images, captions, indices } = await loader.batch(step - 1);
@@ -75,4 +76,15 @@ function withoutSome(
       }),
     );
   });
+}
+
+/** @throws UserError when the pictures have no captions */
+export async function checkCaptions(dataset: Dataset): Promise<void> {
+  const { images, captions } = await dataset.get([0]);
+  images.dispose();
+  if (captions) return;
+  throw new UserError(
+    "data: these pictures have no captions; this training needs a metadata.jsonl beside them with a line like " +
+      '{"file_name": "a.png", "text": "a photo of a cat"} for each',
+  );
 }

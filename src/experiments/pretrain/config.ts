@@ -57,6 +57,22 @@ const textToImageSchema = z.strictObject({
   sizes: z.strictObject({ smallest: z.int().min(1), zoom: z.number().min(1) }).optional(),
 });
 
+/** A CLIPTextModelWithProjection, on a larger model's embeddings of texts, and on pictures with captions. */
+const textEncoderSchema = z.strictObject({
+  kind: z.literal("text_encoder"),
+  /** Folder of CLIP's tokenizer. */
+  tokenizer: path,
+  /** Folder with the texts and the larger model's embeddings of them, see `readTaughtTexts`. */
+  teacher: path,
+  /** Which features of the data's pictures captions are matched with, and how much that counts; left out: texts alone. */
+  pictures: z.strictObject({
+    /** Folder of a frozen backbone, of whose patch grids the means are taken. */
+    backbone: path,
+    blocks: z.array(z.int().min(0)).min(1),
+    weight: z.number().positive().default(1),
+  }).optional(),
+});
+
 const classificationSchema = z.strictObject({
   kind: z.literal("classification"),
   /** Random views that augment the images. */
@@ -79,6 +95,7 @@ const maskedImageSchema = z.strictObject({
 const objectiveSchema = z.discriminatedUnion("kind", [
   diffusionSchema,
   textToImageSchema,
+  textEncoderSchema,
   classificationSchema,
   maskedImageSchema,
 ]);

@@ -17,6 +17,7 @@ import { writeJson } from "../runs/write_json.ts";
 import type { PretrainConfig, PretrainConfigOf } from "./config.ts";
 import type { Pretraining } from "./pretraining.ts";
 import { commonSettings, expectFit, imageSize } from "./pretraining.ts";
+import { textEncoder } from "./text_encoder.ts";
 import { textToImage } from "./text_to_image.ts";
 
 /**
@@ -30,6 +31,8 @@ export function preparePretraining(config: PretrainConfig): Promise<Pretraining>
       return diffusion(config as PretrainConfigOf<"diffusion">);
     case "text_to_image":
       return textToImage(config as PretrainConfigOf<"text_to_image">);
+    case "text_encoder":
+      return textEncoder(config as PretrainConfigOf<"text_encoder">);
     case "classification":
       return classification(config as PretrainConfigOf<"classification">);
     case "masked_image":

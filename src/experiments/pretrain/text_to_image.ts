@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Dataset } from "../../data/dataset.ts";
 import { openDataset } from "../../data/open_dataset.ts";
 import { assemblePipeline, denoiserOf, type PipelineParts } from "../../pipelines/assemble.ts";
 import { loadPipeline } from "../../pipelines/load_pipeline.ts";
@@ -7,7 +6,7 @@ import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { trainDenoiser } from "../../training/train_denoiser.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
-import { captionedExamples } from "./captioned_examples.ts";
+import { captionedExamples, checkCaptions } from "./captioned_examples.ts";
 import type { PretrainConfigOf } from "./config.ts";
 import { commonSettings, imageSize, type Pretraining } from "./pretraining.ts";
 
@@ -75,14 +74,4 @@ function checkSizes(pipeline: Pipeline, config: PretrainConfigOf<"text_to_image"
   if (sizes && Object.keys(pipeline.extras()).length === 0) {
     throw new UserError(`objective.sizes: the denoiser of a ${className} is not told of sizes; remove it`);
   }
-}
-
-async function checkCaptions(dataset: Dataset): Promise<void> {
-  const { images, captions } = await dataset.get([0]);
-  images.dispose();
-  if (captions) return;
-  throw new UserError(
-    "data: these pictures have no captions; this training needs a metadata.jsonl beside them with a line like " +
-      '{"file_name": "a.png", "text": "a photo of a cat"} for each',
-  );
 }
