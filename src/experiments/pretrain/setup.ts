@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { DIGIT_SIZE } from "../../data/digits.ts";
 import { openDataset } from "../../data/open_dataset.ts";
 import { spaceToDepth } from "../../models/autoencoder.ts";
+import { autoencoderKL } from "../../models/autoencoder_kl/autoencoder_kl.ts";
+import { latentAutoencoder } from "../../models/autoencoder_kl/latents.ts";
 import { digitClassifier } from "../../models/digit_classifier.ts";
 import { dinov2 } from "../../models/dinov2/dinov2.ts";
 import { parseNormalisation } from "../../models/feature_extractor.ts";
@@ -10,7 +12,9 @@ import { UserError } from "../../runtime/errors.ts";
 import { noiseSchedule } from "../../sampling/noise_schedule.ts";
 import type { Params } from "../../tensor/params.ts";
 import { checkClassTokens, requireClasses } from "../../training/class_conditional.ts";
+import { latentStatistics } from "../../training/latent_statistics.ts";
 import type { TrainingRun } from "../../training/minimise.ts";
+import { pretrainAutoencoder } from "../../training/pretrain_autoencoder.ts";
 import { pretrainBackbone } from "../../training/pretrain_backbone.ts";
 import { pretrainClassifier } from "../../training/pretrain_classifier.ts";
 import { pretrainDiffusion } from "../../training/pretrain_diffusion.ts";
@@ -19,6 +23,8 @@ import { expectClass } from "../../weights/config.ts";
 import { optimizerOptions } from "../config/optimizer_options.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { PretrainConfig, PretrainConfigOf } from "./config.ts";
+import { describeScale, latentScale } from "./latent_scale.ts";
+import { openPerceptual } from "./perceptual.ts";
 
 /** A training from scratch that is ready to run. */
 export interface Pretraining {
@@ -26,6 +32,8 @@ export interface Pretraining {
   train(run: TrainingRun): Promise<{ params: Params; steps: number }>;
   /** Writes the model's folder, half precision, `config.json` last. */
   save(folder: string, params: Params): Promise<void>;
+  /** Frees what the training reads besides the data, where there is something. */
+  dispose?(): void;
 }
 
 /**
@@ -41,6 +49,8 @@ export function preparePretraining(config: PretrainConfig): Promise<Pretraining>
       return classification(config as PretrainConfigOf<"classification">);
     case "masked_image":
       return maskedImage(config as PretrainConfigOf<"masked_image">);
+    case "autoencoder":
+      return autoencoder(config as PretrainConfigOf<"autoencoder">);
   }
 }
 
@@ -107,6 +117,27 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
       await writeJson(join(folder, "preprocessor_config.json"), preprocessor);
       await saveParams(folder, config.model, params, { dtype: "F16", kind: "transformers" });
     },
+  };
+}
+
+async function autoencoder(config: PretrainConfigOf<"autoencoder">): Promise<Pretraining> {
+  const { objective, model: json, train: { seed, batch_size: batchSize } } = config;
+  expectClass(json, "AutoencoderKL", "model");
+  const model = autoencoderKL(json), size = imageSize(config);
+  latentAutoencoder(model, {}).latentShape(size, size); // images that it cannot take are named here
+  expectFit("sample_size", model.config.sample_size, size, size);
+  const dataset = await openDataset(config.data);
+  const perceptual = objective.perceptual && await openPerceptual(objective.perceptual, size);
+  const training = { ...common(config), l1Weight: objective.l1_weight, klWeight: objective.kl_weight };
+  return {
+    train: (run) => pretrainAutoencoder({ model, perceptual, dataset }, training, run),
+    async save(folder, params) {
+      const latents = await latentStatistics(model, params, dataset, { batchSize, seed });
+      const scaled = { ...json, ...latentScale(latents, json["shift_factor"] ?? null) };
+      console.error(describeScale(latents, scaled));
+      await saveParams(folder, scaled, params, { dtype: "F16", kind: "diffusers" });
+    },
+    dispose: () => perceptual?.dispose(),
   };
 }
 
