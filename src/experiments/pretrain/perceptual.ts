@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { loadDinov2Features } from "../../models/dinov2/load.ts";
+import { openBackbone } from "../../models/by_class/open_backbone.ts";
 import type { FeatureExtractor } from "../../models/feature_extractor.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { resize } from "../../tensor/resize.ts";
@@ -24,7 +24,7 @@ export async function openPerceptual(
   size: number,
 ): Promise<OpenPerceptual> {
   const side = resolution ?? size;
-  const { extractor, params } = await loadDinov2Features(backbone, blocks);
+  const { extractor, params } = await openBackbone(backbone, blocks);
   try {
     checkSize(extractor, backbone, side);
   } catch (error) {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { type LoaderOptions, makeLoader, shuffledBatches } from "../../data/loader.ts";
 import { openDataset } from "../../data/open_dataset.ts";
+import { openBackbone } from "../../models/by_class/open_backbone.ts";
 import { clipTextWithProjection } from "../../models/clip/text.ts";
-import { loadDinov2Features } from "../../models/dinov2/load.ts";
 import { compile } from "../../tensor/compile.ts";
 import { loadTokenizer } from "../../text/load_tokenizer.ts";
 import { checkTokenizer } from "../../text/tokenizer.ts";
@@ -87,7 +87,7 @@ async function openPictures(
 ) {
   const dataset: Dataset = await openDataset(config.data);
   await checkCaptions(dataset);
-  const { extractor, channels, params } = await loadDinov2Features(backbone, blocks);
+  const { extractor, channels, params } = await openBackbone(backbone, blocks);
   const loader = makeLoader(dataset, commonSettings(config));
   const look = compile((images: tf.Tensor) =>
     tf.concat(extractor.patchGrids(images).map((grid) => grid.mean([1, 2])), 1)
