@@ -112,6 +112,8 @@ export {
 } from "./src/models/feature_extractor.ts";
 export { digitClassifier } from "./src/models/digit_classifier.ts";
 export { loadDigitClassifier } from "./src/models/digit_classifier.ts";
+export type { Backbone } from "./src/models/backbone.ts";
+export { openBackbone } from "./src/models/by_class/open_backbone.ts";
 export { loadDinov2Features } from "./src/models/dinov2/load.ts";
 export type { Loaded } from "./src/models/loaded.ts";
 export { loadUNet2DCondition } from "./src/models/unet2d_condition/load.ts";

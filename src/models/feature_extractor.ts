@@ -19,16 +19,19 @@ export const imagenetNormalisation: Normalisation = {
   std: [0.229, 0.224, 0.225],
 };
 
-/** Reads `image_mean` and `image_std` of a folder's `preprocessor_config.json`; without them, ImageNet's. */
-export function parseNormalisation(preprocessor: Record<string, unknown>): Normalisation {
+/** Reads `image_mean` and `image_std` of a folder's `preprocessor_config.json`; without them, the fallback's. */
+export function parseNormalisation(
+  preprocessor: Record<string, unknown>,
+  otherwise: Normalisation = imagenetNormalisation,
+): Normalisation {
   const channels = (key: "image_mean" | "image_std", fallback: readonly number[]) => {
     const value = preprocessor[key] ?? fallback;
     if (Array.isArray(value) && value.length === 3 && value.every((v) => Number.isFinite(v))) return value;
     throw new UserError(`preprocessor_config.json: ${key}: expected 3 numbers, got ${JSON.stringify(value)}`);
   };
   return {
-    mean: channels("image_mean", imagenetNormalisation.mean),
-    std: channels("image_std", imagenetNormalisation.std),
+    mean: channels("image_mean", otherwise.mean),
+    std: channels("image_std", otherwise.std),
   };
 }
 

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../tensor/params.ts";
 import { addBias } from "../tensor/bias.ts";
+import { depthwiseConvolution } from "../tensor/depthwise_convolution.ts";
 import { groupNorm as groupNormOp } from "../tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../tensor/layer_norm.ts";
 import { type Declarations, declare, type Layer } from "./declare.ts";
@@ -49,8 +50,11 @@ export interface Conv2DSize {
   kernel: number;
   /** Default: 1. */
   stride?: number;
-  /** Zeros on each side, as PyTorch's integer padding; the default, for odd kernels, keeps the size at stride 1. */
-  padding?: number;
+  /**
+   * Zeros on each side, as PyTorch's integer padding; the default, for odd kernels, keeps the size at stride 1. "same":
+   * as TensorFlow's, so that H' = ⌈H/stride⌉, with the odd zero of an odd number behind.
+   */
+  padding?: number | "same";
   /** Default: true. */
   bias?: boolean;
 }
@@ -83,17 +87,49 @@ export function conv2d(d: Declarations, name: string, size: Conv2DSize): Layer {
   };
 }
 
-function convolve(x: tf.Tensor4D, weight: tf.Tensor4D, stride: number, padding: number): tf.Tensor {
+function convolve(x: tf.Tensor4D, weight: tf.Tensor4D, stride: number, padding: number | "same"): tf.Tensor {
   const [kernel, , channels, out] = weight.shape;
-  if (kernel === 1 && stride === 1 && padding === 0) {
+  if (kernel === 1 && stride === 1 && (padding === 0 || padding === "same")) {
     return tf.matMul(x.reshape([-1, channels]), weight.reshape([channels, out])).reshape([
       ...x.shape.slice(0, 3),
       out,
     ]);
   }
+  if (padding === "same") return tf.conv2d(x, weight, stride, "same");
   if (stride === 1 && padding === (kernel - 1) / 2) return tf.conv2d(x, weight, 1, "same");
   const p: [number, number] = [padding, padding];
   return tf.conv2d(padding ? x.pad([[0, 0], p, p, [0, 0]]) : x, weight, stride, "valid");
+}
+
+export interface DepthwiseConv2DSize {
+  channels: number;
+  /** Side of the (square) kernel. */
+  kernel: number;
+  /** Default: 1. */
+  stride?: number;
+}
+
+/**
+ * 2-D convolution of each channel with a kernel of its own, [B,H,W,C] → [B,⌈H/stride⌉,⌈W/stride⌉,C], padded as TensorFlow
+ * does ("same" of `conv2d`). Declares `name.weight` [kernel,kernel,1,C], in PyTorch [C,1,kernel,kernel], and `name.bias` [C].
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { type Declarations, initParams } from "./declare.ts";
+ * import { depthwiseConv2d } from "./layers.ts";
+ * await tf.setBackend("cpu");
+ * const d: Declarations = {}, blur = depthwiseConv2d(d, "blur", { channels: 4, kernel: 3, stride: 2 });
+ * console.log(blur(initParams(d, 0), tf.zeros([1, 7, 8, 4])).shape); // [1, 4, 4, 4]
+ * ```
+ */
+export function depthwiseConv2d(d: Declarations, name: string, size: DepthwiseConv2DSize): Layer {
+  const { channels, kernel, stride = 1 } = size, bound = 1 / kernel;
+  const weight = declare(d, `${name}.weight`, [kernel, kernel, 1, channels], { kind: "uniform", bound });
+  const bias = declare(d, `${name}.bias`, [channels], { kind: "uniform", bound });
+  return (params, x) => {
+    const filter = weight(params).reshape<tf.Tensor4D>([kernel, kernel, channels, 1]);
+    return addBias(depthwiseConvolution(x as tf.Tensor4D, filter, stride), bias(params));
+  };
 }
 
 export interface GroupNormSize {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedOp } from "./fused_op.ts";
 import { defineOperation } from "./operation.ts";
-import { consume, sigmoidGradient } from "./raw_ops.ts";
+import { consume, relu6Gradient, sigmoidGradient } from "./raw_ops.ts";
 
 /** The derivative of `silu`, elementwise: s + x·s·(1−s), s = sigmoid(x). */
 export function siluDerivative(x: tf.Tensor): tf.Tensor {
@@ -66,6 +66,30 @@ const GELU = defineOperation<"x">({
  */
 export function gelu(x: tf.Tensor): tf.Tensor {
   return GELU({ x });
+}
+
+const RELU6 = defineOperation<"x">({
+  name: "ReluUpTo6",
+  differentiable: ["x"],
+  saves: [],
+  savesValue: true,
+  forward: ({ x }) => [tf.relu6(x)],
+  backward: ({ dy, y }) => [relu6Gradient(y, dy)],
+});
+
+/**
+ * ReLU6 min(max(x, 0), 6), elementwise (Sandler et al. 2018); saves its value only for the backward pass. At 0 and at 6
+ * the derivative is 0, as in PyTorch.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { relu6 } from "./activations.ts";
+ * await tf.setBackend("cpu");
+ * console.log(relu6(tf.tensor1d([-1, 2, 7])).arraySync()); // [0, 2, 6]
+ * ```
+ */
+export function relu6(x: tf.Tensor): tf.Tensor {
+  return RELU6({ x });
 }
 
 /** Φ(x), the standard normal distribution. */

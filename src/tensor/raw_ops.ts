@@ -18,6 +18,12 @@ export function sigmoidGradient(s: tf.Tensor, dy: tf.Tensor): tf.Tensor {
   return dy.mul(s).mul(tf.sub(1, s));
 }
 
+/** dy where 0 < y < 6, else 0: the gradient of y = min(max(x, 0), 6) from dy. */
+export function relu6Gradient(y: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+  if (onRawOps()) return rawOp("Relu6Grad", {}, [dy, y])[0]!;
+  return dy.mul(y.greater(0).logicalAnd(y.less(6)).toFloat());
+}
+
 /** x [...,C] plus a number for each channel, [C]; TensorFlow computes it with the convolution before it, in one pass. */
 export function biasAdd(x: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   if (onRawOps() && x.rank > 1) return rawOp("BiasAdd", {}, [x, bias])[0]!;

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Declarations, initParams, shapesOf } from "../nn/declare.ts";
 import { compile } from "../tensor/compile.ts";
 import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tensor/params.ts";
-import { valueAndGrad } from "../tensor/vjp.ts";
+import { vjp } from "../tensor/vjp.ts";
 import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
 import { emaDecay, emaUpdate } from "./ema.ts";
 import { type StepMetrics, trainingLoop } from "./loop.ts";
@@ -36,7 +36,12 @@ export interface Objective<B extends tf.TensorContainer> {
   declarations: Declarations;
   /** The data of update number `step` (1, 2, …); the training disposes it. */
   batch(step: number): Promise<B>;
-  /** Scalar loss; compiled, so a pure function of tensors. */
+  /** Names of what `loss` gives besides the loss, for the log. */
+  measures?: readonly string[];
+  /**
+   * Scalar loss; with n `measures` [1+n], the loss and then their values, which are not minimised. Compiled, so a pure
+   * function of tensors.
+   */
   loss(params: Params, batch: B): tf.Tensor;
 }
 
@@ -51,7 +56,7 @@ export async function minimise<B extends tf.TensorContainer>(
   training: Training,
   { resume, signal, lossScale, onStep }: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
-  const { declarations } = objective, { seed, optimizer } = training;
+  const { declarations, measures = [] } = objective, { seed, optimizer } = training;
   const layout = layoutOf(shapesOf(declarations));
   const update = compiledUpdate(objective, layout, optimizer);
   let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
@@ -67,9 +72,15 @@ export async function minimise<B extends tf.TensorContainer>(
         const lr = learningRate(optimizer, step, training.steps);
         const scalars = stepScalars(step, lr, optimizer.betas);
         const decay = tf.scalar(emaDecay(step, training.emaDecay));
-        const { next, loss, gradNorm } = update(state, batch, scalars, decay);
-        const metrics = { loss: (await loss.data())[0]!, grad_norm: (await gradNorm.data())[0]!, lr };
-        tf.dispose([batch, scalars, decay, state, loss, gradNorm]);
+        const { next, values, gradNorm } = update(state, batch, scalars, decay);
+        const [loss, ...measured] = await values.data();
+        const metrics = {
+          loss: loss!,
+          ...Object.fromEntries(measures.map((name, i) => [name, measured[i]!])),
+          grad_norm: (await gradNorm.data())[0]!,
+          lr,
+        };
+        tf.dispose([batch, scalars, decay, state, values, gradNorm]);
         state = next;
         return metrics;
       },
@@ -87,12 +98,13 @@ function compiledUpdate<B extends tf.TensorContainer>(
   optimizer: AdamWOptions,
 ) {
   return compile(function update(state: TrainingState, batch: B, scalars: tf.Tensor1D, decay: tf.Scalar) {
-    const { value: loss, grads } = valueAndGrad(
-      (weights) => lossOf(unflatten(weights, layout), batch),
+    const { value: values, grads } = vjp(
+      (weights) => lossOf(unflatten(weights, layout), batch).reshape([-1]),
       [state.weights],
+      ({ size }) => tf.tensor1d([1, ...Array(size - 1).fill(0)]),
     );
     const { weights, moments, gradNorm } = adamw(state.weights, state.moments, grads[0]!, scalars, optimizer);
     const next: TrainingState = { weights, moments, average: emaUpdate(state.average, weights, decay) };
-    return { next, loss, gradNorm };
+    return { next, values, gradNorm };
   });
 }

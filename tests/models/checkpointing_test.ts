@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { loraAdapter } from "../../src/lora/adapter.ts";
 import { loadAutoencoderKL } from "../../src/models/autoencoder_kl/load.ts";
 import type { ModelInputs, NamedModel } from "../../src/models/by_class/named_model.ts";
+import { bundledPath } from "../../src/data/bundled.ts";
+import { openBackbone } from "../../src/models/by_class/open_backbone.ts";
 import { loadDinov2Features } from "../../src/models/dinov2/load.ts";
 import { checkpointingBlocks } from "../../src/nn/checkpointing.ts";
 import { shapesOf } from "../../src/nn/declare.ts";
@@ -68,6 +70,15 @@ Deno.test("vae_sd15: blocks checkpointed decode to the same image and give the s
     const latents = random([2, 4, 4, model.config.latent_channels]);
     assertExact((latents) => model.decode(params, latents), [latents]);
     tf.dispose([params, latents]);
+  }));
+
+Deno.test("efficientnet-lite0: blocks checkpointed give the same grids and the same gradient of the image", () =>
+  noLeak(async () => {
+    const folder = await bundledPath("models/efficientnet-lite0");
+    const { extractor, params } = await openBackbone(folder, [1, 3, 6]);
+    const images = random([2, 40, 40, 3]);
+    assertExact((images) => tf.concat(extractor.patchGrids(images).map((grid) => grid.flatten())), [images]);
+    tf.dispose([params, images]);
   }));
 
 Deno.test("dinov2: blocks checkpointed give the same patch grids and the same gradient of the image", () =>

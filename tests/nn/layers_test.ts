@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { type Declarations, declare, initParams, type Layer } from "../../src/nn/declare.ts";
-import { chain, conv2d, groupNorm, layerNorm, linear } from "../../src/nn/layers.ts";
+import { chain, conv2d, depthwiseConv2d, groupNorm, layerNorm, linear } from "../../src/nn/layers.ts";
 import { groupNorm as groupNormOp } from "../../src/tensor/group_norm.ts";
 import { layerNorm as layerNormOp } from "../../src/tensor/layer_norm.ts";
 import { assertGradients } from "../runtime/engine/finite_differences.ts";
@@ -67,6 +67,32 @@ Deno.test("conv2d() with stride 2 and padding 1 halves odd sizes upwards, as PyT
   );
   tf.tidy(() => assert.deepEqual(f(random([1, 7, 5, 2]), ...shapes.map(random)).shape, [1, 4, 3, 1]));
 });
+
+Deno.test('conv2d() with padding "same" and stride 2 puts the odd zero behind, as TensorFlow', () => {
+  const size = { in: 2, out: 3, kernel: 3, stride: 2 };
+  const { f, shapes } = asFunction((d) => conv2d(d, "conv", { ...size, padding: "same" }));
+  const behind = (x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor) =>
+    convolution(2, 0)(x.pad([[0, 0], [0, 1], [0, 1], [0, 0]]), weight, bias);
+  return noLeak(async () => {
+    await assertSameFunction(f, behind, [[2, 6, 4, 2], ...shapes].map(random));
+    await assertSameFunction(f, convolution(2, 1), [[2, 7, 5, 2], ...shapes].map(random));
+  });
+});
+
+for (const [kernel, stride, [height, width]] of [[3, 1, [5, 4]], [3, 2, [6, 5]], [5, 2, [4, 7]]] as const) {
+  const { f, names, shapes } = asFunction((d) =>
+    depthwiseConv2d(d, "depth", { channels: 3, kernel, stride })
+  );
+  // as a convolution whose kernel is 0 from each channel to the others, [k,k,C,C]
+  const full = (x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor) =>
+    tf.conv2d(x as tf.Tensor4D, weight.mul(tf.eye(3)) as tf.Tensor4D, stride, "same").add(bias!);
+
+  Deno.test(`depthwiseConv2d() ${kernel}×${kernel} with stride ${stride} is a convolution within channels`, () => {
+    assert.deepEqual(names, ["depth.weight", "depth.bias"]);
+    assert.deepEqual(shapes, [[kernel, kernel, 1, 3], [3]]);
+    return noLeak(() => assertSameFunction(f, full, [[2, height, width, 3], ...shapes].map(random)));
+  });
+}
 
 for (const bias of [true, false]) {
   const { f, names, shapes } = asFunction((d) => linear(d, "fc", { in: 6, out: 4, bias }));

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { measured } from "../../display/measured.ts";
 import { extractFeatures } from "../../metrics/features/extract_features.ts";
 import { checkFeatures, type Features } from "../../metrics/features/features.ts";
+import { bundledPath } from "../../data/bundled.ts";
 import { hasSplits } from "../../data/image_list.ts";
 import { type FolderImages, folderImages } from "../../metrics/features/folder_images.ts";
 import type { FeatureKind } from "../../metrics/features/kinds.ts";
@@ -23,8 +24,9 @@ export interface FoldersResult {
   table: string;
 }
 
-/** Where a feature network is looked for unless a folder is given: in `metrics` of the cache folder. */
-export function defaultNetworkFolder(kind: FeatureKind): string {
+/** Where a feature network is looked for unless a folder is given: in `metrics` of the cache folder, or it is bundled. */
+export async function defaultNetworkFolder(kind: FeatureKind): Promise<string> {
+  if (kind === "squeezenet") return await bundledPath("models/squeezenet1_1");
   const name = { inception: "inception-v3", dinov2: "dinov2-large", clip: "clip-vit-large-patch14" }[kind];
   return join(cacheFolder(), "metrics", name);
 }
@@ -38,7 +40,8 @@ export function defaultNetworkFolder(kind: FeatureKind): string {
  * sizes, and for a network that is not there (the message says how to get it)
  */
 export async function evaluateFolders(options: FoldersOptions): Promise<FoldersResult> {
-  const { a, b, features: kind, model = defaultNetworkFolder(kind), seed, split, signal } = options;
+  const { a, b, features: kind, seed, split, signal } = options;
+  const model = options.model ?? await defaultNetworkFolder(kind);
   if (options.aesthetic !== undefined && kind !== "clip") {
     throw new UserError(
       `the aesthetic score is computed from CLIP's features, not from ${kind}: use --features clip`,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  count,
   dataSchema,
   emaDecaySchema,
   latentsSchema,
@@ -91,6 +92,25 @@ const maskedImageSchema = z.strictObject({
   class_weight: z.number().min(0).default(0),
 });
 
+/** Reconstruction of images by an AutoencoderKL; see `AutoencoderTraining` for the loss. */
+const autoencoderSchema = z.strictObject({
+  kind: z.literal("autoencoder"),
+  /** Weight of the mean absolute difference of pixels in [−1,1]. */
+  l1_weight: z.number().min(0).default(1),
+  /** Distance of features; left out: none. */
+  perceptual: z.strictObject({
+    /** Folder of the frozen backbone whose features are compared. */
+    backbone: path,
+    /** Blocks whose features are compared, counted from 0. */
+    blocks: z.array(z.int().min(0)).min(1),
+    weight: z.number().positive().default(1),
+    /** Height and width that images are brought to for the backbone; left out: their own. */
+    resolution: count.optional(),
+  }).optional(),
+  /** Weight of an image's KL divergence over the number of its pixel values, as in latent diffusion. */
+  kl_weight: z.number().min(0).default(1e-6),
+});
+
 /** What is learnt, and what only that needs. */
 const objectiveSchema = z.discriminatedUnion("kind", [
   diffusionSchema,
@@ -98,6 +118,7 @@ const objectiveSchema = z.discriminatedUnion("kind", [
   textEncoderSchema,
   classificationSchema,
   maskedImageSchema,
+  autoencoderSchema,
 ]);
 
 /** Settings of `adt pretrain`: training a model from scratch. */

@@ -44,12 +44,14 @@ export async function pretrain(
 ): Promise<PretrainResult> {
   const { description: engine } = await startEngine({ precision: config.precision });
   using run = await openRun(config, pretrainSchema, options.resume);
+  using held = new DisposableStack();
   const { weights, metricsFile } = run.folder;
   const pretraining = await preparePretraining(config).catch(async (error) => {
     tf.dispose(run.saved?.tensors ?? []);
     await run.folder.withdraw();
     throw error;
   });
+  held.defer(() => pretraining.dispose?.());
   const { params, steps, seconds } = await train(config, run, pretraining, options);
   if (steps === config.train.steps) {
     await writeJson(join(weights, "training.json"), {

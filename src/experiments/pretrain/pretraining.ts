@@ -12,6 +12,8 @@ export interface Pretraining {
   train(run: TrainingRun): Promise<{ params: Params; steps: number }>;
   /** Writes the model's folder, half precision, `config.json` last. */
   save(folder: string, params: Params): Promise<void>;
+  /** Frees what the training reads besides the data, where there is something. */
+  dispose?(): void;
 }
 
 /** Settings that every objective has. */

@@ -14,6 +14,7 @@ import { pretrainDiffusion } from "../../training/pretrain_diffusion.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
 import { expectClass } from "../../weights/config.ts";
 import { writeJson } from "../runs/write_json.ts";
+import { autoencoder } from "./autoencoder.ts";
 import type { PretrainConfig, PretrainConfigOf } from "./config.ts";
 import type { Pretraining } from "./pretraining.ts";
 import { commonSettings, expectFit, imageSize } from "./pretraining.ts";
@@ -37,6 +38,8 @@ export function preparePretraining(config: PretrainConfig): Promise<Pretraining>
       return classification(config as PretrainConfigOf<"classification">);
     case "masked_image":
       return maskedImage(config as PretrainConfigOf<"masked_image">);
+    case "autoencoder":
+      return autoencoder(config as PretrainConfigOf<"autoencoder">);
   }
 }
 

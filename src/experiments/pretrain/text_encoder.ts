@@ -35,29 +35,23 @@ export async function textEncoder(config: PretrainConfigOf<"text_encoder">): Pro
   const pictures = objective.pictures && await openPictures(config, objective.pictures);
   const training = { ...common, contrastiveWeight: objective.pictures?.weight ?? 0 };
   return {
-    async train(run) {
-      try {
-        return await pretrainTextEncoder(
-          {
-            model,
-            teacherWidth: taught.width,
-            pictureWidth: pictures?.width ?? 1,
-            async batch(step): Promise<TextBatch> {
-              const { texts, embeddings } = nextTexts(step);
-              const seen = await pictures?.batch(step);
-              return {
-                texts: { input_ids: tokens(texts), embeddings },
-                ...seen && { pictures: { input_ids: tokens(seen.captions), features: seen.features } },
-              };
-            },
+    train: (run) =>
+      pretrainTextEncoder(
+        {
+          model,
+          teacherWidth: taught.width,
+          pictureWidth: pictures?.width ?? 1,
+          async batch(step): Promise<TextBatch> {
+            const { texts, embeddings } = nextTexts(step), seen = await pictures?.batch(step);
+            return {
+              texts: { input_ids: tokens(texts), embeddings },
+              ...seen && { pictures: { input_ids: tokens(seen.captions), features: seen.features } },
+            };
           },
-          training,
-          run,
-        );
-      } finally {
-        pictures?.dispose();
-      }
-    },
+        },
+        training,
+        run,
+      ),
     async save(folder, params) {
       const { "text_projection.weight": _, ...plain } = params;
       const plainConfig = { ...raw, architectures: ["CLIPTextModel"] };
@@ -67,6 +61,7 @@ export async function textEncoder(config: PretrainConfigOf<"text_encoder">): Pro
       });
       await saveParams(folder, raw, params, { dtype: "F16", kind: "transformers" });
     },
+    dispose: () => pictures?.dispose(),
   };
 }
 

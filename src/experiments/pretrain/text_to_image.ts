@@ -29,20 +29,17 @@ export async function textToImage(config: PretrainConfigOf<"text_to_image">): Pr
       const source = await captionedExamples(pipeline, dataset, { ...training, captionDropout, sizes });
       try {
         const { denoiser } = pipeline, schedule = pipeline.schedule();
-        return await trainDenoiser(
-          { declarations, denoiser, schedule, examples: source.examples },
-          training,
-          run,
-        );
+        const setup = { declarations, denoiser, schedule, examples: source.examples };
+        return await trainDenoiser(setup, training, run);
       } finally {
         source.dispose();
-        held.dispose();
       }
     },
     async save(folder, params) {
       await saveParams(join(folder, name), model, params, { dtype: "F16", kind: "diffusers" });
       await assemblePipeline(folder, parts);
     },
+    dispose: () => held.dispose(),
   };
 }
 

@@ -18,9 +18,9 @@ import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./m
 
 /** The twin discriminator and its training. */
 export interface DiscriminatorSettings {
-  /** Folder of the frozen DINOv2 backbone. */
+  /** Folder of the backbone: DINOv2, also with registers, CLIP's image tower or EfficientNet-Lite. */
   backbone: string;
-  /** Transformer blocks whose patch grids the heads judge, counted from 0. */
+  /** Blocks (or an EfficientNet's stages) whose patch grids the heads judge, counted from 0. */
   blocks: number[];
   /** Whether the backbone is trained with the heads. */
   train_backbone: boolean;
@@ -87,9 +87,9 @@ const planSchema = z.discriminatedUnion("kind", [
 ]).prefault({ kind: "stop-input", steps: 3 });
 
 const discriminatorSchema = z.strictObject({
-  /** Folder of the frozen DINOv2 backbone. */
+  /** Folder of the backbone: DINOv2, also with registers, CLIP's image tower or EfficientNet-Lite. */
   backbone: path,
-  /** Transformer blocks whose patch grids the heads judge, counted from 0. */
+  /** Blocks (or an EfficientNet's stages) whose patch grids the heads judge, counted from 0. */
   blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
   /** Whether the backbone is trained with the heads; the method's is frozen. */
   train_backbone: z.boolean().default(false),

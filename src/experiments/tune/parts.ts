@@ -8,7 +8,7 @@ import { twinDiscriminator } from "../../adt/discriminator.ts";
 import type { Adversary } from "../../adt/discriminator_gradients.ts";
 import type { AdtSettings, AdtState } from "../../adt/setup.ts";
 import type { Autoencoder } from "../../models/autoencoder.ts";
-import { loadDinov2Features } from "../../models/dinov2/load.ts";
+import { openBackbone } from "../../models/by_class/open_backbone.ts";
 import { initParams, shapesOf } from "../../nn/declare.ts";
 import { requireLinear } from "../../sampling/coefficients.ts";
 import type { PredictionType } from "../../sampling/denoiser.ts";
@@ -38,7 +38,7 @@ export async function openJudge(
   augmentation: AugmentationSettings,
 ): Promise<Judge> {
   const { score, loss, augment, backbone, blocks, train_backbone } = discriminator;
-  const loaded = await loadDinov2Features(backbone, blocks);
+  const loaded = await openBackbone(backbone, blocks);
   const twin = twinDiscriminator({ score, channels: loaded.channels, width: 64, embedding: 64 });
   const { weights, extractor } = train_backbone
     ? trainedBackbone(loaded)

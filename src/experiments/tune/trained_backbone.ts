@@ -1,4 +1,4 @@
-import type { Dinov2Extractor } from "../../models/dinov2/load.ts";
+import type { Backbone } from "../../models/backbone.ts";
 import type { FeatureExtractor } from "../../models/feature_extractor.ts";
 import type { Params } from "../../tensor/params.ts";
 
@@ -6,7 +6,7 @@ import type { Params } from "../../tensor/params.ts";
 const PREFIX = "backbone.";
 
 /** What a backbone that is trained adds to the discriminator's weights, and how it is made of them. */
-export function trainedBackbone({ params, extractorOf }: Dinov2Extractor): {
+export function trainedBackbone({ params, extractorOf }: Backbone): {
   weights: Params;
   extractor: (weights: Params) => FeatureExtractor;
 } {

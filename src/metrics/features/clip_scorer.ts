@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { loadClip, unitRows } from "../../models/clip/clip.ts";
+import { clipNormalisation } from "../../models/clip/features.ts";
 import { normalise, parseNormalisation } from "../../models/feature_extractor.ts";
 import { compile } from "../../tensor/compile.ts";
 import { loadTokenizer } from "../../text/load_tokenizer.ts";
@@ -18,12 +19,6 @@ export interface ClipScorer {
   dispose(): void;
 }
 
-/** Channel statistics that CLIP was trained with. */
-const CLIP_STATISTICS = {
-  image_mean: [0.48145466, 0.4578275, 0.40821073],
-  image_std: [0.26862954, 0.26130258, 0.27577711],
-};
-
 const TEXTS_PER_CALL = 32;
 
 /**
@@ -33,7 +28,7 @@ const TEXTS_PER_CALL = 32;
  * @throws {UserError} as `loadClip`; when texts are embedded, as `loadTokenizer`
  */
 export async function loadClipScorer(folder: string, fit: "cover" | "contain"): Promise<ClipScorer> {
-  const statistics = parseNormalisation({ ...CLIP_STATISTICS, ...await readPreprocessor(folder) });
+  const statistics = parseNormalisation(await readPreprocessor(folder), clipNormalisation);
   const { model, params } = await loadClip(folder);
   const images = compile((x: tf.Tensor4D) => unitRows(model.embedImages(params, normalise(x, statistics))), {
     precision: "float32",

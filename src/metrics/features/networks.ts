@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { loadModel } from "../../models/by_class/load_model.ts";
 import { normalise, parseNormalisation } from "../../models/feature_extractor.ts";
 import { loadInceptionV3 } from "../../models/inception_v3/load.ts";
+import { loadNetwork } from "../../models/loaded.ts";
+import { squeezeNet } from "../../models/squeezenet/squeezenet.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { compile } from "../../tensor/compile.ts";
 import { type ClipScorer, loadClipScorer } from "./clip_scorer.ts";
@@ -24,12 +26,14 @@ export interface FeatureNetwork {
  * - "dinov2": a Dinov2Model in transformers' layout, the class token after the last norm, of images squashed to 224×224 (as
  *   Stein et al. 2023, whose values are those of DINOv2-L);
  * - "clip": a CLIPModel in transformers' layout, the image embedding at length 1, of the images' centres as CLIP's own
- *   processor prepares them (published values of CMMD are those of openai/clip-vit-large-patch14-336).
+ *   processor prepares them (published values of CMMD are those of openai/clip-vit-large-patch14-336);
+ * - "squeezenet": a SqueezeNet, 512 features, of images squashed to 160×160: small, and bundled.
  *
  * @throws {UserError} for a folder without such a network; it says what to put there
  */
 export async function loadFeatureNetwork(kind: FeatureKind, folder: string): Promise<FeatureNetwork> {
   if (kind === "inception") return await inceptionNetwork(folder);
+  if (kind === "squeezenet") return await squeezeNetNetwork(folder);
   if (kind === "dinov2") return await withAdvice(folder, "facebook/dinov2-large", dinov2Network);
   return clipNetwork(await loadClipFeatures(folder));
 }
@@ -97,6 +101,23 @@ async function dinov2Network(folder: string): Promise<FeatureNetwork> {
     dispose() {
       features.dispose();
       model.dispose();
+    },
+  };
+}
+
+async function squeezeNetNetwork(folder: string): Promise<FeatureNetwork> {
+  const statistics = parseNormalisation(await readPreprocessor(folder));
+  const { model, params } = await loadNetwork(folder, "SqueezeNet", squeezeNet);
+  const features = compile(
+    (images: tf.Tensor4D) => model.forward(params, { pixel_values: normalise(images, statistics) }).features,
+    { precision: "float32" },
+  );
+  return {
+    preparation: { size: 160, fit: "squash", eightBit: true },
+    features,
+    dispose() {
+      features.dispose();
+      tf.dispose(params);
     },
   };
 }

@@ -16,7 +16,8 @@ export interface FolderScores extends ComparisonScores {
 /** What every score of folders means, in the order of the table. */
 export function folderDefinitions(kind: FeatureKind): Readonly<Record<keyof FolderScores, ScoreDefinition>> {
   const { fid, kid, precision, recall, density, coverage } = SCORE_DEFINITIONS;
-  const distance = { inception: "FID", dinov2: "FD (DINOv2)", clip: "FD (CLIP)" }[kind];
+  const network = { inception: "Inception", dinov2: "DINOv2", clip: "CLIP", squeezenet: "SqueezeNet" }[kind];
+  const distance = kind === "inception" ? "FID" : `FD (${network})`;
   return {
     fid: { ...fid, label: distance },
     fidInfinity: {
@@ -28,7 +29,7 @@ export function folderDefinitions(kind: FeatureKind): Readonly<Record<keyof Fold
     },
     kid: {
       ...kid,
-      label: kind === "inception" ? "KID" : `KID kernel (${kind === "clip" ? "CLIP" : "DINOv2"})`,
+      label: kind === "inception" ? "KID" : `KID kernel (${network})`,
     },
     cmmd: {
       label: "CMMD",

@@ -75,6 +75,23 @@ export function samplePosterior({ mean, logvar }: Posterior, noise: tf.Tensor): 
   return logvar.mul(0.5).exp().mul(noise).add(mean);
 }
 
+/**
+ * How far posteriors are from a standard normal distribution: the Kullback-Leibler divergence
+ * ½·Σ(mean² + exp(logvar) − 1 − logvar) over all latent numbers of an image (Kingma & Welling 2014, appendix B), in nats.
+ *
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { posteriorKL } from "./autoencoder_kl.ts";
+ * const posterior = { mean: tf.ones([2, 4, 4, 3]), logvar: tf.zeros([2, 4, 4, 3]) };
+ * console.log(posteriorKL(posterior).arraySync()); // [ 24, 24 ]
+ * ```
+ *
+ * @returns [B]
+ */
+export function posteriorKL({ mean, logvar }: Posterior): tf.Tensor1D {
+  return mean.square().add(logvar.exp()).sub(1).sub(logvar).sum<tf.Tensor1D>([1, 2, 3]).mul(0.5);
+}
+
 /** An autoencoder's latents z → what the diffusion model works on: (z − shift_factor)·scaling_factor. */
 export function scaleLatents({ scaling_factor, shift_factor }: AutoencoderKLConfig, z: tf.Tensor): tf.Tensor {
   return z.sub(shift_factor).mul(scaling_factor);

@@ -2,11 +2,13 @@ import { UserError } from "../../runtime/errors.ts";
 import { classOf, type Config } from "../../weights/config.ts";
 import { digitClassifier } from "../digit_classifier.ts";
 import { type Dinov2, dinov2, dinov2WithRegisters } from "../dinov2/dinov2.ts";
+import { efficientNetLite } from "../efficientnet_lite/efficientnet_lite.ts";
 import { floats, type InputSpec, optional } from "../input_spec.ts";
 import type { Model } from "../model.ts";
 import { sd3Transformer2D } from "../sd3_transformer/sd3_transformer.ts";
 import { DIFFUSERS_CLASSES } from "./diffusers.ts";
 import type { ModelOutputs, NamedModel } from "./named_model.ts";
+import { squeezeNet } from "../squeezenet/squeezenet.ts";
 import { TRANSFORMERS_CLASSES } from "./transformers.ts";
 
 const MODEL_CLASSES: Readonly<Record<string, (config: Config) => NamedModel>> = {
@@ -16,6 +18,16 @@ const MODEL_CLASSES: Readonly<Record<string, (config: Config) => NamedModel>> = 
   },
   Dinov2Model: (config) => namedDinov2(dinov2(config)),
   Dinov2WithRegistersModel: (config) => namedDinov2(dinov2WithRegisters(config)),
+  EfficientNetLite(config) {
+    const model = efficientNetLite(config);
+    const inputs = { pixel_values: floats("B", "H", "W", model.config.num_channels) };
+    return named(model, inputs, (out) => ({ ...out }));
+  },
+  SqueezeNet(config) {
+    const model = squeezeNet(config);
+    const inputs = { pixel_values: floats("B", "H", "W", model.config.num_channels) };
+    return named(model, inputs, (out) => ({ ...out }));
+  },
   SD3Transformer2DModel(config) {
     const model = sd3Transformer2D(config), c = model.config;
     const inputs = {

@@ -3,13 +3,14 @@ import { UserError } from "../../runtime/errors.ts";
 import { layerNorm } from "../../tensor/layer_norm.ts";
 import type { Params } from "../../tensor/params.ts";
 import { resize } from "../../tensor/resize.ts";
+import { classOf } from "../../weights/config.ts";
 import {
   type FeatureExtractor,
   imagenetNormalisation,
   type Normalisation,
   normalise,
 } from "../feature_extractor.ts";
-import { dinov2 } from "./dinov2.ts";
+import { type Dinov2, dinov2, dinov2WithRegisters } from "./dinov2.ts";
 
 export interface Dinov2FeatureOptions {
   /** Which transformer blocks to look at, counted from 0; a block's grid is its output. */
@@ -17,10 +18,15 @@ export interface Dinov2FeatureOptions {
   normalise?: Normalisation;
 }
 
+/** The network of the class that a config names: with registers, or a Dinov2Model. */
+export function dinov2OfClass(config: Record<string, unknown>): Dinov2 {
+  return classOf(config) === "Dinov2WithRegistersModel" ? dinov2WithRegisters(config) : dinov2(config);
+}
+
 /**
- * Patch grids of a Dinov2Model's blocks, as transformers' Dinov2Backbone gives them: without [CLS], and through the final
- * layer norm unless `apply_layernorm` is false in the config. Images whose sides are no multiple of the patch size are
- * first resized (antialiased) to the nearest multiple.
+ * Patch grids of a Dinov2Model's or a Dinov2WithRegistersModel's blocks, as transformers' Dinov2Backbone gives them: without
+ * [CLS] and registers, and through the final layer norm unless `apply_layernorm` is false in the config. Images whose sides
+ * are no multiple of the patch size are first resized (antialiased) to the nearest multiple.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -40,7 +46,7 @@ export function dinov2Features(
   params: Params,
   { blocks, normalise: statistics = imagenetNormalisation }: Dinov2FeatureOptions,
 ): FeatureExtractor {
-  const model = dinov2(config), c = model.config;
+  const model = dinov2OfClass(config), c = model.config;
   const unknown = blocks.filter((i) => !Number.isInteger(i) || i < 0 || i >= c.num_hidden_layers);
   if (unknown.length || blocks.length === 0) {
     throw new UserError(
@@ -59,8 +65,8 @@ export function dinov2Features(
       const fitting = size[0] === height && size[1] === width ? images : resize(images, size);
       const { hidden_states } = model.forward(params, { pixel_values: normalise(fitting, statistics) });
       return blocks.map((i) => {
-        const tokens = norm(hidden_states[i + 1]!), patches = tokens.shape[1]! - 1;
-        return tokens.slice([0, 1, 0], [batch, patches, c.hidden_size])
+        const tokens = norm(hidden_states[i + 1]!), first = 1 + c.num_register_tokens;
+        return tokens.slice([0, first, 0], [batch, tokens.shape[1]! - first, c.hidden_size])
           .reshape([batch, size[0] / c.patch_size, size[1] / c.patch_size, c.hidden_size]) as tf.Tensor4D;
       });
     },

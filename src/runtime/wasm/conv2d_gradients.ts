@@ -8,7 +8,7 @@ export interface Conv2dAttributes {
 }
 
 /** The sizes of a convolution, for one axis: 0 is height, 1 is width. */
-interface Axis {
+export interface Axis {
   input: number;
   output: number;
   filter: number;
@@ -17,7 +17,8 @@ interface Axis {
   before: number;
 }
 
-function axes(
+/** Height and width of a convolution; of the filter's shape only its sides count. */
+export function axes(
   x: readonly number[],
   filter: readonly number[],
   { strides, pad, dimRoundingMode }: Conv2dAttributes,
@@ -49,6 +50,11 @@ function axes(
   ];
 }
 
+/** Rows that the filter reaches behind the last one; negative: so many of the last rows met no filter. */
+export function after({ input, output, filter, stride, before }: Axis): number {
+  return filter + (output - 1) * stride - input - before;
+}
+
 /**
  * ∂L/∂filter [kh, kw, ci, co] of a convolution, from x [N, H, W, ci] and dy = ∂L/∂y [N, h, w, co]:
  *
@@ -64,9 +70,6 @@ export function conv2dFilterGradient(
 ): tf.Tensor4D {
   return tf.tidy(() => {
     const [height, width] = axes(x.shape, filterShape, attributes);
-    // rows that a · stride + i reaches beyond the padded start; negative: the last rows met no filter
-    const after = ({ input, output, filter, stride, before }: Axis) =>
-      filter + (output - 1) * stride - input - before;
     const images = crop(x.transpose<tf.Tensor4D>([3, 1, 2, 0]), after(height), after(width)); // [ci, H, W, N]
     const gradient = tf.conv2d(
       images,
@@ -91,13 +94,20 @@ export function conv2dInputGradient(
   attributes: Conv2dAttributes,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    const [height, width] = axes(inputShape, filter.shape, attributes);
     const turned = filter.reverse([0, 1]).transpose<tf.Tensor4D>([0, 1, 3, 2]); // [kh, kw, co, ci]
-    const before = (axis: Axis) => axis.filter - 1 - axis.before;
-    const after = ({ input, output, stride, before }: Axis) => input + before - output * stride;
-    const spread = crop(insertZeros(dy, height.stride, width.stride), after(height), after(width));
-    return tf.conv2d(spread, turned, 1, explicit(before(height), after(height), before(width), after(width)));
+    const { spread, padding } = spreadForInput(dy, axes(inputShape, filter.shape, attributes));
+    return tf.conv2d(spread, turned, 1, padding);
   });
+}
+
+/** dy with stride − 1 zeros after each of its rows and columns, and the padding with which a turned filter gives ∂L/∂x. */
+export function spreadForInput(dy: tf.Tensor4D, [height, width]: [Axis, Axis]) {
+  const before = (axis: Axis) => axis.filter - 1 - axis.before;
+  const after = ({ input, output, stride, before }: Axis) => input + before - output * stride;
+  return {
+    spread: crop(insertZeros(dy, height.stride, width.stride), after(height), after(width)),
+    padding: explicit(before(height), after(height), before(width), after(width)),
+  };
 }
 
 /** [N, h, w, c] → [N, h·rows, w·columns, c]: rows − 1 rows of zeros after each row, and the same for columns. */
@@ -115,7 +125,7 @@ function insertZeros(x: tf.Tensor4D, rows: number, columns: number): tf.Tensor4D
 }
 
 /** Removes the rows and columns at the end for which the padding would be negative. */
-function crop(x: tf.Tensor4D, bottom: number, right: number): tf.Tensor4D {
+export function crop(x: tf.Tensor4D, bottom: number, right: number): tf.Tensor4D {
   if (bottom >= 0 && right >= 0) return x;
   const [n, h, w, c] = x.shape;
   return x.slice([0, 0, 0, 0], [n, h + Math.min(0, bottom), w + Math.min(0, right), c]);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Conv2dAttributes, conv2dFilterGradient, conv2dInputGradient } from "./conv2d_gradients.ts";
+import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise_gradients.ts";
 import { unsortedSegmentSum } from "./unsorted_segment_sum.ts";
 
 type Kernel = tf.KernelConfig["kernelFunc"];
@@ -7,9 +8,9 @@ type Kernel = tf.KernelConfig["kernelFunc"];
 let registered = false;
 
 /**
- * Registers the kernels that training needs and the wasm package lacks (the filter gradient of a convolution, the
- * gradient of gather), and faster ones in place of two of its own: the input gradient of a convolution, and matrix
- * products with a transposed factor, which run at a tenth of the speed of plain ones.
+ * Registers the kernels that training needs and the wasm package lacks (the filter gradient of a convolution, both
+ * gradients of a depthwise one, the gradient of gather), and faster ones in place of two of its own: the input gradient of
+ * a convolution, and matrix products with a transposed factor, which run at a tenth of the speed of plain ones.
  */
 export function registerKernels(): void {
   if (registered) return;
@@ -21,6 +22,14 @@ export function registerKernels(): void {
   register("Conv2DBackpropInput", ({ inputs, attrs }) => {
     const { dy, filter } = inputs as Tensors;
     return conv2dInputGradient(dy!, filter!, attrs!.inputShape as unknown as number[], convolution(attrs!));
+  });
+  register("DepthwiseConv2dNativeBackpropFilter", ({ inputs, attrs }) => {
+    const { x, dy } = inputs as Tensors, filterShape = attrs!.filterShape as unknown as number[];
+    return depthwiseFilterGradient(x!, dy!, filterShape, attrs as unknown as Conv2dAttributes);
+  });
+  register("DepthwiseConv2dNativeBackpropInput", ({ inputs, attrs }) => {
+    const { dy, filter } = inputs as Tensors, inputShape = attrs!.inputShape as unknown as number[];
+    return depthwiseInputGradient(dy!, filter!, inputShape, attrs as unknown as Conv2dAttributes);
   });
   register("UnsortedSegmentSum", ({ inputs, attrs }) => {
     const { x, segmentIds } = inputs as Record<string, tf.Tensor>;

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
+import { bundledPath } from "../../../src/data/bundled.ts";
 import { loadFeatureNetwork } from "../../../src/metrics/features/networks.ts";
 import { imagenetNormalisation } from "../../../src/models/feature_extractor.ts";
 import { fromNCHW } from "../../../src/models/image_layout.ts";
@@ -30,3 +31,16 @@ Deno.test("the CLIP features have length 1", async () => {
   assertClose(features.square().sum(1), [1, 1], { absolute: 1e-5 });
   network.dispose();
 });
+
+Deno.test("the SqueezeNet features are those of its last fire module", () =>
+  noLeak(async () => {
+    const given = await recorded("networks", "images"),
+      expected = await recorded("networks", "squeezenet1_1");
+    const network = await loadFeatureNetwork("squeezenet", await bundledPath("models/squeezenet1_1"));
+    assert.deepEqual(network.preparation, { size: 160, fit: "squash", eightBit: true });
+    const images = tf.tidy(() => fromNCHW(given.square!).div(127.5).sub(1));
+    const features = network.features(images as tf.Tensor4D);
+    assertClose(features, expected.square_features!, { relative: 1e-4 });
+    network.dispose();
+    tf.dispose([given, expected, images, features]);
+  }));

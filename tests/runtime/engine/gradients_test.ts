@@ -1,8 +1,9 @@
 // Runs on every engine: see on_every_engine.ts. So it reads values by `await data()`, never `dataSync()`.
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { gelu, silu } from "../../../src/tensor/activations.ts";
+import { gelu, relu6, silu } from "../../../src/tensor/activations.ts";
 import { attention } from "../../../src/tensor/attention.ts";
+import { depthwiseConvolution } from "../../../src/tensor/depthwise_convolution.ts";
 import { groupNorm } from "../../../src/tensor/group_norm.ts";
 import { layerNorm } from "../../../src/tensor/layer_norm.ts";
 import { resize } from "../../../src/tensor/resize.ts";
@@ -24,6 +25,13 @@ function conv(
   return {
     shapes: [[2, size, size, 3], [kernel, kernel, 3, 5]],
     f: (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, pad),
+  } satisfies Differentiable;
+}
+
+function depthwise(size: number, kernel: number, stride: number) {
+  return {
+    shapes: [[2, size, size - 1, 5], [kernel, kernel, 5, 1]],
+    f: (x, filter) => depthwiseConvolution(x as tf.Tensor4D, filter as tf.Tensor4D, stride),
   } satisfies Differentiable;
 }
 
@@ -51,6 +59,11 @@ const FUNCTIONS: Record<string, Differentiable> = {
     f: (x, w) =>
       tf.conv2d(x.pad([[0, 0], [1, 1], [1, 1], [0, 0]]) as tf.Tensor4D, w as tf.Tensor4D, 2, "valid"),
   },
+  "depthwise convolution 3x3": depthwise(6, 3, 1),
+  "depthwise convolution 3x3, stride 2": depthwise(6, 3, 2),
+  "depthwise convolution 5x5": depthwise(4, 5, 1),
+  "depthwise convolution 5x5, stride 2": depthwise(9, 5, 2),
+  "depthwise convolution 5x5 of one row, stride 2": depthwise(2, 5, 2),
   "matMul": product([3, 4], [4, 5], false, false),
   "matMul, a transposed": product([4, 3], [4, 5], true, false),
   "matMul, b transposed": product([3, 4], [5, 4], false, true),
@@ -87,6 +100,7 @@ const FUNCTIONS: Record<string, Differentiable> = {
   "tanh": { shapes: [[24]], f: tf.tanh },
   "erf": { shapes: [[24]], f: tf.erf },
   "relu": { shapes: [[24]], f: tf.relu, domain: away },
+  "relu6": { shapes: [[24]], f: (x) => relu6(x.mul(5)), domain: away },
   "leaky relu by maximum": { shapes: [[24]], f: (x) => tf.maximum(x, x.mul(0.2)), domain: away },
   "abs": { shapes: [[24]], f: tf.abs, domain: away },
   "clipByValue": { shapes: [[24]], f: (x) => x.clipByValue(-10, 10) },
