@@ -215,6 +215,14 @@ export { bundledPath } from "./src/data/bundled.ts";
 export type { Batch, Dataset } from "./src/data/dataset.ts";
 export { type Digits, digitsDataset, loadDigits } from "./src/data/digits.ts";
 export {
+  loadPictograms,
+  type PictogramFacts,
+  type Pictograms,
+  pictogramsDataset,
+  type PictogramSplit,
+} from "./src/data/pictograms.ts";
+export { captionsOf, type PictogramStyle, type PictogramWords } from "./src/data/pictogram_captions.ts";
+export {
   type ImageFacts,
   type ImageFolder,
   imageFolder,

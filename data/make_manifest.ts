@@ -1,8 +1,9 @@
 /**
- * Writes the bundled models' and configurations' part of `data/manifest.json`: `deno run -A data/make_manifest.ts`. Run it
- * after a file under `data/models/` or `data/configs/` has been changed.
+ * Writes the part of `data/manifest.json` of bundled models, configurations, tokenizers and pictograms:
+ * `deno run -A data/make_manifest.ts`. Run it after one of their files has been changed.
  */
 import { type ManifestEntry, updateManifest } from "../src/data/manifest.ts";
+import { PACKAGES } from "./pictogram_sources/packages.ts";
 import { sha256 } from "../src/runtime/sha256.ts";
 
 type Origin = Pick<ManifestEntry, "source" | "licence" | "how">;
@@ -68,3 +69,33 @@ await updateManifest("tokenizers/", [{
   sha256: sha256(Deno.readFileSync(new URL("tokenizers/clip/bpe_simple_vocab_16e6.txt.gz", import.meta.url))),
   how: "pip download --no-deps open_clip_torch==3.3.0, then the file out of the wheel",
 }]);
+
+const CREDITS: Readonly<Record<string, { source: string; licence: string }>> = {
+  "3d": { source: "Fluent Emoji by Microsoft, packed by LobeHub", licence: "MIT" },
+  flat: {
+    source: "Twemoji by Twitter and other contributors, packed by Cal Henderson",
+    licence: "CC BY 4.0",
+  },
+  shaded: { source: "Noto Emoji by Google, packed by Cal Henderson", licence: "Apache 2.0" },
+  words: { source: "labels, tags and groups of emojibase by Miles Johnson", licence: "MIT" },
+};
+const packages = Object.fromEntries(Object.entries(PACKAGES).map(([key, name]) => [key.toLowerCase(), name]));
+const pictograms = new URL("pictograms/", import.meta.url);
+await updateManifest(
+  "pictograms/",
+  [...Deno.readDirSync(pictograms)].map(({ name }) => {
+    const part = Object.keys(CREDITS).find((key) => name.includes(`-${key}`)) ?? "words",
+      credit = CREDITS[part]!;
+    return {
+      path: `pictograms/${name}`,
+      source: `npm package ${packages[part]}: ${credit.source}`,
+      licence: `${credit.licence} (its notice is in pictograms/LICENSE-${part})`,
+      sha256: sha256(Deno.readFileSync(new URL(name, pictograms))),
+      how: name.startsWith("LICENSE")
+        ? "written by hand"
+        : name.endsWith(".webp")
+        ? "deno run -A data/make_pictograms.ts; 64×64 tiles on white, near-lossless WebP: at most 4 of 255 from the source"
+        : "deno run -A data/make_pictograms.ts",
+    };
+  }),
+);

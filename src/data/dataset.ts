@@ -17,8 +17,11 @@ export interface Dataset {
   size: number;
   /** Number of classes, where images have labels. */
   classCount?: number;
-  /** Reads the images at `indices`, in that order. */
-  get(indices: ArrayLike<number>): Promise<Batch>;
+  /**
+   * Reads the images at `indices`, in that order. A data set with several captions for an image draws one by the epoch of each
+   * item, `epochs` (0 if not given); others make no use of it.
+   */
+  get(indices: ArrayLike<number>, epochs?: ArrayLike<number>): Promise<Batch>;
 }
 
 /** Throws a RangeError unless all indices are whole numbers from 0 to size - 1. */

@@ -27,8 +27,13 @@ export interface Loader {
  * ```
  */
 export function makeLoader(dataset: Dataset, options: LoaderOptions): Loader {
-  const indices = shuffledBatches(dataset.size, options);
-  return { indices, batch: (k) => dataset.get(indices(k)) };
+  const indices = shuffledBatches(dataset.size, options), { batchSize } = options;
+  const epochOf = (position: number) => Math.floor(position / dataset.size);
+  return {
+    indices,
+    batch: (k) =>
+      dataset.get(indices(k), Uint32Array.from({ length: batchSize }, (_, b) => epochOf(k * batchSize + b))),
+  };
 }
 
 /** The order in which a loader takes `size` things: which are in batch k, [batchSize]. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Dataset } from "../../src/data/dataset.ts";
+import type { Batch, Dataset } from "../../src/data/dataset.ts";
 import { makeLoader } from "../../src/data/loader.ts";
 
 function indexDataset(size: number): Dataset {
@@ -43,4 +43,18 @@ Deno.test("makeLoader() serves a data set smaller than a batch", () => {
 Deno.test("makeLoader() refuses an empty data set and a bad batch size", () => {
   assert.throws(() => makeLoader(indexDataset(0), { batchSize: 1, seed: 0 }), /data set is empty/);
   assert.throws(() => makeLoader(indexDataset(1), { batchSize: 0, seed: 0 }), /batchSize must be/);
+});
+
+Deno.test("makeLoader() tells the data set each item's epoch, also where a batch crosses from one to the next", async () => {
+  const asked: number[][] = [];
+  const dataset: Dataset = {
+    size: 5,
+    get(indices, epochs) {
+      asked.push(Array.from(epochs!));
+      return Promise.resolve({ indices: Uint32Array.from(indices) } as Batch);
+    },
+  };
+  const loader = makeLoader(dataset, { batchSize: 3, seed: 0 });
+  for (const k of [0, 1, 3, 4]) await loader.batch(k);
+  assert.deepEqual(asked, [[0, 0, 0], [0, 0, 1], [1, 2, 2], [2, 2, 2]]);
 });

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { PICTOGRAM_SPLITS, type PictogramSplit } from "../../data/pictograms.ts";
 import { PRECISIONS } from "../../runtime/precision.ts";
 
 const positive = z.number().positive();
@@ -26,8 +27,8 @@ export interface OptimizerConfig {
   schedule: "constant" | "cosine" | "linear";
 }
 
-/** Images to train on: the bundled digits, or a folder of images. */
-export type DataConfig = { kind: "digits" } | {
+/** Images to train on: the bundled digits, bundled pictograms, or a folder of images. */
+export type DataConfig = { kind: "digits" } | { kind: "pictograms"; split: PictogramSplit } | {
   kind: "folder";
   path: string;
   /** Height and width that images are brought to. */
@@ -71,6 +72,14 @@ export const precisionSchema = z.enum(PRECISIONS).optional();
 export const dataSchema = z.discriminatedUnion("kind", [
   /** The bundled digits, training split. */
   z.strictObject({ kind: z.literal("digits") }),
+  /** The bundled pictograms: 64×64 pixels, with captions. */
+  z.strictObject({
+    kind: z.literal("pictograms"),
+    /** Which split: train, or search to choose settings with; no training sees final. */
+    split: z.enum(PICTOGRAM_SPLITS).refine((split) => split !== "final", {
+      error: 'the pictograms of "final" are for final evaluations alone: expected "train" or "search"',
+    }).default("train"),
+  }),
   /** A folder of images, see `imageFolder`. */
   z.strictObject({
     kind: z.literal("folder"),

@@ -1,4 +1,5 @@
 import { DIGIT_SIZE } from "../../data/digits.ts";
+import { PICTOGRAM_SIZE } from "../../data/pictograms.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Params } from "../../tensor/params.ts";
 import type { TrainingRun } from "../../training/minimise.ts";
@@ -28,7 +29,7 @@ export function commonSettings({ train, optimizer, ema_decay }: PretrainConfig) 
 
 /** Height and width of the images in pixels. */
 export function imageSize({ data }: PretrainConfig): number {
-  return data.kind === "digits" ? DIGIT_SIZE : data.resolution;
+  return data.kind === "folder" ? data.resolution : data.kind === "digits" ? DIGIT_SIZE : PICTOGRAM_SIZE;
 }
 
 export function expectFit(key: string, given: number, expected: number, size: number): void {

@@ -53,7 +53,7 @@ async function diffusion(config: PretrainConfigOf<"diffusion">): Promise<Pretrai
   expectFit("sample_size", sample_size, height, size);
   expectFit("in_channels", in_channels, channels, size);
   expectFit("out_channels", out_channels, channels, size);
-  const dataset = await openDataset(config.data);
+  const dataset = await openDataset(config.data, config.train);
   checkClassTokens(unet.config, requireClasses(dataset));
   const training = { ...commonSettings(config), conditionDropout: objective.condition_dropout };
   return {
@@ -70,7 +70,7 @@ async function classification(config: PretrainConfigOf<"classification">): Promi
   const model = digitClassifier(config.model), size = imageSize(config);
   expectFit("image_size", model.config.image_size, size, size);
   expectFit("in_channels", model.config.in_channels, 3, size);
-  const dataset = await openDataset(config.data), classes = requireClasses(dataset);
+  const dataset = await openDataset(config.data, config.train), classes = requireClasses(dataset);
   if (model.config.num_classes !== classes) {
     throw new UserError(
       `model.num_classes is ${model.config.num_classes}, the images have ${classes} classes`,
@@ -96,7 +96,7 @@ async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pr
       "model.use_mask_token is false; masked-image modelling hides patches: set it to true",
     );
   }
-  const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data);
+  const normalise = parseNormalisation(preprocessor), dataset = await openDataset(config.data, config.train);
   const { mask_ratio: maskRatio, damage, class_weight: classWeight } = objective;
   if (classWeight > 0) requireClasses(dataset);
   const training = { ...commonSettings(config), maskRatio, damage, classWeight };

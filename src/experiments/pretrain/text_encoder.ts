@@ -85,7 +85,7 @@ async function openPictures(
   config: PretrainConfigOf<"text_encoder">,
   { backbone, blocks }: { backbone: string; blocks: number[] },
 ) {
-  const dataset: Dataset = await openDataset(config.data);
+  const dataset: Dataset = await openDataset(config.data, config.train);
   await checkCaptions(dataset);
   const { extractor, channels, params } = await openBackbone(backbone, blocks);
   const loader = makeLoader(dataset, commonSettings(config));

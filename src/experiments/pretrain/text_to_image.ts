@@ -19,7 +19,7 @@ export async function textToImage(config: PretrainConfigOf<"text_to_image">): Pr
   using opened = new DisposableStack();
   const pipeline = opened.adopt(await pipelineOf(parts), (pipeline) => pipeline.dispose());
   checkSizes(pipeline, config);
-  const dataset = await openDataset(config.data), { declarations } = pipeline.networks[name]!;
+  const dataset = await openDataset(config.data, config.train), { declarations } = pipeline.networks[name]!;
   await checkCaptions(dataset);
   const training = { ...commonSettings(config), minSnrGamma: objective.min_snr_gamma ?? undefined };
   const held = opened.move();

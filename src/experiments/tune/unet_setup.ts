@@ -33,7 +33,7 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
   loading.defer(() => tf.dispose(params));
   const schedulerConfig = await readSchedulerConfig(config.model.scheduler);
   const schedule = noiseSchedule(schedulerConfig), { pairing, resolution } = config.adt.discriminator;
-  const dataset = await openDataset(config.data), classes = requireClasses(dataset);
+  const dataset = await openDataset(config.data, config.train), classes = requireClasses(dataset);
   checkClassTokens(model.config, classes);
   const judge = opened.adopt(await openJudge(config, digitsAugmentation), (judge) => judge.dispose());
   const layout = layoutOf(shapesOf(model.declarations));

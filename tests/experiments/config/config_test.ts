@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadConfig, parseConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
 import { pretrainSchema } from "../../../src/experiments/pretrain/config.ts";
+import { imageSize } from "../../../src/experiments/pretrain/pretraining.ts";
 import { tuneSchema } from "../../../src/experiments/tune/config.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 
@@ -89,9 +90,17 @@ Deno.test("parseConfig(): a wrong type, value or range names the key, what was g
     ],
     [
       "data: { kind: digit }",
-      'data.kind: got "digit", expected "digits" or "folder", did you mean "digits"?',
+      'data.kind: got "digit", expected "digits" or "pictograms" or "folder", did you mean "digits"?',
     ],
-    ["data: { path: photos }", 'data.kind: missing, expected "digits" or "folder"'],
+    [
+      "data: { kind: pictograms, split: final }",
+      'data.split: the pictograms of "final" are for final evaluations alone: expected "train" or "search"',
+    ],
+    [
+      "data: { kind: pictograms, split: tain }",
+      'data.split: got "tain", expected "train" or "search" or "final", did you mean "train"?',
+    ],
+    ["data: { path: photos }", 'data.kind: missing, expected "digits" or "pictograms" or "folder"'],
     [["steps: 100", "batch_size: 4"], "train.steps: missing, expected a number"],
     [["output: runs/a", "output: ''"], 'output: got "", expected at least 1 characters'],
   ];
@@ -163,6 +172,18 @@ Deno.test("parseConfig() refuses a loss with no weight", () => {
   assert.match(messageOf(text), /adt\.lambda_adv: got 0, and lambda_diffusion is 0 too/);
 });
 
+Deno.test("data of pictograms: the training split and 64 pixels, unless it says otherwise", () => {
+  const base = {
+    model: {},
+    objective: { kind: "diffusion", scheduler: {} },
+    train: { steps: 1 },
+    output: "runs/a",
+  };
+  const config = pretrainSchema.parse({ ...base, data: { kind: "pictograms" } });
+  assert.deepEqual(config.data, { kind: "pictograms", split: "train" });
+  assert.equal(imageSize(config), 64);
+});
+
 Deno.test("pretrainSchema takes a model's config inline", () => {
   const text = `
 model: { _class_name: UNet2DConditionModel, sample_size: 14 }
@@ -180,7 +201,7 @@ output: runs/base
   });
   assert.throws(
     () => parseConfig(text.replace("diffusion", "diffuson"), "base.yaml", pretrainSchema),
-    /objective\.kind: got "diffuson", expected "diffusion" or "classification" or "masked_image", did you mean "diffusion"/,
+    /objective\.kind: got "diffuson", expected "diffusion" or .*"masked_image".*, did you mean "diffusion"/,
   );
 });
 
