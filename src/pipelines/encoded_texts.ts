@@ -22,6 +22,9 @@ export interface CachedTexts {
   nullCondition: Condition;
 }
 
+/** Part of all keys; another one makes what earlier versions kept, which had other tensors, count as missing. */
+const FORM = "2";
+
 /** Texts that go through the encoders together, so that each encoder is loaded once for as many. */
 const TOGETHER = 32;
 
@@ -40,7 +43,8 @@ export async function cacheTexts(
   const encoders = Object.keys(pipeline.networks).filter((name) => name.startsWith("text_encoder"));
   const model = await componentsFingerprint(pipeline.folder, [...encoders, ...encoders.map(tokenizerOf)]);
   const index = await fileSha256(join(pipeline.folder, "model_index.json")); // it may ask for zeros in place of no text
-  const keyOf = (text: string) => cacheKey("text", model, text), nullKey = cacheKey("no text", model, index);
+  const keyOf = (text: string) => cacheKey("text", FORM, model, text);
+  const nullKey = cacheKey("no text", FORM, model, index);
   const wanted = [...new Set(texts)], missing: string[] = [];
   for (const text of wanted) if (!await cache.has(keyOf(text))) missing.push(text);
   if (missing.length === 0 && !await cache.has(nullKey)) missing.push(wanted[0] ?? "");

@@ -37,7 +37,7 @@ export interface PromptOptions {
   sizes?: SizeCondition;
   /** The same for the null condition; default: as `sizes`. */
   negativeSizes?: SizeCondition;
-  /** Tokens of T5's part in SD3, up to 512. Default 256. */
+  /** Tokens of T5's part in SD3, up to 512; without T5, zeros in their place, of which one stands for all. Default 256. */
   maxSequenceLength?: number;
   /** Tuned text encoders. */
   weights?: Weights;

@@ -76,15 +76,16 @@ export async function stableDiffusion3({ folder, components }: ModelIndex): Prom
 
 /**
  * CLIP's tokens side by side, filled up with zeros to the width of T5's, before T5's tokens; both pooled tokens side by
- * side. Without T5, zeros stand for its tokens.
+ * side. Without T5, diffusers has zeros for its tokens; here one of them stands for all.
  */
 function joined([first, second, t5]: EncodedTexts[], width: number, t5Tokens: number) {
   const clip = tf.concat([first!.hidden, second!.hidden], 2), [batch] = clip.shape as [number];
   const filled = tf.pad(clip, [[0, 0], [0, 0], [0, width - clip.shape[2]!]]);
-  const words = t5 ? t5.hidden : tf.zeros([batch, t5Tokens, width]);
+  const words = t5 ? t5.hidden : tf.zeros([batch, 1, width]);
   return {
     encoder_hidden_states: tf.concat([filled, words], 1),
     pooled_projections: tf.concat([first!.pooled!, second!.pooled!], 1),
+    ...!t5 && { last_token_counts: tf.fill([batch], t5Tokens) },
   };
 }
 

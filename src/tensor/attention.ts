@@ -3,6 +3,7 @@ import { byParts, cut, HEADS_FIRST, QUERIES_FIRST } from "./attention_parts.ts";
 import { fusedOp } from "./fused_op.ts";
 import { type Attributes, defineOperation, type OperationDefinition } from "./operation.ts";
 import { consume } from "./raw_ops.ts";
+import { wantedInputs } from "./tape.ts";
 
 export interface AttentionOptions {
   /** Added to the scores: [B,heads,N,M]; each size may be 1, it then holds for all. Default, or null: none. */
@@ -15,7 +16,7 @@ export interface AttentionOptions {
  * Multi-head attention softmax(scale·Q·Kᵀ + bias)·V (Vaswani et al. 2017, eq. 1), differentiable in all four. The
  * probabilities [B,heads,N,M] never exist as a whole: they are computed for some of the heads or queries at a time,
  * and once more in the backward pass (Rabe & Staats 2021, "Self-attention does not need O(n²) memory"). The backward pass
- * keeps q, k, v, the bias and the value.
+ * keeps q, k, v, the bias and the value; where the bias is a constant, its gradient is not computed.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -50,6 +51,9 @@ export function attention(
 type Input = "q" | "k" | "v" | "bias";
 type Inputs = Record<Exclude<Input, "bias">, tf.Tensor> & { bias?: tf.Tensor };
 
+/** In a backward pass: whether the bias is more than a constant. */
+const biasWanted = () => wantedInputs()?.has("bias") ?? true;
+
 const IMPLEMENTATION: Pick<OperationDefinition<Input, never>, "savesValue" | "forward" | "backward"> = {
   savesValue: true,
   forward(inputs, attributes) {
@@ -66,7 +70,7 @@ const IMPLEMENTATION: Pick<OperationDefinition<Input, never>, "savesValue" | "fo
     const dOut = split(dy);
     const along = consume((products) => products.sum(-1, true), split(dy.mul(y))); // Σ_m p·∂L/∂p  [B,heads,N,1]
     const shared = bias?.shape.flatMap((size, axis) => size === 1 ? [axis] : []) ?? [];
-    const summed = [[], [2], [2], ...bias ? [shared] : []];
+    const withBias = bias && biasWanted(), summed = [[], [2], [2], ...withBias ? [shared] : []];
     const [dq, dk, dv, dBias] = byParts(scores, HEADS_FIRST, summed, (part) => {
       const [samples, heads] = part, keys = cut(k, [samples, heads]), values = cut(v, [samples, heads]);
       const [q1, dOut1, along1] = [q, dOut, along].map((x) => cut(x, part)) as [
@@ -77,7 +81,7 @@ const IMPLEMENTATION: Pick<OperationDefinition<Input, never>, "savesValue" | "fo
       const p = probabilities(q1, keys, bias && cut(bias, part)), dv = tf.matMul(p, dOut1, true, false);
       const centred = consume((dp) => dp.sub(along1), tf.matMul(dOut1, values, false, true));
       const dScores = consume((p, centred) => p!.mul(centred!), p, centred);
-      const dBias = bias ? [dScores.sum(shared, true)] : []; // of no axes: the same numbers
+      const dBias = withBias ? [dScores.sum(shared, true)] : []; // of no axes: the same numbers
       return consume((ds) => [tf.matMul(ds, keys), tf.matMul(ds, q1, true, false), dv, ...dBias], dScores);
     }) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
     return [join(dq).mul(scale), join(dk), join(dv), ...dBias ? [dBias] : []];
@@ -104,6 +108,11 @@ const BIASED_ATTENTION = defineOperation<Input>({
   fused: {
     forward: ({ q, k, v, bias }, attributes) =>
       fusedOp("BiasedAttention", attributes, [q, k, v, bias], [q.shape]),
+    backward(inputs, attributes) {
+      if (biasWanted()) return IMPLEMENTATION.backward(inputs, attributes);
+      const { q, k, v, bias, y, dy } = inputs, shapes = [q.shape, k.shape, v.shape];
+      return fusedOp("BiasedAttentionGrad", attributes, [q, k, v, bias, y, dy], shapes);
+    },
   },
 });
 

@@ -25,6 +25,13 @@ export async function filesIn(folder: string): Promise<string[]> {
   return files.sort();
 }
 
+/** Removes T5 from a copy of SD3's pipeline. */
+export async function removeT5(folder: string): Promise<void> {
+  const nothing = [null, null];
+  await editJson(join(folder, "model_index.json"), { text_encoder_3: nothing, tokenizer_3: nothing });
+  await Deno.remove(join(folder, "text_encoder_3"), { recursive: true });
+}
+
 /** Changes values of a JSON file. */
 export async function editJson(path: string, changes: Record<string, unknown>): Promise<void> {
   const value = JSON.parse(await Deno.readTextFile(path));

@@ -8,7 +8,7 @@ import { normalBatch } from "../../src/runtime/random.ts";
 import { sample } from "../../src/sampling/sample.ts";
 import type { Params } from "../../src/tensor/params.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../support.ts";
-import { copyPipeline, editJson } from "./copies.ts";
+import { copyPipeline, editJson, removeT5 } from "./copies.ts";
 import { loadCase } from "./recorded.ts";
 
 await startTestEngine();
@@ -185,6 +185,22 @@ Deno.test("what was cut off of a text is told", () =>
     await pixels(pipeline, options);
     assert.deepEqual(notes, encoded.notes);
     tf.dispose(encoded.condition);
+  }));
+
+Deno.test("SD3 without T5 has one token that counts as often as T5's would be there", () =>
+  copyPipeline("pipeline_sd3", async (folder) => {
+    await removeT5(folder);
+    const pipeline = await loadPipeline(folder);
+    for (const [maxSequenceLength, count] of [[undefined, 256], [7, 7]]) {
+      const { condition, nullCondition } = await pipeline.encodePrompt(["a cat", "a dog"], {
+        maxSequenceLength,
+      });
+      assert.deepEqual(condition.encoder_hidden_states!.shape, [2, 77 + 1, 40]);
+      assert.deepEqual([...condition.last_token_counts!.dataSync()], [count, count]);
+      assert.deepEqual([...nullCondition!.last_token_counts!.dataSync()], [count]);
+      tf.dispose([condition, nullCondition!]);
+    }
+    pipeline.dispose();
   }));
 
 Deno.test("padding is masked where the text encoder's config says use_attention_mask", () =>

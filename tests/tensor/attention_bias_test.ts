@@ -34,6 +34,28 @@ for (const bias of [[2, heads, 5, 4], [1, heads, 5, 4], [2, 1, 1, 4], [1, 1, 5, 
     noLeak(() => assertSameFunction(biased(heads, 0.7), composed(heads, 0.7), inputs(...bias))));
 }
 
+for (const shape of [[2, heads, 5, 4], [2, 1, 1, 4], [1, 1, 1, 4]]) {
+  Deno.test(`attention() with a constant bias [${shape}] has the value and the gradients of its composition`, () =>
+    noLeak(async () => {
+      const [q, k, v, bias] = inputs(...shape) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+      const of = (f: (...xs: tf.Tensor[]) => tf.Tensor) => (...xs: tf.Tensor[]) => f(...xs, bias);
+      await assertSameFunction(of(biased(heads, 0.7)), of(composed(heads, 0.7)), [q, k, v]);
+      bias.dispose();
+    }));
+}
+
+Deno.test("attention() with ln n added to a key's scores is attention() with that key n times", () =>
+  noLeak(async () => {
+    const n = 9, repeated = (x: tf.Tensor) => tf.concat([x, ...Array(n - 1).fill(x.slice([0, 3, 0]))], 1);
+    const bias = tf.tensor4d([0, 0, 0, Math.log(n)], [1, 1, 1, 4]);
+    await assertSameFunction(
+      (q, k, v) => attention(q!, k!, v!, heads, { bias }),
+      (q, k, v) => attention(q!, repeated(k!), repeated(v!), heads),
+      [[2, 5, 6], [2, 4, 6], [2, 4, 6]].map(random),
+    );
+    bias.dispose();
+  }));
+
 Deno.test("attention(): the gradients with a bias agree with finite differences", () =>
   noLeak(() =>
     assertGradients({ shapes: [[2, 5, 6], [2, 4, 6], [2, 4, 6], [1, heads, 5, 4]], f: biased(heads, 0.7) })

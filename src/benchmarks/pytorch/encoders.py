@@ -26,7 +26,10 @@ def tokens_of(tokenizer, texts, length=None):
 
 
 def sd3_condition(folder, dtype, texts):
-    """What SD3's transformer is given of some texts, with one encoder in memory at a time; T5 may be missing."""
+    """What SD3's transformer is given of some texts, with one encoder in memory at a time.
+
+    Where T5 is missing, one token of zeros stands for all of its tokens.
+    """
     hidden, pooled = [], []
     for name in ("text_encoder", "text_encoder_2"):
         tokens = tokens_of(load_tokenizer(folder, name), texts)
@@ -37,16 +40,21 @@ def sd3_condition(folder, dtype, texts):
     with open(f"{folder}/transformer/config.json") as file:
         width = json.load(file)["joint_attention_dim"]
     clip = torch.cat(hidden, -1)
-    words = t5_words(folder, dtype, texts, width)
+    words, counts = t5_words(folder, dtype, texts), {}
+    if words is None:
+        words = torch.zeros(len(texts), 1, width)
+        counts = {"last_token_counts": torch.full((len(texts),), float(T5_LENGTH))}
     return {
         "encoder_hidden_states": torch.cat([F.pad(clip, (0, width - clip.shape[-1])), words.to(clip.dtype)], 1),
         "pooled_projections": torch.cat(pooled, -1),
+        **counts,
     }
 
 
-def t5_words(folder, dtype, texts, width):
+def t5_words(folder, dtype, texts):
+    """T5's tokens, or None where the pipeline has no T5."""
     with open(f"{folder}/model_index.json") as file:
         if json.load(file).get("text_encoder_3", [None])[0] is None:
-            return torch.zeros(len(texts), T5_LENGTH, width)
+            return None
     tokens = tokens_of(load_tokenizer(folder, "text_encoder_3"), texts, T5_LENGTH)
     return load_encoder(folder, "text_encoder_3", dtype)(tokens).last_hidden_state

@@ -40,6 +40,9 @@ def network_of(network, component):
 
     def predict(x, timesteps, condition):
         condition = dict(condition)
+        if "last_token_counts" in condition:  # diffusers takes equal tokens one by one
+            tokens, count = condition["encoder_hidden_states"], int(condition.pop("last_token_counts")[0])
+            condition["encoder_hidden_states"] = torch.cat([tokens, tokens[:, -1:].expand(-1, count - 1, -1)], 1)
         if "time_ids" in condition:
             condition["added_cond_kwargs"] = {name: condition.pop(name) for name in ("text_embeds", "time_ids")}
         return network(**{state: x}, timestep=timesteps, **condition).sample

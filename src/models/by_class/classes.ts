@@ -35,6 +35,7 @@ const MODEL_CLASSES: Readonly<Record<string, (config: Config) => NamedModel>> = 
       timestep: floats("B"),
       encoder_hidden_states: floats("B", "L", c.joint_attention_dim),
       pooled_projections: floats("B", c.pooled_projection_dim),
+      last_token_counts: optional(floats("B")),
     };
     return named(model, inputs, (sample) => ({ sample }));
   },

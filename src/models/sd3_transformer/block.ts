@@ -29,8 +29,16 @@ export interface Streams {
   context: tf.Tensor;
 }
 
-/** The streams and the SiLU of the time and text embedding, [B,C] → the streams after the block. */
-export type JointBlock = (params: Params, streams: Streams, embedding: tf.Tensor) => Streams;
+/**
+ * The streams, the SiLU of the time and text embedding, [B,C], and what is added to the scores of the joint attention's
+ * keys, [B,1,1,N+L], if anything is → the streams after the block.
+ */
+export type JointBlock = (
+  params: Params,
+  streams: Streams,
+  embedding: tf.Tensor,
+  bias?: tf.Tensor,
+) => Streams;
 
 /**
  * One MMDiT block (Esser et al. 2024, figure 2b; diffusers' JointTransformerBlock): latent and text tokens have weights
@@ -50,7 +58,13 @@ export function jointBlock(d: Declarations, name: string, size: JointBlockSize):
     y.add(ff(params, modulatedLayerNorm(y, scale!, shift!, EPS)).mul(gate!.expandDims(1)));
 
   /** Latent tokens; behind them, but for the last block, text tokens. */
-  const tokens = block(name, (params, x: tf.Tensor, context: tf.Tensor, embedding: tf.Tensor) => {
+  const tokens = block(name, (
+    params,
+    x: tf.Tensor,
+    context: tf.Tensor,
+    embedding: tf.Tensor,
+    bias: tf.Tensor | undefined,
+  ) => {
     const m = modulation(params, embedding), c = contextModulation(params, embedding);
     // diffusers' continuous norm has the scale first, the gated ones the shift
     const [contextShift, contextScale] = size.last ? [c[1]!, c[0]!] : [c[0]!, c[1]!];
@@ -58,6 +72,7 @@ export function jointBlock(d: Declarations, name: string, size: JointBlockSize):
       params,
       modulatedLayerNorm(x, m[1]!, m[0]!, EPS),
       modulatedLayerNorm(context, contextScale, contextShift, EPS),
+      bias,
     );
     let y = x.add(attended.x.mul(m[2]!.expandDims(1)));
     if (attendAlone) {
@@ -69,8 +84,8 @@ export function jointBlock(d: Declarations, name: string, size: JointBlockSize):
     const contextY = context.add(attended.context!.mul(c[2]!.expandDims(1)));
     return tf.concat([y, mlp(ffContext, params, contextY, c.slice(3, 6))], 1);
   });
-  return (params, { x, context }, embedding) => {
-    const y = tokens(params, x, context, embedding);
+  return (params, { x, context }, embedding, bias) => {
+    const y = tokens(params, x, context, embedding, bias);
     if (size.last) return { x: y, context };
     const [latent, text] = tf.split(y, [x.shape[1]!, context.shape[1]!], 1) as [tf.Tensor, tf.Tensor];
     return { x: latent, context: text };
@@ -141,11 +156,16 @@ function jointAttention(d: Declarations, name: string, size: JointBlockSize) {
   });
   const out = linear(d, `${name}.to_out.0`, { in: width, out: width });
   const outText = size.last ? null : linear(d, `${name}.to_add_out`, { in: width, out: width });
-  return (params: Params, x: tf.Tensor, context: tf.Tensor): { x: tf.Tensor; context?: tf.Tensor } => {
+  return (
+    params: Params,
+    x: tf.Tensor,
+    context: tf.Tensor,
+    bias?: tf.Tensor,
+  ): { x: tf.Tensor; context?: tf.Tensor } => {
     const joined = (own: Layer, text: Layer) => tf.concat([own(params, x), text(params, context)], 1);
     const k = joined(own.k, text.k), v = joined(own.v, text.v);
-    if (!outText) return { x: out(params, attention(own.q(params, x), k, v, size.heads)) };
-    const seen = attention(joined(own.q, text.q), k, v, size.heads);
+    if (!outText) return { x: out(params, attention(own.q(params, x), k, v, size.heads, { bias })) };
+    const seen = attention(joined(own.q, text.q), k, v, size.heads, { bias });
     const [seenX, seenContext] = tf.split(seen, [x.shape[1]!, context.shape[1]!], 1) as [
       tf.Tensor,
       tf.Tensor,

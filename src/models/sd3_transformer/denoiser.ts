@@ -3,7 +3,8 @@ import type { SD3Transformer } from "./sd3_transformer.ts";
 
 /**
  * An SD3Transformer2DModel as a `Denoiser` that predicts the flow, the way sampling and tuning see it; the condition
- * holds `encoder_hidden_states` [B,L,joint_attention_dim] and `pooled_projections` [B,pooled_projection_dim].
+ * holds `encoder_hidden_states` [B,L,joint_attention_dim] and `pooled_projections` [B,pooled_projection_dim], and may hold
+ * `last_token_counts` [B].
  *
  * ```ts
  * import { sd3Transformer2D } from "./sd3_transformer.ts";
@@ -13,13 +14,13 @@ import type { SD3Transformer } from "./sd3_transformer.ts";
  * console.log(sd3Denoiser(sd3Transformer2D({ ...sizes, ...text })).predictionType); // flow
  * ```
  *
- * @throws Error from `forward` when the condition lacks one of them
+ * @throws Error from `forward` when the condition lacks one of the first two
  */
 export function sd3Denoiser(transformer: SD3Transformer): Denoiser {
   return {
     predictionType: "flow",
     forward(params, hidden_states, timestep, condition) {
-      const { encoder_hidden_states, pooled_projections } = condition;
+      const { encoder_hidden_states, pooled_projections, last_token_counts } = condition;
       if (!encoder_hidden_states || !pooled_projections) {
         const given = Object.keys(condition).join(", ") || "nothing";
         throw new Error(
@@ -31,6 +32,7 @@ export function sd3Denoiser(transformer: SD3Transformer): Denoiser {
         timestep,
         encoder_hidden_states,
         pooled_projections,
+        last_token_counts,
       });
     },
   };

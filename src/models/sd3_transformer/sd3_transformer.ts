@@ -21,6 +21,8 @@ export interface SD3TransformerInputs {
   encoder_hidden_states: tf.Tensor;
   /** Pooled text embedding [B,pooled_projection_dim]. */
   pooled_projections: tf.Tensor;
+  /** [B], how many equal tokens the last text token stands for: as if it were there so often. Default: 1. */
+  last_token_counts?: tf.Tensor;
 }
 
 /** A network that is an SD3Transformer2DModel. */
@@ -100,7 +102,8 @@ export function sd3Transformer2D(config: Record<string, unknown>): SD3Transforme
         x: embedPatches(params, inputs.hidden_states, grid),
         context: embedContext(params, inputs.encoder_hidden_states),
       };
-      for (const block of blocks) streams = block(params, streams, embedding);
+      const bias = inputs.last_token_counts && countBias(inputs.last_token_counts, streams);
+      for (const block of blocks) streams = block(params, streams, embedding, bias);
       return unpatchify(projOut(params, normOut(params, streams.x, embedding)), grid, patch);
     },
   };
@@ -123,6 +126,15 @@ function patchEmbedding(d: Declarations, c: SD3TransformerConfig) {
   return (params: Params, latents: tf.Tensor, grid: readonly [number, number]) =>
     project(params, latents).reshape([latents.shape[0]!, grid[0] * grid[1], width])
       .add(croppedPositions(constant(table(params)), side, grid));
+}
+
+/**
+ * Text tokens have no positions, so equal ones stay equal: one token whose score is raised by ln n has n tokens' part in
+ * the softmax. The bias [B,1,1,N+L] for counts n [B] of the last of the L text tokens.
+ */
+function countBias(counts: tf.Tensor, { x, context }: Streams): tf.Tensor {
+  const others = x.shape[1]! + context.shape[1]! - 1;
+  return counts.log().reshape([-1, 1, 1, 1]).pad([[0, 0], [0, 0], [0, 0], [others, 0]]);
 }
 
 /** The same values, with a gradient of zeros. */

@@ -31,6 +31,7 @@ const RULES: Record<string, Record<string, Rule>> = {
   AdtAttention: PRODUCT,
   AdtBiasedAttention: PRODUCT,
   AdtAttentionGrad: PRODUCT,
+  AdtBiasedAttentionGrad: PRODUCT,
 
   AdtGroupNorm: NORM,
   AdtLayerNorm: NORM,

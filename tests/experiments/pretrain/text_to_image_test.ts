@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type PretrainConfig, pretrainSchema } from "../../../src/experiments/pretrain/config.ts";
 import { pretrain } from "../../../src/experiments/pretrain/pretrain.ts";
 import { varySizes } from "../../../src/experiments/pretrain/varied_sizes.ts";
+import { samplePipeline } from "../../../src/experiments/generate/sample_pipeline.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
@@ -80,6 +81,23 @@ for (const name of Object.keys(CLASSES) as Name[]) {
         }
       })));
 }
+
+const CLIP_ONLY = ["tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "vae"];
+
+Deno.test("pretrain() of SD3's denoiser without T5, some captions left out, leaves a pipeline that draws several prompts", () =>
+  withTraining("pipeline_sd3", (config) =>
+    noLeak(async () => {
+      const { weights } = await pretrain(config), prompts = ["a cat", "a dog"];
+      const drawn = await samplePipeline({ pipeline: weights, prompts, n: 2, steps: 2, size: 32, seed: 0 });
+      assert.deepEqual(drawn.shape, [4, 32, 32, 3]);
+      assert.ok(drawn.data.every(Number.isFinite));
+    }), {
+    objective: {
+      parts: Object.fromEntries(CLIP_ONLY.map((part) => [part, fixture("pipeline_sd3", part)])),
+      caption_dropout: 0.5,
+    },
+    steps: 4,
+  }));
 
 Deno.test("pretrain() of a denoiser, stopped and resumed, gives the weights of one that was not", () =>
   withTraining("pipeline_sdxl", async (config, folder) => {

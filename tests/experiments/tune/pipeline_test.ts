@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { adtFunctions } from "../../../src/adt/functions.ts";
+import { adtStep, adversarialGradient } from "../../../src/adt/step.ts";
 import type { PipelineTuneConfig, TuneConfig } from "../../../src/experiments/tune/config.ts";
 import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/pipeline_setup.ts";
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
@@ -9,9 +11,14 @@ import { readLora } from "../../../src/lora/read.ts";
 import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../../src/pipelines/pipeline.ts";
+import type { Condition } from "../../../src/sampling/denoiser.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { spelledOut } from "../../models/sd3_transformer/spelled_out.ts";
+import { removeT5 } from "../../pipelines/copies.ts";
 import { withCache } from "../../pipelines/single_file/cache.ts";
 import { writeOriginal } from "../../pipelines/single_file/original.ts";
+import { assertClose } from "../../support.ts";
+import { random } from "../../tensor/parity.ts";
 import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";
 
 /** Fails unless two runs have the same log, the same LoRA files, and the same state, bit for bit. */
@@ -139,4 +146,32 @@ Deno.test("tuning SDXL tells the network each image's size and crop, with and wi
     ]]);
     tf.dispose([condition, images, latents, reference, initial]);
     dispose();
+  }));
+
+Deno.test("a step of a LoRA of SD3 without T5 is the step with all of the zeros in T5's place", () =>
+  withPipelineTuning("pipeline_sd3", async (config) => {
+    await removeT5(config.model.pipeline);
+    const stepOf = async (change: (condition: Condition) => Condition) => {
+      const { setup: own, batch, initial, dispose } = await prepareTuning(config);
+      const setup = { ...own, nullCondition: (given: Condition) => change(own.nullCondition!(given)) };
+      const functions = adtFunctions(setup), { condition, ...images } = await batch(1);
+      const changed = { ...images, condition: change(condition) };
+      const weights = tf.tidy(() => random(initial.generator.weights.shape, 1).mul<tf.Tensor1D>(0.2));
+      const start = { ...initial, generator: { ...initial.generator, weights } };
+      const judged = await adversarialGradient(setup, functions, start, changed, 1);
+      const { state, metrics } = await adtStep(setup, functions, start, changed, 1);
+      const gradient = await judged.gradient.data();
+      tf.dispose([judged.gradient, judged.images, initial.generator.weights, state, condition, {
+        ...changed,
+      }]);
+      functions.dispose();
+      dispose();
+      return { gradient, metrics };
+    };
+    const counted = await stepOf((condition) => condition);
+    const spelled = await stepOf((condition) => spelledOut(condition, 256));
+    assertClose(counted.gradient, spelled.gradient, { relative: 1e-4 });
+    for (const [name, value] of Object.entries(spelled.metrics)) {
+      assertClose([counted.metrics[name]!], [value!], { relative: 1e-4, absolute: 1e-6 });
+    }
   }));

@@ -282,10 +282,10 @@ static void compute_forward(Call *call, const Attributes *attributes, int with_b
 static void plain_forward(Call *call, const Attributes *attributes) { compute_forward(call, attributes, 0); }
 static void biased_forward(Call *call, const Attributes *attributes) { compute_forward(call, attributes, 1); }
 
-static void backward(Call *call, const Attributes *attributes) {
-  Attention a = opened(call, attributes, 0);
-  a.y = input(call, 3);
-  a.dy = input(call, 4);
+static void compute_backward(Call *call, const Attributes *attributes, int with_bias) {
+  Attention a = opened(call, attributes, with_bias);
+  a.y = input(call, 3 + with_bias);
+  a.dy = input(call, 4 + with_bias);
   a.dq = output_like(call, 0, a.q, a.q->type);
   a.dk = output_like(call, 1, a.k, a.k->type);
   a.dv = output_like(call, 2, a.v, a.v->type);
@@ -297,6 +297,9 @@ static void backward(Call *call, const Attributes *attributes) {
   if (a.partial) run(call, &a, heads, join_task);
   free(a.partial);
 }
+
+static void plain_backward(Call *call, const Attributes *attributes) { compute_backward(call, attributes, 0); }
+static void biased_backward(Call *call, const Attributes *attributes) { compute_backward(call, attributes, 1); }
 
 const Op ATTENTION = {
     .name = "AdtAttention",
@@ -325,5 +328,16 @@ const Op ATTENTION_GRAD = {
     .types = {"T"},
     .floats = {"scale"},
     .ints = {"heads"},
-    .compute = backward,
+    .compute = plain_backward,
+};
+
+/* The bias is a constant: it gets no gradient. */
+const Op BIASED_ATTENTION_GRAD = {
+    .name = "AdtBiasedAttentionGrad",
+    .inputs = {"q: T", "k: T", "v: T", "bias: float", "y: T", "dy: T"},
+    .outputs = {"dq: T", "dk: T", "dv: T"},
+    .types = {"T"},
+    .floats = {"scale"},
+    .ints = {"heads"},
+    .compute = biased_backward,
 };

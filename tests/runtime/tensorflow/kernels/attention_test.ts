@@ -83,6 +83,22 @@ for (
   });
 }
 
+test("attention with a constant bias of each key: value and gradients, in float32 and in bfloat16", async () => {
+  for (const sizes of [[1, 1, 1, 1, 1], [2, 33, 77, 8, 40], [3, 500, 50, 1, 4]] as const) {
+    const [batch, queries, keys, heads] = sizes;
+    for (const samples of [1, batch]) {
+      const bias = random([samples, 1, 1, keys], 5), zeros = tf.zeros([batch, heads, queries, keys]);
+      const full = tf.tidy(() => bias.add(zeros).dataSync());
+      const f = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) => attention(q, k, v, heads, { bias });
+      const definition: Parameters<typeof assertAccurate>[2] = ([q, k, v], dy) =>
+        attentionOf({ q: q!, k: k!, v: v!, dy, bias: full }, sizes);
+      await assertAccurate(f, inputs(sizes), definition, 64);
+      await assertAccurateInBfloat16(f, inputs(sizes), definition, 4);
+      tf.dispose([bias, zeros]);
+    }
+  }
+});
+
 test("attention: a masked key has no part in the value, whatever is in it", async () => {
   const [q, k, v] = inputs([1, 9, 6, 2, 5]) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const bias = tf.tidy(() => paddingBias(tf.tensor2d([[1, 1, 0, 0, 0, 0]])));

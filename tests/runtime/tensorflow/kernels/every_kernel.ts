@@ -29,6 +29,11 @@ const OPERATIONS: [(...xs: tf.Tensor[]) => tf.Tensor, number[][]][] = [
   [(x, scale, shift) => groupNorm(x!, scale!, shift!, GROUPS), [[2, 5, 5, 20], [20], [20]]],
   [(q, k, v) => attention(q!, k!, v!, 2), [[2, 9, 20], [2, 7, 20], [2, 7, 20]]],
   [(q, k, v, bias) => attention(q!, k!, v!, 2, { bias }), [[2, 9, 20], [2, 7, 20], [2, 7, 20], [1, 2, 9, 7]]],
+  [(q, k, v) => attention(q!, k!, v!, 2, { bias: random([2, 1, 1, 7]) }), [[2, 9, 20], [2, 7, 20], [
+    2,
+    7,
+    20,
+  ]]],
 ];
 
 const SETTINGS = { betas: [0.9, 0.999] as [number, number], eps: 1e-8, weightDecay: 0.01, clipNorm: 1 };
