@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoModel, AutoTokenizer
 
 ROOT = Path(__file__).parent
@@ -87,3 +87,22 @@ def embeddings_of(texts):
         states, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)
         rows.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1)))
     return torch.cat(rows)
+
+
+def main():
+    texts = all_texts()
+    tokenizer, vocabulary, merges = clip_tokenizer([entry["text"] for entry in texts])
+    save_tokenizer(ROOT / "tokenizers" / "pictograms", tokenizer, vocabulary, merges)
+    meanings = list(dict.fromkeys(entry["meaning"] for entry in texts))
+    row = {meaning: number for number, meaning in enumerate(meanings)}
+    folder = ROOT / "pictograms" / "texts"
+    folder.mkdir(exist_ok=True)
+    save_file({"embeddings": embeddings_of(meanings).half()}, str(folder / "embeddings.safetensors"))
+    words = {"texts": [entry["text"] for entry in texts], "rows": [row[entry["meaning"]] for entry in texts]}
+    (folder / "texts.json").write_text(json.dumps(words, ensure_ascii=False, separators=(",", ":")) + "\n")
+    lengths = [len(encoded.ids) for encoded in tokenizer.encode_batch(words["texts"])]
+    print(len(texts), "texts,", len(meanings), "meanings,", len(vocabulary), "tokens; longest text:", max(lengths))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,31 +1,26 @@
 /**
- * Prints all texts about the pictograms as JSON, to train a tokenizer or a text encoder on:
+ * Prints all texts about the pictograms as JSON, to train a tokenizer and text encoders on:
  *
  *     deno run -A data/pictogram_texts.ts > texts.json
  *
- * They are every label, every tag, every concept with each two of its tags that follow one another, and captions as they are
- * drawn: one of each picture with a skin tone, three of each other one. Each text stands once, with the split of its
- * concepts; null where they are in several.
+ * They are every label, every tag, and captions as they are drawn: one of each picture with a skin tone, three of each
+ * other one. Each stands once, with what it means: itself, or of a caption its picture's label. Words of all splits are there;
+ * pictures are not.
  */
 import { drawCaption } from "../src/data/pictogram_captions.ts";
 import { plainText } from "../src/data/pictogram_names.ts";
-import { loadPictograms, PICTOGRAM_SPLITS, type PictogramSplit } from "../src/data/pictograms.ts";
+import { loadPictograms, PICTOGRAM_SPLITS } from "../src/data/pictograms.ts";
 
-const splits = new Map<string, PictogramSplit | null>();
-function add(text: string, split: PictogramSplit): void {
-  splits.set(text, (splits.get(text) ?? split) === split && splits.get(text) !== null ? split : null);
-}
-
+const meanings = new Map<string, string>(), captions = new Map<string, string>();
 for (const split of PICTOGRAM_SPLITS) {
   const { facts } = await loadPictograms(split);
   facts.forEach((of, picture) => {
-    const concept = plainText(of.concept), tags = of.tags.map(plainText);
-    add(plainText(of.label), split);
-    for (const tag of tags) add(tag, split);
-    tags.slice(1).forEach((tag, i) => add([concept, tags[i], tag].join(", "), split));
+    const label = plainText(of.label);
+    for (const text of [label, ...of.tags.map(plainText)]) meanings.set(text, text);
     for (let epoch = 0; epoch < (of.tones ? 1 : 3); epoch++) {
-      add(drawCaption(of, { seed: 0, epoch, picture }), split);
+      captions.set(drawCaption(of, { seed: 0, epoch, picture }), label);
     }
   });
 }
-console.log(JSON.stringify([...splits].map(([text, split]) => ({ text, split })), null, 1));
+const all = new Map([...meanings, ...[...captions].filter(([text]) => !meanings.has(text))]);
+console.log(JSON.stringify([...all].map(([text, meaning]) => ({ text, meaning }))));

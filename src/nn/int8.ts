@@ -22,7 +22,7 @@ const acrossOutputs = (scale: tf.Tensor, weight: tf.Tensor) =>
 /**
  * Makes the weights of a layer int8, in place: `module.weight` then holds whole numbers, a byte each on TensorFlow, and
  * `module.weight_scale` [out] what they are multiples of. A layer multiplies by the whole numbers, which bfloat16 holds
- * exactly, and its output by the scale (see `rescaled`).
+ * exactly, and its output by the scale (see `rescaled`). One that is int8 already stays as it is.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -36,6 +36,7 @@ const acrossOutputs = (scale: tf.Tensor, weight: tf.Tensor) =>
  */
 export function quantise(params: Params, module: string): void {
   const name = `${module}.weight`, weight = params[name]!;
+  if (params[scaleName(module)]) return;
   const [numbers, scale] = tf.tidy(() => {
     const most = weight.abs().max(ofOneOutput(weight));
     const scale = tf.where(most.greater(0), most.div(LARGEST), 1); // of a channel of zeros: 1

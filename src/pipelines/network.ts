@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import type { Declarations } from "../nn/declare.ts";
+import type { Declaration, Declarations } from "../nn/declare.ts";
 import { quantise } from "../nn/int8.ts";
 import { UserError } from "../runtime/errors.ts";
 import { currentPrecision } from "../runtime/precision.ts";
 import { storedAs } from "../runtime/tensorflow/stored.ts";
 import type { Params } from "../tensor/params.ts";
 import { consume } from "../tensor/raw_ops.ts";
-import type { StoredDeclarations } from "../weights/checkpoint.ts";
+import type { LoadOptions, StoredDeclarations } from "../weights/checkpoint.ts";
 import { type Config, expectClass, readConfig } from "../weights/config.ts";
 
 /** A network of a pipeline. Its weights are loaded when they are first asked for, and again after they were freed. */
@@ -45,7 +45,7 @@ export async function openNetwork<M extends { declarations: Declarations }>(
   name: string,
   className: string,
   build: (config: Config) => M,
-  load: (folder: string, declarations: StoredDeclarations) => Promise<Params>,
+  load: (folder: string, declarations: StoredDeclarations, options: LoadOptions) => Promise<Params>,
 ): Promise<Part<M>> {
   const folder = join(pipeline, name), config = await readConfig(folder);
   expectClass(config, className, join(folder, "config.json"));
@@ -58,9 +58,11 @@ export async function openNetwork<M extends { declarations: Declarations }>(
     declarations,
     storage: "low",
     params() {
-      const mine: Promise<Params> = loading ??= load(folder, small(declarations, network.storage)).then(
+      const { storage } = network;
+      const onLoad = (params: Params, name: string) => keepSmall(params, name, declarations[name], storage);
+      const mine: Promise<Params> = loading ??= load(folder, small(declarations, storage), { onLoad }).then(
         (params) => {
-          keepSmall(params, declarations, network.storage);
+          for (const name of Object.keys(declarations)) onLoad(params, name); // loaders that rename do not call it
           if (loading !== mine) {
             tf.dispose(params);
             throw new Error(`the weights of ${name} were freed while they were loaded`);
@@ -93,14 +95,17 @@ function small(declarations: Declarations, storage: Network["storage"]): StoredD
   );
 }
 
-/** The same for what could not be rounded as it was read; int8. */
-function keepSmall(params: Params, declarations: Declarations, storage: Network["storage"]): void {
-  const precision = currentPrecision();
-  for (const [name, { multiplies }] of Object.entries(declarations)) {
-    if (!multiplies || !params[name]) continue;
-    if (storage === "int8") quantise(params, name.replace(/\.weight$/, ""));
-    else if (precision !== "float32") params[name] = consume((w) => storedAs(w, precision), params[name]!);
-  }
+/** The same for a weight that could not be rounded as it was read; int8. What is small already stays. */
+function keepSmall(
+  params: Params,
+  name: string,
+  declaration: Declaration | undefined,
+  storage: Network["storage"],
+): void {
+  const weight = params[name], precision = currentPrecision();
+  if (!weight || !declaration?.multiplies) return;
+  if (storage === "int8") quantise(params, name.replace(/\.weight$/, ""));
+  else if (precision !== "float32") params[name] = consume((w) => storedAs(w, precision), weight);
 }
 
 /** Names the component in errors about its config. */

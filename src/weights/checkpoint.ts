@@ -17,6 +17,13 @@ export type StoredDeclarations = Readonly<
   Record<string, { shape: readonly number[]; storage?: ComputePrecision }>
 >;
 
+export interface LoadOptions {
+  /** Before all names in the checkpoint. */
+  prefix?: string;
+  /** Called when a parameter has been loaded, which it may replace before the next one comes. */
+  onLoad?(params: Params, name: string): void;
+}
+
 /**
  * Loads the parameters a model declares from a checkpoint folder, in memory layout. They are float32 to tfjs; TensorFlow
  * keeps them in the type of the file (float16, bfloat16, float8), in mapped pages of it where that can be, and casts them
@@ -31,7 +38,7 @@ export type StoredDeclarations = Readonly<
 export async function loadParams(
   folder: string,
   declarations: StoredDeclarations,
-  { prefix = "" }: { prefix?: string } = {},
+  { prefix = "", onLoad }: LoadOptions = {},
 ): Promise<Params> {
   using files = await openWeightFiles(folder);
   checkNames(files, declarations, prefix);
@@ -39,6 +46,7 @@ export async function loadParams(
   try {
     for (const [name, { storage }] of Object.entries(declarations)) {
       params[name] = consume(fromCheckpointLayout, await files.tensor(prefix + name, storage));
+      onLoad?.(params, name);
     }
   } catch (error) {
     tf.dispose(params);

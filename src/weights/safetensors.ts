@@ -108,9 +108,11 @@ export function writeSafetensors(
   sources: Record<string, TensorSource | StoredSource>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  // Wide dtypes first, then by name: every tensor is aligned to its own element size.
-  const inOrder = Object.entries(sources).sort(([a, { dtype: da }], [b, { dtype: db }]) =>
-    DTYPE_BYTES[db]! - DTYPE_BYTES[da]! || (a < b ? -1 : 1)
+  // Wide dtypes first: every tensor is aligned to its own element size. Among them, those first after which the next one
+  // can be mapped, then by name.
+  const inOrder = Object.entries(sources).sort(([a, first], [b, second]) =>
+    DTYPE_BYTES[second.dtype]! - DTYPE_BYTES[first.dtype]! ||
+    Number(isWhole(second)) - Number(isWhole(first)) || (a < b ? -1 : 1)
   );
   return writeAtomically(path, serialize(path, inOrder, metadata));
 }
@@ -147,6 +149,11 @@ export function writeTensors(
 /** Data that begins at a multiple of it, in bytes, can be used where the file is mapped. */
 const ALIGNMENT = 64;
 
+const bytesOf = ({ shape, dtype }: TensorSource | StoredSource): number =>
+  shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
+
+const isWhole = (source: TensorSource | StoredSource): boolean => bytesOf(source) % ALIGNMENT === 0;
+
 async function* serialize(
   path: string,
   sources: [string, TensorSource | StoredSource][],
@@ -154,8 +161,8 @@ async function* serialize(
 ) {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let position = 0;
-  for (const [name, { shape, dtype }] of sources) {
-    const end = position + shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
+  for (const [name, source] of sources) {
+    const { shape, dtype } = source, end = position + bytesOf(source);
     header[name] = { dtype, shape, data_offsets: [position, end] };
     position = end;
   }

@@ -66,16 +66,17 @@ export async function textEncoder(config: PretrainConfigOf<"text_encoder">): Pro
 }
 
 /** Texts in a new order each time round, with the teacher's embeddings [B,D]. */
-function taughtBatches({ texts, width, embeddings }: TaughtTexts, options: LoaderOptions) {
+function taughtBatches({ texts, rows, width, embeddings }: TaughtTexts, options: LoaderOptions) {
   const order = shuffledBatches(texts.length, options);
   return (step: number) => {
-    const places = Array.from(order(step - 1)), rows = new Float32Array(places.length * width);
-    places.forEach((place, i) =>
-      rows.set(embeddings.subarray(place * width, (place + 1) * width), i * width)
-    );
+    const places = Array.from(order(step - 1)), values = new Float32Array(places.length * width);
+    places.forEach((place, i) => {
+      const row = rows[place]!;
+      values.set(embeddings.subarray(row * width, (row + 1) * width), i * width);
+    });
     return {
       texts: places.map((place) => texts[place]!),
-      embeddings: tf.tensor2d(rows, [places.length, width]),
+      embeddings: tf.tensor2d(values, [places.length, width]),
     };
   };
 }

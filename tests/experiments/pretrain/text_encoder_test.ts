@@ -55,7 +55,10 @@ async function withTraining(
     ];
   await Deno.mkdir(teacher);
   await Deno.mkdir(images);
-  await Deno.writeTextFile(join(teacher, "texts.json"), JSON.stringify({ texts: TEXTS }));
+  await Deno.writeTextFile(
+    join(teacher, "texts.json"),
+    JSON.stringify({ texts: TEXTS, rows: TEXTS.map((_, i) => i) }),
+  );
   const embeddings = normal({ seed: 3, purpose: "teacher", step: 0, sample: 0 }, rows * WIDTH);
   await writeTensors(join(teacher, "embeddings.safetensors"), {
     embeddings: { shape: [rows, WIDTH], data: embeddings, dtype: "F16" },
@@ -116,13 +119,13 @@ for (const pictures of [false, true]) {
 
 Deno.test("pretrain() of a text encoder refuses what does not fit", async () => {
   const cases: [Options, (config: PretrainConfig) => PretrainConfig, RegExp][] = [
-    [{ rows: 4 }, (c) => c, /expected a tensor "embeddings" \[5,D\] of floats.*it is \[4,6\]/],
+    [{ rows: 4 }, (c) => c, /expected a list "rows" of 5 numbers from 0 to 3, the embedding of each text/],
     [{ model: { architectures: ["CLIPTextModel"] } }, (c) => c, /expected CLIPTextModelWithProjection/],
     [{ model: { vocab_size: 20 } }, (c) => c, /vocab/],
     [
       {},
       (c) => ({ ...c, objective: { ...c.objective, teacher: "none" } as PretrainConfig["objective"] }),
-      /none.texts\.json/,
+      /none.embeddings\.safetensors: no such file/,
     ],
   ];
   for (const [options, change, message] of cases) {
