@@ -85,7 +85,7 @@ function joined([first, second, t5]: EncodedTexts[], width: number, t5Tokens: nu
   return {
     encoder_hidden_states: tf.concat([filled, words], 1),
     pooled_projections: tf.concat([first!.pooled!, second!.pooled!], 1),
-    ...!t5 && { last_token_counts: tf.fill([batch], t5Tokens) },
+    ...(t5 ? {} : { last_token_counts: tf.fill([batch], t5Tokens) }),
   };
 }
 

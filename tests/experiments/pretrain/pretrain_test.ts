@@ -143,7 +143,18 @@ Deno.test("the configurations of the bundled models are valid", async () => {
   const files = (await Array.fromAsync(Deno.readDir(folder))).filter(({ name }) => name.endsWith(".yaml"));
   assert.deepEqual(
     files.map(({ name }) => name).sort(),
-    ["digits-classifier.yaml", "digits-dino.yaml", "digits-unet.yaml"],
+    [
+      "digits-classifier.yaml",
+      "digits-dino.yaml",
+      "digits-unet.yaml",
+      "mini-sd15.yaml",
+      "mini-sd3.yaml",
+      "mini-sdxl.yaml",
+      "mini-text-2.yaml",
+      "mini-text.yaml",
+      "mini-vae-16.yaml",
+      "mini-vae.yaml",
+    ],
   );
   for (const { name } of files) {
     parseConfig(await Deno.readTextFile(new URL(name, folder)), name, pretrainSchema);
