@@ -154,6 +154,7 @@ Deno.test("the configurations of the bundled models are valid", async () => {
       "mini-text.yaml",
       "mini-vae-16.yaml",
       "mini-vae.yaml",
+      "pictograms-vit.yaml",
     ],
   );
   for (const { name } of files) {
