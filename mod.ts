@@ -278,11 +278,8 @@ export { prepareTuning } from "./src/experiments/tune/setup.ts";
 export type { Tuning } from "./src/experiments/tune/tuning.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate/generate.ts";
-export {
-  type LoraChoice,
-  samplePipeline,
-  type SamplePipelineOptions,
-} from "./src/experiments/generate/sample_pipeline.ts";
+export type { LoraChoice } from "./src/experiments/generate/open_pipeline.ts";
+export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/generate/sample_pipeline.ts";
 export {
   type GeneratorSource,
   type LoadedGenerator,

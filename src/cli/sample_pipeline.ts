@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { PipelineSamplingOptions, PipelineSource } from "../experiments/generate/open_pipeline.ts";
 import { isStop } from "../runtime/stop.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
 import { refuseGiven, type SamplingOptions, wholeNumber } from "./options.ts";
@@ -42,7 +43,7 @@ export function pipelineOptions(): Option[] {
 }
 
 /** Options of pipelines, which say nothing to a single model. */
-const OF_PIPELINES = ["configFrom", "prompt", "negative", "lora", "loraStrength", "size"];
+export const OF_PIPELINES = ["configFrom", "prompt", "negative", "lora", "loraStrength", "size"];
 
 /** Adds one more strength to those read before. */
 function strengthList(text: string, before: number[] = []): number[] {
@@ -56,24 +57,12 @@ export function refuseOptionsOfPipelines(command: Command): void {
   refuseGiven(command, OF_PIPELINES, "is for pipelines (--pipeline), not for --model");
 }
 
-/**
- * Samples from the pipeline of the command's options, and saves each image as it is made; what is not given is as the
- * pipeline has it.
- */
-export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
-  const options = command.optsWithGlobals<SamplingOptions & PipelineSampling & { n?: number }>();
-  const {
-    pipeline,
-    configFrom,
-    prompt: prompts,
-    lora: paths = [],
-    loraStrength: strengths,
-    negative,
-    size,
-    n = 1,
-    seed,
-  } = options;
-  if (!prompts) command.error("error: --pipeline needs at least one --prompt");
+/** A command's pipeline and how to sample it; what is not given is as the pipeline has it. Ends the command for wrong ones. */
+export function chosenPipeline(
+  command: Command,
+): PipelineSource & PipelineSamplingOptions & { negative?: string; seed: number } {
+  const options = command.optsWithGlobals<SamplingOptions & PipelineSampling>();
+  const { pipeline, lora: paths = [], loraStrength: strengths, configFrom, negative, size, seed } = options;
   if (strengths && strengths.length !== paths.length) {
     command.error(
       `error: --lora-strength: ${strengths.length} given for ${paths.length} LoRAs; give one for each --lora, in their order`,
@@ -81,19 +70,33 @@ export async function samplePipelineCommand(command: Command, output: string): P
   }
   const given = <T>(name: string, value: T) =>
     command.getOptionValueSource(name) === "default" ? undefined : value;
+  return {
+    pipeline: pipeline!,
+    lora: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
+    ...{ configFrom, negative, size, seed },
+    sampler: given("sampler", options.sampler),
+    steps: given("steps", options.steps),
+    guidanceScale: given("guidanceScale", options.guidanceScale),
+  };
+}
+
+/**
+ * Samples from the pipeline of the command's options, and saves each image as it is made; what is not given is as the
+ * pipeline has it.
+ */
+export async function samplePipelineCommand(command: Command, output: string): Promise<void> {
+  const { prompt: prompts, n = 1 } = command.optsWithGlobals<PipelineSampling & { n?: number }>();
+  if (!prompts) command.error("error: --pipeline needs at least one --prompt");
+  const chosen = chosenPipeline(command);
   const { samplePipeline } = await import("../experiments/generate/sample_pipeline.ts");
   const { imageSaver } = await import("../experiments/generate/save_images.ts");
   using interrupt = stopOnInterrupt();
   const saver = imageSaver(output);
   try {
     await samplePipeline({
-      pipeline: pipeline!,
+      ...chosen,
       prompts,
-      lora: paths.map((path, i) => ({ path, strength: strengths?.[i] })),
-      ...{ configFrom, negative, size, n, seed },
-      sampler: given("sampler", options.sampler),
-      steps: given("steps", options.steps),
-      guidanceScale: given("guidanceScale", options.guidanceScale),
+      n,
       signal: interrupt.signal,
       onImage: saver.update,
     });

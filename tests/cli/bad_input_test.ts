@@ -116,7 +116,7 @@ Deno.test("options that say nothing to what is asked for are refused, not passed
     /--lora-strength is for pipelines \(--pipeline\), not for --model/,
     /--lora-strength: 1 given for 2 LoRAs; give one for each --lora, in their order/,
     /--lora-strength <numbers\.\.\.>' argument 'NaN' is invalid\. It must be a number/,
-    /--features is for folders of images \(--a, --b\), not for models of the digits/,
+    /--features is for folders of images \(--a, --b\) and pipelines, not for models of the digits/,
     /--steps is for models, not for folders of images/,
   ];
   for (const [i, { code, stderr }] of outcomes.entries()) {

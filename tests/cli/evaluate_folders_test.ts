@@ -40,7 +40,7 @@ Deno.test("adt evaluate says what is missing or does not belong together", () =>
       adt("evaluate", "--a", a, "--b", a, "--steps", "3"),
       adt("evaluate", "--a", a, "--b", a, "--model", folder),
     ]);
-    assert.match(nothing!.stderr, /give --model, or --a and --b/);
+    assert.match(nothing!.stderr, /give --model, or --a and --b, or --pipeline/);
     assert.match(alone!.stderr, /--b is missing/);
     assert.match(foreign!.stderr, /--steps is for models/);
     assert.match(

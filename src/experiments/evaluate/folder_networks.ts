@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { measured } from "../../display/measured.ts";
 import { type ClipScorer, loadClipScorer } from "../../metrics/features/clip_scorer.ts";
-import { extractFeatures } from "../../metrics/features/extract_features.ts";
 import type { Features } from "../../metrics/features/features.ts";
-import type { FolderImages } from "../../metrics/features/folder_images.ts";
 import type { FeatureKind } from "../../metrics/features/kinds.ts";
 import {
   clipNetwork,
@@ -21,12 +19,22 @@ import type { FoldersOptions } from "./folders_options.ts";
 /** All networks of one evaluation of folders. */
 export interface FolderNetworks {
   features: FeatureNetwork;
-  /** The scores of images by themselves or with their captions: those that there are networks for. */
-  ownScores(images: FolderImages, features: Features): Promise<Partial<FolderScores>>;
+  /** HPSv2's, if it was asked for. */
+  hps?: FeatureNetwork;
+  /** The scores of images by themselves or with their captions: those that there are networks and captions for. */
+  ownScores(images: SeenImages): Promise<Partial<FolderScores>>;
   dispose(): void;
 }
 
-type Settings = Pick<FoldersOptions, "hpsv2" | "aesthetic" | "seed" | "batchSize" | "signal"> & {
+/** What the networks see in images. */
+export interface SeenImages {
+  features: Features;
+  /** By `FolderNetworks.hps`, where that is there. */
+  hps?: Features;
+  captions?: readonly string[];
+}
+
+type Settings = Pick<FoldersOptions, "hpsv2" | "aesthetic" | "seed"> & {
   kind: FeatureKind;
   model: string;
 };
@@ -47,14 +55,15 @@ export async function openFolderNetworks(settings: Settings): Promise<FolderNetw
     const hps = settings.hpsv2 === undefined ? undefined : own(await loadHps(settings.hpsv2));
     return {
       features,
+      ...hps && { hps: clipNetwork(hps) },
       dispose,
-      async ownScores(images, matrix) {
+      async ownScores({ features, hps: embeddings, captions }) {
         const scores: Partial<FolderScores> = {};
-        if (clip && images.captions) {
-          scores.clipScore = clipScore(matrix, await embedded(clip, images.captions), seed);
+        if (clip && captions) scores.clipScore = clipScore(features, await embedded(clip, captions), seed);
+        if (head) scores.aesthetic = meanScore(await ratings(head, features), "aesthetic score", seed);
+        if (hps && embeddings && captions) {
+          scores.hpsv2 = hpsScore(embeddings, await embedded(hps, captions), seed);
         }
-        if (head) scores.aesthetic = meanScore(await ratings(head, matrix), "aesthetic score", seed);
-        if (hps) scores.hpsv2 = await hpsOf(hps, images, settings);
         return scores;
       },
     };
@@ -109,15 +118,6 @@ async function ratings({ model, params }: Head, { n, d, data }: Features): Promi
   } finally {
     rated.dispose();
   }
-}
-
-async function hpsOf(hps: ClipScorer, images: FolderImages, { batchSize = 32, signal, seed }: Settings) {
-  const source = images.source(hps.preparation);
-  const embeddings = await measured(`HPSv2 of ${images.folder}`, (onProgress) => {
-    onProgress(0, images.n);
-    return extractFeatures(hps.embedImages, source, { batchSize, signal, onProgress });
-  }, "images");
-  return hpsScore(embeddings, await embedded(hps, images.captions!), seed);
 }
 
 function embedded(clip: ClipScorer, captions: readonly string[]): Promise<Features> {

@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import { measured } from "../../display/measured.ts";
-import { extractFeatures } from "../../metrics/features/extract_features.ts";
-import { checkFeatures, type Features } from "../../metrics/features/features.ts";
 import { bundledPath } from "../../data/bundled.ts";
 import { hasSplits } from "../../data/image_list.ts";
 import { type FolderImages, folderImages } from "../../metrics/features/folder_images.ts";
-import type { FeatureKind } from "../../metrics/features/kinds.ts";
+import { BUNDLED_NETWORKS, type FeatureKind } from "../../metrics/features/kinds.ts";
 import type { FeatureNetwork } from "../../metrics/features/networks.ts";
 import { comparisonWith, LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
@@ -14,6 +12,7 @@ import { cacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { openFolderNetworks } from "./folder_networks.ts";
 import type { FoldersOptions } from "./folders_options.ts";
+import { featuresOf } from "./real_pictures.ts";
 
 /** Scores of folders of images, as data and as a table. */
 export interface FoldersResult {
@@ -24,11 +23,18 @@ export interface FoldersResult {
   table: string;
 }
 
+/** Folders of networks that are not bundled. */
+const DOWNLOADED_NETWORKS: Readonly<Partial<Record<FeatureKind, string>>> = {
+  inception: "inception-v3",
+  dinov2: "dinov2-large",
+  clip: "clip-vit-large-patch14",
+};
+
 /** Where a feature network is looked for unless a folder is given: in `metrics` of the cache folder, or it is bundled. */
 export async function defaultNetworkFolder(kind: FeatureKind): Promise<string> {
-  if (kind === "squeezenet") return await bundledPath("models/squeezenet1_1");
-  const name = { inception: "inception-v3", dinov2: "dinov2-large", clip: "clip-vit-large-patch14" }[kind];
-  return join(cacheFolder(), "metrics", name);
+  const bundled = BUNDLED_NETWORKS[kind];
+  if (bundled) return await bundledPath(bundled);
+  return join(cacheFolder(), "metrics", DOWNLOADED_NETWORKS[kind]!);
 }
 
 /**
@@ -75,22 +81,24 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
   if (options.hpsv2 !== undefined) requireCaptions(sets);
   const networks = await openFolderNetworks({ ...options, kind, model });
   try {
-    const extract = extractor(networks.features, options);
-    const referenceFeatures = await extract(reference);
+    const extract = (images: FolderImages, network: FeatureNetwork, name = "features") =>
+      featuresOf({ ...images, name: images.folder }, network, { name, batchSize: options.batchSize, signal });
+    const referenceFeatures = await extract(reference, networks.features);
     for (const note of smallSampleNotes(Math.min(reference.n, sets[0]!.n), referenceFeatures.d)) {
       console.error(note);
     }
     const compare = comparisonWith(referenceFeatures, { embeddings: kind === "clip", seed });
     const folders: FoldersResult["folders"] = [];
     for (const images of sets) {
-      const features = await extract(images);
+      const features = await extract(images, networks.features);
+      const hps = networks.hps && await extract(images, networks.hps, "HPSv2");
       const scores: FolderScores = await measured(
         `scores of ${images.folder}`,
         (onProgress) => compare(features, { onProgress, signal }),
       );
       folders.push({
         folder: images.folder,
-        scores: { ...scores, ...await networks.ownScores(images, features) },
+        scores: { ...scores, ...await networks.ownScores({ features, hps, captions: images.captions }) },
       });
     }
     const rows = folders.map(({ folder, scores }) => ({ name: folder, scores }));
@@ -110,21 +118,6 @@ async function foldersWithSplits({ a, b, split }: FoldersOptions): Promise<Reado
   throw new UserError(
     `there is no split "${split}": no folder has its images in folders named train, validation or test`,
   );
-}
-
-/** Features of a folder's images, with a progress bar. */
-function extractor(
-  network: FeatureNetwork,
-  { batchSize = 32, signal }: FoldersOptions,
-): (images: FolderImages) => Promise<Features> {
-  return (images) =>
-    measured(`features of ${images.folder}`, async (onProgress) => {
-      onProgress(0, images.n);
-      const source = images.source(network.preparation);
-      const features = await extractFeatures(network.features, source, { batchSize, signal, onProgress });
-      checkFeatures(images.folder, features);
-      return features;
-    }, "images");
 }
 
 function checkSameSize(sets: readonly FolderImages[]): void {

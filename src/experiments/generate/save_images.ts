@@ -1,6 +1,7 @@
 import { encode } from "fast-png";
 import { join } from "node:path";
 import { imageGrid, toByte } from "../../display/grid.ts";
+import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { writeAtomically, writeText } from "../../weights/atomic_write.ts";
 import { checkParentFolder } from "../runs/write_json.ts";
@@ -83,12 +84,38 @@ async function writeImages(path: string, images: SampledImages, from: number, to
     const columns = Math.min(images.classes, labels.length);
     return await writeAtomically(path, [(await imageGrid(images, { columns })).png]);
   }
-  const digits = String(total - 1).length, name = (i: number) => `${String(i).padStart(digits, "0")}.png`;
+  const name = (i: number) => fileName(i, total);
   for (let i = from; i < labels.length; i++) await writeAtomically(join(path, name(i)), [png(images, i)]);
   const lines = labels.map((label, i) =>
     JSON.stringify({ file_name: name(i), ...captions ? { text: captions[i] } : { label } }) + "\n"
   );
   await writeText(join(path, "metadata.jsonl"), lines.join(""));
+}
+
+function fileName(i: number, total: number): string {
+  return `${String(i).padStart(String(total - 1).length, "0")}.png`;
+}
+
+/**
+ * A folder that gets pictures as they are made, in the layout of {@linkcode saveImages}: what was added is not kept in
+ * memory, but for the captions.
+ *
+ * @param total how many pictures there will be
+ */
+export function pictureFolder(path: string, total: number): {
+  add(pictures: readonly Pixels[], captions: readonly string[]): Promise<void>;
+} {
+  const lines: string[] = [];
+  return {
+    async add(pictures, captions) {
+      for (const [i, { width, height, data }] of pictures.entries()) {
+        const name = fileName(lines.length, total);
+        await writeAtomically(join(path, name), [encode({ width, height, data, channels: 3 })]);
+        lines.push(JSON.stringify({ file_name: name, text: captions[i] }) + "\n");
+      }
+      await writeText(join(path, "metadata.jsonl"), lines.join(""));
+    },
+  };
 }
 
 /** Image `i` as an RGB PNG of 8 bits. */

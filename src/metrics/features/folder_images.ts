@@ -1,12 +1,14 @@
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describeSkipped, readHeader, type SkippedImage } from "../../data/image_folder.ts";
 import { imageFault } from "../../data/image_formats.ts";
-import { type ImageEntry, listImages } from "../../data/image_list.ts";
+import { type ImageEntry, type ImageList, listImages } from "../../data/image_list.ts";
+import { readMetadata } from "../../data/image_metadata.ts";
 import { UserError } from "../../runtime/errors.ts";
+import { isFile } from "../../runtime/files.ts";
 import { permutation } from "../../runtime/random.ts";
 import type { ImageSource } from "./extract_features.ts";
+import { stackImages } from "./pixel_features.ts";
 import { type Pixels, type Preparation, prepareImage } from "./prepare_image.ts";
 
 /** The images of a folder, of any size, all readable as far as their headers tell. */
@@ -14,6 +16,8 @@ export interface FolderImages {
   folder: string;
   /** How many. */
   n: number;
+  /** Their paths below the folder. */
+  files: readonly string[];
   /** One each, where the folder has captions of all. */
   captions?: string[];
   /** The folder's split that they are; see `listImages`. */
@@ -28,6 +32,8 @@ export interface FolderImages {
 export interface FolderImagesOptions {
   /** `train`, `validation`, `test`, or a split's folder, where the folder has splits; needed where it has several. */
   split?: string | undefined;
+  /** The path of metadata, as `readMetadata` reads it, to take in place of the folder's own: it lists images below the folder. */
+  metadata?: string | undefined;
   /** A random choice of so many; default: all. */
   n?: number;
   /** Of the choice. Default 0. */
@@ -45,13 +51,16 @@ export interface FolderImagesOptions {
  * what is left would be one of another set
  */
 export async function folderImages(folder: string, options: FolderImagesOptions = {}): Promise<FolderImages> {
-  const { entries: all, split, notes } = await listImages(folder, { split: options.split });
+  const { entries: all, split, notes } = options.metadata === undefined
+    ? await listImages(folder, { split: options.split })
+    : await entriesOf(options.metadata);
   const entries = chosen(folder, all, options);
   await checkHeaders(folder, entries, options);
   const captions = entries.map(({ caption }) => caption);
   return {
     folder,
     n: entries.length,
+    files: entries.map(({ file }) => file),
     ...split !== undefined && { split },
     notes,
     captions: captions.every((caption) => caption !== undefined) ? captions : undefined,
@@ -59,10 +68,24 @@ export async function folderImages(folder: string, options: FolderImagesOptions 
       n: entries.length,
       batch: async (from, to) => {
         const files = entries.slice(from, to).map(({ file }) => join(folder, file));
-        return stack(await Promise.all(files.map((file) => prepared(file, preparation))), preparation.size);
+        return stackImages(
+          await Promise.all(files.map((file) => prepared(file, preparation))),
+          preparation.size,
+        );
       },
     }),
   };
+}
+
+async function entriesOf(metadata: string): Promise<ImageList> {
+  if (!await isFile(metadata)) {
+    throw new UserError(
+      `${metadata}: no such file; expected a metadata.jsonl, .csv or .parquet that lists images`,
+    );
+  }
+  const { images } = await readMetadata(metadata);
+  if (images.length === 0) throw new UserError(`${metadata}: it lists no images`);
+  return { entries: images, notes: [] };
 }
 
 function chosen(folder: string, entries: ImageEntry[], { n, seed = 0 }: FolderImagesOptions): ImageEntry[] {
@@ -141,13 +164,4 @@ async function decodeCmyk(file: string): Promise<Pixels> {
 function divided255(product: number): number {
   const raised = product + 128;
   return ((raised >> 8) + raised) >> 8;
-}
-
-/** 0 … 255 to [B, size, size, 3] in [-1, 1]. */
-function stack(images: Float32Array[], size: number): tf.Tensor4D {
-  const length = size * size * 3, values = new Float32Array(images.length * length);
-  images.forEach((image, b) => {
-    for (let i = 0; i < length; i++) values[b * length + i] = image[i]! / 127.5 - 1;
-  });
-  return tf.tensor4d(values, [images.length, size, size, 3]);
 }

@@ -1,11 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
 import { loadModel } from "../../models/by_class/load_model.ts";
+import { efficientNetLite } from "../../models/efficientnet_lite/efficientnet_lite.ts";
+import { loadEfficientNetLiteFeatures } from "../../models/efficientnet_lite/load.ts";
 import { normalise, parseNormalisation } from "../../models/feature_extractor.ts";
 import { loadInceptionV3 } from "../../models/inception_v3/load.ts";
 import { loadNetwork } from "../../models/loaded.ts";
 import { squeezeNet } from "../../models/squeezenet/squeezenet.ts";
 import { UserError } from "../../runtime/errors.ts";
+import { quoted } from "../../runtime/wording.ts";
 import { compile } from "../../tensor/compile.ts";
+import { readConfig } from "../../weights/config.ts";
 import { type ClipScorer, loadClipScorer } from "./clip_scorer.ts";
 import type { FeatureKind } from "./kinds.ts";
 import type { Preparation } from "./prepare_image.ts";
@@ -27,14 +32,19 @@ export interface FeatureNetwork {
  *   Stein et al. 2023, whose values are those of DINOv2-L);
  * - "clip": a CLIPModel in transformers' layout, the image embedding at length 1, of the images' centres as CLIP's own
  *   processor prepares them (published values of CMMD are those of openai/clip-vit-large-patch14-336);
- * - "squeezenet": a SqueezeNet, 512 features, of images squashed to 160×160: small, and bundled.
+ * - "squeezenet": a SqueezeNet, 512 features, of images squashed to 160×160: small, and bundled;
+ * - "efficientnet-lite0": an EfficientNetLite, the mean over the pixels of its last stage, 320 features, of images squashed
+ *   to 160×160: bundled too, if it is not what judged the images in training;
+ * - "pictograms-vit": a small Dinov2Model as "dinov2", of images squashed to the size that it was trained on.
  *
  * @throws {UserError} for a folder without such a network; it says what to put there
  */
 export async function loadFeatureNetwork(kind: FeatureKind, folder: string): Promise<FeatureNetwork> {
   if (kind === "inception") return await inceptionNetwork(folder);
   if (kind === "squeezenet") return await squeezeNetNetwork(folder);
-  if (kind === "dinov2") return await withAdvice(folder, "facebook/dinov2-large", dinov2Network);
+  if (kind === "efficientnet-lite0") return await efficientNetNetwork(folder);
+  if (kind === "pictograms-vit") return await dinov2Network(folder, await trainingSize(folder));
+  if (kind === "dinov2") return await withAdvice(folder, "facebook/dinov2-large", (f) => dinov2Network(f));
   return clipNetwork(await loadClipFeatures(folder));
 }
 
@@ -83,7 +93,16 @@ async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
   };
 }
 
-async function dinov2Network(folder: string): Promise<FeatureNetwork> {
+/** `image_size` of a folder's config. */
+async function trainingSize(folder: string): Promise<number> {
+  const { image_size: size } = await readConfig(folder);
+  if (Number.isInteger(size) && size as number > 0) return size as number;
+  throw new UserError(
+    `${join(folder, "config.json")}: image_size: expected a whole number, got ${quoted(size)}`,
+  );
+}
+
+async function dinov2Network(folder: string, size = 224): Promise<FeatureNetwork> {
   const statistics = parseNormalisation(await readPreprocessor(folder));
   const model = await loadModel(folder);
   if (!model.className.startsWith("Dinov2")) {
@@ -96,11 +115,28 @@ async function dinov2Network(folder: string): Promise<FeatureNetwork> {
     { precision: "float32" },
   );
   return {
-    preparation: { size: 224, fit: "squash", eightBit: true },
+    preparation: { size, fit: "squash", eightBit: true },
     features,
     dispose() {
       features.dispose();
       model.dispose();
+    },
+  };
+}
+
+async function efficientNetNetwork(folder: string): Promise<FeatureNetwork> {
+  const config = efficientNetLite(await readConfig(folder)).config;
+  const { extractor, params } = await loadEfficientNetLiteFeatures(folder, [config.depths.length - 1]);
+  const features = compile(
+    (images: tf.Tensor4D) => extractor.patchGrids(images)[0]!.mean<tf.Tensor2D>([1, 2]),
+    { precision: "float32" },
+  );
+  return {
+    preparation: { size: 160, fit: "squash", eightBit: true },
+    features,
+    dispose() {
+      features.dispose();
+      tf.dispose(params);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { FeatureKind } from "../features/kinds.ts";
+import { type FeatureKind, NETWORK_NAMES } from "../features/kinds.ts";
 import type { Score } from "../statistics/score.ts";
 import type { ComparisonScores } from "./compare.ts";
 import { SCORE_DEFINITIONS, type ScoreDefinition } from "./definitions.ts";
@@ -16,7 +16,7 @@ export interface FolderScores extends ComparisonScores {
 /** What every score of folders means, in the order of the table. */
 export function folderDefinitions(kind: FeatureKind): Readonly<Record<keyof FolderScores, ScoreDefinition>> {
   const { fid, kid, precision, recall, density, coverage } = SCORE_DEFINITIONS;
-  const network = { inception: "Inception", dinov2: "DINOv2", clip: "CLIP", squeezenet: "SqueezeNet" }[kind];
+  const network = NETWORK_NAMES[kind];
   const distance = kind === "inception" ? "FID" : `FD (${network})`;
   return {
     fid: { ...fid, label: distance },

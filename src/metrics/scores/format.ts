@@ -84,7 +84,8 @@ export function scoreCell(score: Score | undefined, decimals?: number): string {
   return ends.length ? `${centre} [${ends.join(", ")}]` : centre!;
 }
 
-function formatNumber(value: number, decimals = decimalsFor(Math.abs(value))): string {
+/** A number as in a `scoreCell`. */
+export function formatNumber(value: number, decimals = decimalsFor(Math.abs(value))): string {
   return value.toFixed(decimals);
 }
 

@@ -24,16 +24,28 @@ export interface BootstrapOptions {
  */
 export function bootstrapMean(
   values: ArrayLike<number>,
+  options: BootstrapOptions,
+): Interval {
+  return bootstrap(values, mean, options);
+}
+
+/** {@linkcode bootstrapMean} of a median. */
+export function bootstrapMedian(values: ArrayLike<number>, options: BootstrapOptions): Interval {
+  return bootstrap(values, (drawn) => quantile(drawn, 0.5), options);
+}
+
+function bootstrap(
+  values: ArrayLike<number>,
+  statistic: (drawn: Float64Array) => number,
   { seed, purpose, resamples = 1000 }: BootstrapOptions,
 ): Interval {
-  const n = values.length, means = new Float64Array(resamples);
+  const n = values.length, all = new Float64Array(resamples), drawn = new Float64Array(n);
   for (let r = 0; r < resamples; r++) {
-    const drawn = integer({ seed, purpose: `bootstrap ${purpose}`, step: 0, sample: r }, n, n);
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[drawn[i]!]!;
-    means[r] = sum / n;
+    const places = integer({ seed, purpose: `bootstrap ${purpose}`, step: 0, sample: r }, n, n);
+    for (let i = 0; i < n; i++) drawn[i] = values[places[i]!]!;
+    all[r] = statistic(drawn);
   }
-  return [quantile(means, 0.025), quantile(means, 0.975)];
+  return [quantile(all, 0.025), quantile(all, 0.975)];
 }
 
 /**

@@ -1,32 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type LoraChoice, samplePipeline } from "../../../src/experiments/generate/sample_pipeline.ts";
-import { loraAdapter } from "../../../src/lora/adapter.ts";
-import { writeLora } from "../../../src/lora/write.ts";
-import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
-import { trainedParams } from "../../lora/cases.ts";
+import type { LoraChoice } from "../../../src/experiments/generate/open_pipeline.ts";
+import { samplePipeline } from "../../../src/experiments/generate/sample_pipeline.ts";
 import { fixture, startTestEngine } from "../../support.ts";
+import { writePipelineLora } from "./pipeline_lora.ts";
 
 const pipeline = fixture("pipeline_sd15");
-
-/** Writes a LoRA of the pipeline's UNet. */
-async function writeOne(path: string, purpose: string): Promise<void> {
-  const { networks, dispose } = await loadPipeline(pipeline);
-  const adapter = loraAdapter(networks.unet!.declarations, { rank: 2, alpha: 8 });
-  await writeLora(path, { unet: { adapter, params: trainedParams(adapter, purpose) } }, {
-    layout: "diffusers",
-    dtype: "F32",
-  });
-  dispose();
-}
 
 Deno.test("samplePipeline() draws with each LoRA as strongly as asked", async () => {
   await startTestEngine();
   const folder = await Deno.makeTempDir();
   try {
     const a = join(folder, "a.safetensors"), b = join(folder, "b.safetensors");
-    await writeOne(a, "a");
-    await writeOne(b, "b");
+    await writePipelineLora(pipeline, a, "a");
+    await writePipelineLora(pipeline, b, "b");
     const draw = async (lora?: string | LoraChoice[]) =>
       (await samplePipeline({ pipeline, prompts: ["a cat"], n: 1, steps: 2, size: 16, seed: 0, lora })).data;
     const base = await draw(), withA = await draw(a);

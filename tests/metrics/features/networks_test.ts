@@ -44,3 +44,39 @@ Deno.test("the SqueezeNet features are those of its last fire module", () =>
     network.dispose();
     tf.dispose([given, expected, images, features]);
   }));
+
+Deno.test("the EfficientNet-Lite0 features are the mean of its last stage, as PyTorch gives it", () =>
+  noLeak(async () => {
+    const given = await recorded("networks", "images"),
+      expected = await recorded("networks", "efficientnet_lite0");
+    const network = await loadFeatureNetwork(
+      "efficientnet-lite0",
+      await bundledPath("models/efficientnet-lite0"),
+    );
+    assert.deepEqual(network.preparation, { size: 160, fit: "squash", eightBit: true });
+    const images = tf.tidy(() => fromNCHW(given.square!).div(127.5).sub(1));
+    const features = network.features(images as tf.Tensor4D);
+    assert.deepEqual(features.shape, [given.square!.shape[0], 320]);
+    assertClose(features, expected.square_stage_6_channels!, { relative: 1e-4 });
+    network.dispose();
+    tf.dispose([given, expected, images, features]);
+  }));
+
+Deno.test("the kind pictograms-vit is a DINOv2 on images of its own size", () =>
+  noLeak(async () => {
+    const folder = await bundledPath("models/digits-dino");
+    const network = await loadFeatureNetwork("pictograms-vit", folder),
+      other = await loadFeatureNetwork("dinov2", folder);
+    assert.deepEqual(network.preparation, { size: 28, fit: "squash", eightBit: true });
+    const images = tf.randomUniform<tf.Rank.R4>([2, 28, 28, 3], -1, 1, "float32", 3);
+    const features = network.features(images), same = other.features(images);
+    assertClose(features, same, { absolute: 0 });
+    network.dispose();
+    other.dispose();
+    tf.dispose([images, features, same]);
+    const squeezenet = await bundledPath("models/squeezenet1_1");
+    await assert.rejects(
+      loadFeatureNetwork("pictograms-vit", squeezenet),
+      /image_size: expected a whole number/,
+    );
+  }));

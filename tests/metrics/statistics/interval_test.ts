@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { classAccuracy } from "../../../src/metrics/scores/accuracy.ts";
 import {
   bootstrapMean,
+  bootstrapMedian,
   meanInterval,
   quantile,
   studentQuantile,
@@ -17,6 +18,15 @@ Deno.test("bootstrapMean() agrees with the normal interval of a mean, and is key
   assertClose(drawn, ci, { absolute: 0.15 * (ci[1] - mean) });
   assert.deepEqual(bootstrapMean(values, key), drawn);
   assert.notDeepEqual(bootstrapMean(values, { ...key, seed: 4 }), drawn);
+});
+
+Deno.test("bootstrapMedian() agrees with the normal interval of a normal sample's median", () => {
+  const n = 900, values = normal({ seed: 1, purpose: "median", step: 0, sample: 0 }, n);
+  const [low, high] = bootstrapMedian(values, { seed: 3, purpose: "test" }), median = quantile(values, 0.5);
+  const half = 1.96 * Math.sqrt(Math.PI / (2 * n)); // the asymptotic standard error √(π/2n)
+  assert.ok(low < median && median < high);
+  assertClose([high - low], [2 * half], { relative: 0.25 });
+  assert.deepEqual(bootstrapMedian([4, 4, 4], { seed: 0, purpose: "test" }), [4, 4]);
 });
 
 Deno.test("wilsonInterval() agrees with the published example and keeps a width at 0 and 1", () => {

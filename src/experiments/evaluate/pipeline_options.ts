@@ -1,0 +1,42 @@
+import type { FeatureKind } from "../../metrics/features/kinds.ts";
+import type { PipelineSamplingOptions, PipelineSource } from "../generate/open_pipeline.ts";
+
+/** The splits of the pictograms that a pipeline can be scored on. */
+export const SCORED_SPLITS = ["search", "final"] as const;
+export type ScoredSplit = typeof SCORED_SPLITS[number];
+
+/** The user's own pictures with captions, in place of the pictograms. */
+export interface OwnPictures {
+  /** Folder of the pictures. */
+  folder: string;
+  /** Path of metadata that lists them with their captions; default: the folder's own, or a text file beside each. */
+  captions?: string | undefined;
+  /** Of a folder with splits. */
+  split?: string | undefined;
+}
+
+/** Which pipeline is scored, on what, and by which networks. */
+export interface EvaluatePipelineOptions extends PipelineSource, PipelineSamplingOptions {
+  /** What captions are drawn from and the samples compared with: a split of the pictograms, or own pictures. */
+  reference: ScoredSplit | OwnPictures;
+  negative?: string;
+  /** Pictures to sample. */
+  n: number;
+  /** Fixes which captions are drawn, the noise, and all random choices of the scores. */
+  seed: number;
+  /** Pictures that are sampled together; default 16. */
+  batchSize?: number;
+  /** Networks to compare by; default: `scorersFor(judge)`. */
+  features?: readonly FeatureKind[];
+  /** Folder of the one network of `features` that is not bundled, or of the only one. */
+  model?: string;
+  /** The network through which a tuning's discriminator saw: it is not to score. */
+  judge?: FeatureKind;
+  /** Folder of HPSv2's network, as a CLIPModel. */
+  hpsv2?: string;
+  /** Folder of an aesthetic predictor; one of the features must be CLIP's. */
+  aesthetic?: string;
+  /** A new or empty folder to write the samples to; default: they are not kept. */
+  saveImages?: string;
+  signal?: AbortSignal;
+}
