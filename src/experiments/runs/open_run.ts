@@ -4,12 +4,13 @@ import { isThere } from "../../runtime/files.ts";
 import { loadCheckpoint, type LoadedCheckpoint } from "../../training/checkpoint.ts";
 import { openRunFolder, type RunFolder } from "../../training/run_folder.ts";
 import { loadConfig, stringifyConfig } from "../config/config.ts";
-import type { paceShape } from "../config/parts.ts";
+import type { OptimizerConfig, paceShape } from "../config/parts.ts";
 import { checkSameConfig } from "../config/same_config.ts";
 
 /** What the configurations of all trainings have in common. */
 export interface RunConfig {
   output: string;
+  optimizer: OptimizerConfig;
   train: z.output<z.ZodObject<typeof paceShape>>;
 }
 
@@ -23,7 +24,8 @@ export interface OpenRun extends Disposable {
 }
 
 /**
- * Opens the folder of a new run, or of one that is to go on.
+ * Opens the folder of a new run, or of one that is to go on. With a constant learning rate it may go on for longer than it
+ * began with: its updates do not depend on how many come.
  *
  * @param schema reads the configuration that the run began with
  * @throws UserError when the run began with other settings (it is left as it was), and as `openRunFolder` and
@@ -46,6 +48,15 @@ export async function openRun(config: RunConfig, schema: z.ZodType, resume = fal
 async function checkBeginning(config: RunConfig, schema: z.ZodType): Promise<void> {
   const file = join(config.output, "config.yaml");
   if (await isThere(file)) {
-    checkSameConfig(await loadConfig(file, schema), config, file);
+    const began = await loadConfig(file, schema) as RunConfig;
+    checkSameConfig(isLonger(config, began) ? withSteps(began, config.train.steps) : began, config, file);
   }
 }
+
+const isLonger = ({ optimizer, train }: RunConfig, began: RunConfig): boolean =>
+  optimizer.schedule === "constant" && train.steps > began.train.steps;
+
+const withSteps = (config: RunConfig, steps: number): RunConfig => ({
+  ...config,
+  train: { ...config.train, steps },
+});

@@ -91,6 +91,24 @@ Deno.test("pretrain() stopped and resumed gives bitwise the weights of a run tha
     await loadDigitClassifier(second.weights);
   }));
 
+Deno.test("pretrain() at a constant learning rate goes on for longer than it began with, as if it had begun so", () =>
+  withFolder(async (folder) => {
+    const constant = (output: string, steps: number): PretrainConfig => {
+      const config = configOf(CLASSIFICATION, join(folder, output), steps);
+      return { ...config, optimizer: { ...config.optimizer, schedule: "constant" } };
+    };
+    const whole = await pretrain(constant("whole", 5));
+    await pretrain(constant("longer", 3));
+    const longer = await pretrain(constant("longer", 5), { resume: true });
+    const bytes = (path: string) => Deno.readFile(join(path, "diffusion_pytorch_model.safetensors"));
+    assert.deepEqual(await bytes(longer.weights), await bytes(whole.weights));
+    await assert.rejects(pretrain(constant("longer", 4), { resume: true }), /train.steps: 5 then, 4 now/);
+    const cosine = configOf(CLASSIFICATION, join(folder, "cosine"), 3);
+    await pretrain(cosine);
+    const more = { ...cosine, train: { ...cosine.train, steps: 5 } };
+    await assert.rejects(pretrain(more, { resume: true }), /train.steps: 3 then, 5 now/);
+  }));
+
 for (
   const text of [MASKED_IMAGE, MASKED_IMAGE.replace("mask_ratio: 0.5", "mask_ratio: 0.5, class_weight: 0.1")]
 ) {
