@@ -57,7 +57,7 @@ export function createRecording(
   { xla, precision }: { xla: boolean; precision: ComputePrecision },
   isState: (id: number) => boolean,
 ): Recording {
-  const { library, handles } = session, low = lowType(precision);
+  const { library, handles } = session;
   const graph = createGraph(session),
     schedule = createSchedule(),
     constants = createConstants(session, graph),
@@ -65,7 +65,7 @@ export function createRecording(
   const symbols = new Map<number, Value>(); // by tensor id
   const inputs: Output[] = [], state: Output[] = [];
   const captured: Output[] = [], captures: number[] = []; // placeholders and ids of tensors from outside
-  let finished = false;
+  let low = lowType(precision), finished = false;
 
   const valueOf = (id: number): Value => {
     let value = symbols.get(id);
@@ -123,6 +123,15 @@ export function createRecording(
         symbols.set(id, casts.value({ operation, index }, dtype, lasting));
         return { id, dtype: seenType(dtype), shape };
       });
+    },
+    inFloat32(f) {
+      const before = low;
+      low = DataType.float;
+      try {
+        return f();
+      } finally {
+        low = before;
+      }
     },
     forget: (id) => void symbols.delete(id),
     beforeRead(id) {

@@ -25,6 +25,8 @@ export interface Recorder {
     inputs: readonly number[],
     shapes?: readonly (readonly number[])[],
   ): TensorMetadata[];
+  /** Runs f while products compute in float32, whatever `precision` is. */
+  inFloat32<T>(f: () => T): T;
   /** A tensor was disposed: its id may be given out again. */
   forget(id: number): void;
   /** @throws UserError if the tensor has no value yet. */
