@@ -29,9 +29,10 @@ const PUBLISHED: Readonly<Record<string, Origin>> = {
 };
 
 function trainedHere(folder: URL): Origin {
-  const { command } = JSON.parse(Deno.readTextFileSync(new URL("training.json", folder)));
+  const { command, config } = JSON.parse(Deno.readTextFileSync(new URL("training.json", folder)));
+  const pictures = config.data.kind === "digits" ? "8,000 training digits" : "8,169 training pictograms";
   return {
-    source: "this project, trained on the 8,000 training digits",
+    source: `this project, trained on the ${pictures}`,
     licence: "MIT",
     how: `${command}, then its weights/ folder copied here`,
   };
