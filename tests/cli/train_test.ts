@@ -25,10 +25,7 @@ Deno.test("adt pretrain trains a model, prints its folder and refuses a second r
     );
     const other = await adt("pretrain", file, "--resume");
     assert.equal(other.code, 1);
-    assert.match(
-      other.stderr,
-      /this run began with other settings:\n {2}train\.steps: 2 then, 6 now\n {2}train\.seed: 7 then/,
-    );
+    assert.match(other.stderr, /this run began with other settings:\n {2}train\.seed: 7 then/);
     assert.match(await Deno.readTextFile(join(folder, "run", "config.yaml")), /steps: 2\n/);
   }));
 
