@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { currentSession } from "../runtime/tensorflow/session.ts";
+import { currentSession, type Recorder } from "../runtime/tensorflow/session.ts";
 import { isTapeOn } from "./tape.ts";
 
 /**
@@ -24,8 +24,6 @@ export function inFloat32<T>(f: () => T): T {
   }
   return result;
 }
-
-type Recorder = NonNullable<NonNullable<ReturnType<typeof currentSession>>["recorder"]>;
 
 /** tfjs computes the gradient of each input when it is asked for. */
 function lazily(

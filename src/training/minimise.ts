@@ -92,6 +92,15 @@ export async function minimise<B extends tf.TensorContainer>(
   }
 }
 
+/** The weights that a network declares; the others, which only its training needed, are freed. */
+export function keepDeclared(params: Params, declarations: Declarations): Params {
+  const [own, others] = [true, false].map((wanted) =>
+    Object.fromEntries(Object.entries(params).filter(([name]) => (name in declarations) === wanted))
+  ) as [Params, Params];
+  tf.dispose(others);
+  return own;
+}
+
 function compiledUpdate<B extends tf.TensorContainer>(
   { loss: lossOf }: Objective<B>,
   layout: Layout,

@@ -10,7 +10,7 @@ import { linear } from "../nn/layers.ts";
 import { uniform } from "../runtime/random.ts";
 import type { Params } from "../tensor/params.ts";
 import { type Damage, damageImages } from "./damage_images.ts";
-import { minimise, type Training, type TrainingRun } from "./minimise.ts";
+import { keepDeclared, minimise, type Training, type TrainingRun } from "./minimise.ts";
 import { crossEntropy } from "./pretrain_classifier.ts";
 
 /** Settings of a backbone's self-supervised training. */
@@ -87,12 +87,7 @@ export async function pretrainBackbone(
     },
   };
   const { params, steps } = await minimise(objective, training, run);
-  for (const name of Object.keys(params)) {
-    if (name in model.declarations) continue;
-    params[name]!.dispose();
-    delete params[name];
-  }
-  return { params, steps };
+  return { params: keepDeclared(params, model.declarations), steps };
 }
 
 /** The pixels of each patch: [B,H,W,C] → [B,h·w,patch²·C], patches in rows. */

@@ -6,7 +6,7 @@ import type { Model } from "../models/model.ts";
 import { type Declarations, declare } from "../nn/declare.ts";
 import { linear } from "../nn/layers.ts";
 import type { Params } from "../tensor/params.ts";
-import { minimise, type Training, type TrainingRun } from "./minimise.ts";
+import { keepDeclared, minimise, type Training, type TrainingRun } from "./minimise.ts";
 import { crossEntropy } from "./pretrain_classifier.ts";
 
 /** Settings of a text encoder's training. */
@@ -77,12 +77,7 @@ export async function pretrainTextEncoder(
     training,
     run,
   );
-  for (const name of Object.keys(params)) {
-    if (name in model.declarations) continue;
-    params[name]!.dispose();
-    delete params[name];
-  }
-  return { params, steps };
+  return { params: keepDeclared(params, model.declarations), steps };
 }
 
 /** Each row and each column [P,P] should be largest on the diagonal. */

@@ -76,21 +76,31 @@ async function withAdvice<T>(
   }
 }
 
-async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
-  const { model, params } = await loadInceptionV3(folder);
-  // (pixel - 128)/128, as the original network and clean-fid have it
-  const features = compile(
-    (images: tf.Tensor4D) => model.forward(params, images.mul(127.5 / 128).sub(0.5 / 128) as tf.Tensor4D),
-    { precision: "float32" },
-  );
+/** A network that sees prepared images in float32; `free` frees its weights. */
+function seeing(
+  preparation: Preparation,
+  network: (images: tf.Tensor4D) => tf.Tensor2D,
+  free: () => void,
+): FeatureNetwork {
+  const features = compile(network, { precision: "float32" });
   return {
-    preparation: { size: 299, fit: "squash", eightBit: false },
+    preparation,
     features,
     dispose() {
       features.dispose();
-      tf.dispose(params);
+      free();
     },
   };
+}
+
+async function inceptionNetwork(folder: string): Promise<FeatureNetwork> {
+  const { model, params } = await loadInceptionV3(folder);
+  // (pixel - 128)/128, as the original network and clean-fid have it
+  return seeing(
+    { size: 299, fit: "squash", eightBit: false },
+    (images: tf.Tensor4D) => model.forward(params, images.mul(127.5 / 128).sub(0.5 / 128) as tf.Tensor4D),
+    () => tf.dispose(params),
+  );
 }
 
 /** `image_size` of a folder's config. */
@@ -109,51 +119,30 @@ async function dinov2Network(folder: string, size = 224): Promise<FeatureNetwork
     model.dispose();
     throw new UserError(`${folder} holds a ${model.className}, expected a Dinov2Model`);
   }
-  const features = compile(
+  return seeing(
+    { size, fit: "squash", eightBit: true },
     (images: tf.Tensor4D) =>
       model.call({ pixel_values: normalise(images, statistics) }).pooler_output as tf.Tensor2D,
-    { precision: "float32" },
+    () => model.dispose(),
   );
-  return {
-    preparation: { size, fit: "squash", eightBit: true },
-    features,
-    dispose() {
-      features.dispose();
-      model.dispose();
-    },
-  };
 }
 
 async function efficientNetNetwork(folder: string): Promise<FeatureNetwork> {
   const config = efficientNetLite(await readConfig(folder)).config;
   const { extractor, params } = await loadEfficientNetLiteFeatures(folder, [config.depths.length - 1]);
-  const features = compile(
+  return seeing(
+    { size: 160, fit: "squash", eightBit: true },
     (images: tf.Tensor4D) => extractor.patchGrids(images)[0]!.mean<tf.Tensor2D>([1, 2]),
-    { precision: "float32" },
+    () => tf.dispose(params),
   );
-  return {
-    preparation: { size: 160, fit: "squash", eightBit: true },
-    features,
-    dispose() {
-      features.dispose();
-      tf.dispose(params);
-    },
-  };
 }
 
 async function squeezeNetNetwork(folder: string): Promise<FeatureNetwork> {
   const statistics = parseNormalisation(await readPreprocessor(folder));
   const { model, params } = await loadNetwork(folder, "SqueezeNet", squeezeNet);
-  const features = compile(
+  return seeing(
+    { size: 160, fit: "squash", eightBit: true },
     (images: tf.Tensor4D) => model.forward(params, { pixel_values: normalise(images, statistics) }).features,
-    { precision: "float32" },
+    () => tf.dispose(params),
   );
-  return {
-    preparation: { size: 160, fit: "squash", eightBit: true },
-    features,
-    dispose() {
-      features.dispose();
-      tf.dispose(params);
-    },
-  };
 }

@@ -11,24 +11,11 @@ import { vjp } from "../../../src/tensor/vjp.ts";
 import { assertClose, noLeak, startTestEngine } from "../../support.ts";
 import { assertSameFunction, random, take } from "../../tensor/parity.ts";
 import { spelledOut } from "./spelled_out.ts";
+import { tiny } from "./tiny.ts";
 
 await startTestEngine();
 
-const model = sd3Transformer2D({
-  sample_size: 4,
-  patch_size: 2,
-  in_channels: 3,
-  out_channels: 2,
-  num_layers: 3,
-  num_attention_heads: 2,
-  attention_head_dim: 4,
-  joint_attention_dim: 5,
-  caption_projection_dim: 8,
-  pooled_projection_dim: 6,
-  pos_embed_max_size: 4,
-  qk_norm: "rms_norm",
-  dual_attention_layers: [0],
-});
+const model = sd3Transformer2D({ ...tiny, num_layers: 3 });
 
 /** All weights but the queries of the last block's text tokens, which nothing reads. */
 const NAMES = Object.keys(model.declarations).filter((name) =>

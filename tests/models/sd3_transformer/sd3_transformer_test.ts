@@ -13,25 +13,9 @@ import { assertClose, fixture, noLeak, startTestEngine } from "../../support.ts"
 import { random, take } from "../../tensor/parity.ts";
 import { configFaults } from "../config_faults.ts";
 import { cosines, recorded } from "../recorded.ts";
+import { tiny } from "./tiny.ts";
 
 await startTestEngine();
-
-const tiny = {
-  _class_name: "SD3Transformer2DModel",
-  sample_size: 4,
-  patch_size: 2,
-  in_channels: 3,
-  out_channels: 2,
-  num_layers: 2,
-  num_attention_heads: 2,
-  attention_head_dim: 4,
-  joint_attention_dim: 5,
-  caption_projection_dim: 8,
-  pooled_projection_dim: 6,
-  pos_embed_max_size: 4,
-  qk_norm: "rms_norm",
-  dual_attention_layers: [0],
-};
 
 for (const [name, what] of [["mmdit_sd3", "Stable Diffusion 3"], ["mmdit_sd35", "Stable Diffusion 3.5"]]) {
   Deno.test(`sd3Transformer2D() gives diffusers' output and gradient (${what}'s layers)`, () =>
