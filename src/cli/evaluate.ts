@@ -56,7 +56,7 @@ export function addEvaluate(program: Command): void {
       "after",
       `\nExample:\n  ${PROGRAM} evaluate --model runs/mine/weights --n 2000 --json scores.json\n` +
         `  ${PROGRAM} evaluate --a samples-before samples-after --b photos --features dinov2\n` +
-        `  ${PROGRAM} evaluate --pipeline mini-sd15 --lora runs/mine/weights --split search --json scores.json`,
+        `  ${PROGRAM} evaluate --pipeline runs/mini-sd15/weights --lora runs/mine/weights --split search --json scores.json`,
     )
     .action(async (_: unknown, command: Command) => {
       const { a, b, model, pipeline } = command.optsWithGlobals<

@@ -13,8 +13,8 @@ export function addPretrain(program: Command, context: CommandContext): void {
   withTrainOptions(program.command("pretrain"))
     .summary("train a model from scratch")
     .description(
-      "Trains a model from scratch as a YAML file says: a diffusion model, a classifier, a DINOv2 backbone, or an " +
-        "AutoencoderKL. The run has a folder of its own; at the end its weights/ holds the averaged weights (float16) in the library's layout, with a " +
+      "Trains a model from scratch as a YAML file says: a diffusion model, a classifier, a DINOv2 backbone, an AutoencoderKL, " +
+        "a CLIP text encoder, or a pipeline's denoiser. The run has a folder of its own; at the end its weights/ holds the averaged weights (float16) in the library's layout, with a " +
         "record of how they were made. Prints that folder. Ctrl-C leaves a checkpoint and prints the command that goes on " +
         "from there.",
     )
