@@ -32,8 +32,8 @@ export function addEvaluate(program: Command): void {
         "precision, recall, density and coverage; CLIP score and HPSv2 where there are captions (metadata.jsonl, .csv, .parquet, or NAME.txt); aesthetic score.\n\n" +
         "With --pipeline: samples captions of the bundled pictograms from a text-to-image pipeline, with LoRAs if any are given, and " +
         "scores the pictures against the split's real ones: the distances above by two networks, whether they show what was " +
-        "asked for, and whether they are copies of training pictures, beside what real pictures score. With --reference or " +
-        "--captions: of your own pictures.",
+        "asked for, and whether they are copies of training pictures, beside what real pictures score; with " +
+        "--guidance-scales at several scales. With --reference or --captions: of your own pictures.",
     );
   const model = new Option(
     "--model <folder>",
@@ -56,7 +56,8 @@ export function addEvaluate(program: Command): void {
       "after",
       `\nExample:\n  ${PROGRAM} evaluate --model runs/mine/weights --n 2000 --json scores.json\n` +
         `  ${PROGRAM} evaluate --a samples-before samples-after --b photos --features dinov2\n` +
-        `  ${PROGRAM} evaluate --pipeline runs/mini-sd15/weights --lora runs/mine/weights --split search --json scores.json`,
+        `  ${PROGRAM} evaluate --pipeline mini-sd15 --lora runs/mine/weights --split search --json scores.json\n` +
+        `  ${PROGRAM} evaluate --pipeline mini-sd15 --guidance-scales 1 2 3 5 8`,
     )
     .action(async (_: unknown, command: Command) => {
       const { a, b, model, pipeline } = command.optsWithGlobals<

@@ -3,7 +3,7 @@ import type { OwnPictures, ScoredSplit } from "../experiments/evaluate/pipeline_
 import { FEATURE_KINDS, type FeatureKind } from "../metrics/features/kinds.ts";
 import { startChosenEngine } from "./context.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
-import { type GlobalOptions, refuseGiven, wholeNumber } from "./options.ts";
+import { type GlobalOptions, notNegative, refuseGiven, wholeNumber } from "./options.ts";
 import { chosenPipeline, OF_PIPELINES, pipelineOptions } from "./sample_pipeline.ts";
 
 interface PipelineCommandOptions extends GlobalOptions {
@@ -17,6 +17,7 @@ interface PipelineCommandOptions extends GlobalOptions {
   aesthetic?: string;
   n: number;
   batchSize: number;
+  guidanceScales?: number[];
   saveImages?: string;
   json?: string;
 }
@@ -39,6 +40,10 @@ export function evaluatedPipelineOptions(): Option[] {
     ),
     new Option("--judge <name>", "network that a tuning's discriminator saw through: it is not to score")
       .choices(FEATURE_KINDS),
+    new Option(
+      "--guidance-scales <numbers...>",
+      "scores a pipeline at each of these, side by side, with the same prompts and noise",
+    ).argParser((text, before: number[] = []) => [...before, notNegative(text)]).conflicts("guidanceScale"),
     new Option("--batch-size <number>", "pictures of a pipeline that are sampled together").argParser(
       wholeNumber(1),
     ).default(16),
@@ -51,7 +56,7 @@ export function evaluatedPipelineOptions(): Option[] {
 
 /** Ends the command if it scores no pipeline and also names what is for one. */
 export function refuseOptionsOfPipelines(command: Command): void {
-  const own = ["reference", "captions", "judge", "batchSize", "saveImages"];
+  const own = ["reference", "captions", "judge", "guidanceScales", "batchSize", "saveImages"];
   refuseGiven(command, [...OF_PIPELINES, ...own], "is for pipelines (--pipeline)");
 }
 
@@ -59,7 +64,8 @@ export function refuseOptionsOfPipelines(command: Command): void {
 export async function evaluatePipelineCommand(command: Command): Promise<void> {
   const options = command.optsWithGlobals<PipelineCommandOptions>(), chosen = chosenPipeline(command);
   refuseGiven(command, ["scheduler", "classifier"], "is for models of the digits, not for pipelines");
-  const { features, model, judge, hpsv2, aesthetic, n, batchSize, saveImages, json } = options;
+  const { features, model, judge, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages, json } =
+    options;
   const reference = await referenceOf(command, options);
   const { checkParentFolder, writeJson } = await import("../experiments/runs/write_json.ts");
   const { checkImageOutput } = await import("../experiments/generate/save_images.ts");
@@ -73,7 +79,7 @@ export async function evaluatePipelineCommand(command: Command): Promise<void> {
   using interrupt = stopOnInterrupt();
   const { table, ...result } = await evaluatePipeline({
     ...chosen,
-    ...{ reference, features, model, judge, hpsv2, aesthetic, n, batchSize, saveImages },
+    ...{ reference, features, model, judge, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages },
     signal: interrupt.signal,
   });
   console.log(table);

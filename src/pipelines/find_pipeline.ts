@@ -1,3 +1,4 @@
+import { bundledPath } from "../data/bundled.ts";
 import { UserError } from "../runtime/errors.ts";
 import { isFile, isThere } from "../runtime/files.ts";
 import type { Progress } from "../runtime/progress_line.ts";
@@ -25,11 +26,14 @@ export interface HubOptions {
 
 const REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
 
+/** Pipelines that come with this project, by name. */
+export const BUNDLED_PIPELINES = ["mini-sd15", "mini-sdxl", "mini-sd3"] as const;
+
 /** Names of files, however much they look like a repository's. */
 const FILE = /\.(safetensors|ckpt|pt|pth|bin|gguf)$/;
 
 /**
- * The folder of a pipeline: the source itself if it is a folder; of a single-file checkpoint in the original names, what it
+ * The folder of a pipeline: the source itself if it is a folder; of a name of `BUNDLED_PIPELINES` the bundled one; of a single-file checkpoint in the original names, what it
  * was converted to in this project's cache folder; or else the snapshot of that repository in Hugging Face's cache, which
  * is completed from the Hub if need be.
  *
@@ -44,10 +48,12 @@ export async function findPipeline(source: string, options: HubOptions = {}): Pr
     );
   }
   if (await isThere(source)) return source;
+  if ((BUNDLED_PIPELINES as readonly string[]).includes(source)) return await bundledPath(`models/${source}`);
   if (FILE.test(source)) throw new UserError(`${source}: no such file`);
   if (!REPOSITORY.test(source)) {
     throw new UserError(
-      `${source}: there is no such folder; expected a pipeline's folder, a single-file checkpoint, or a repository of the Hugging Face Hub as owner/name`,
+      `${source}: there is no such folder; expected a pipeline's folder, a single-file checkpoint, ` +
+        `one of ${BUNDLED_PIPELINES.join(", ")}, or a repository of the Hugging Face Hub as owner/name`,
     );
   }
   const { revision = "main", cacheFolder: cache = hubCacheFolder(), variant, onProgress } = options;

@@ -47,8 +47,10 @@ Deno.test("adt evaluate --pipeline scores the captions of own pictures, writes J
     assert.match(stderr, /sampling 100 % \d+\/\d+ steps/);
     const result = JSON.parse(await Deno.readTextFile(json));
     assert.deepEqual([result.n, result.seed, result.reference], [6, 2, { name: folder, n: 7 }]);
-    assert.deepEqual([result.lora[0].strength, result.sampling.steps, result.sampling.height], [0.5, 1, 16]);
-    const { value, ci, n, nReference } = result.networks[0].scores.cmmd;
+    assert.deepEqual([result.lora[0].strength, result.results.length], [0.5, 1]);
+    const [{ sampling, networks }] = result.results;
+    assert.deepEqual([sampling.steps, sampling.height], [1, 16]);
+    const { value, ci, n, nReference } = networks[0].scores.cmmd;
     assert.ok(value > 0 && ci[0] <= value && value <= ci[1] && n === 6 && nReference === 7);
     const files = [...Deno.readDirSync(kept)].map(({ name }) => name).sort();
     assert.deepEqual(files, ["0.png", "1.png", "2.png", "3.png", "4.png", "5.png", "metadata.jsonl"]);
@@ -101,6 +103,10 @@ Deno.test("adt evaluate --pipeline refuses what it cannot use in one line", () =
         captions,
       ]],
       [2, /error: --split train: pipelines are scored on .* search or final/, [...own, "--split", "train"]],
+      [2, /'--guidance-scales <numbers...>' cannot be used with .*'--guidance-scale <number>'/, [
+        ...[...own, "--guidance-scales", "1", "2", "--guidance-scale", "3"],
+      ]],
+      [2, /--guidance-scales.*number of at least 0/, [...own, "--guidance-scales", "1", "two"]],
       [2, /error: --save-images is a folder/, [...own, "--save-images", "grid.png"]],
       [2, /'--pipeline <source>' cannot be used with .*'--a <folder\.\.\.>'/, [
         ...own,

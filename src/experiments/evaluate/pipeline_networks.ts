@@ -4,7 +4,7 @@ import { type FeatureNetwork, loadFeatureNetwork } from "../../metrics/features/
 import { UserError } from "../../runtime/errors.ts";
 import { type FolderNetworks, openFolderNetworks } from "./folder_networks.ts";
 import { defaultNetworkFolder } from "./folders.ts";
-import type { EvaluatePipelineOptions } from "./pipeline_options.ts";
+import type { EvaluatorOptions } from "./pipeline_options.ts";
 
 /** Bundled networks that can score, the first choice first. */
 const SCORERS: readonly FeatureKind[] = ["squeezenet", "efficientnet-lite0", "pictograms-vit"];
@@ -28,8 +28,6 @@ export interface PipelineNetworks {
   dispose(): void;
 }
 
-type Choice = Pick<EvaluatePipelineOptions, "features" | "model" | "judge" | "hpsv2" | "aesthetic" | "seed">;
-
 /**
  * Loads the networks that score a pipeline's samples.
  *
@@ -37,7 +35,7 @@ type Choice = Pick<EvaluatePipelineOptions, "features" | "model" | "judge" | "hp
  * @throws UserError for a network that is not there, judged in training, or does not fit the others
  */
 export async function openPipelineNetworks(
-  options: Choice,
+  options: Omit<EvaluatorOptions, "signal">,
   withSqueezenet: boolean,
 ): Promise<PipelineNetworks> {
   const { judge, aesthetic, hpsv2, seed } = options,

@@ -15,17 +15,17 @@ export interface OwnPictures {
   split?: string | undefined;
 }
 
-/** Which pipeline is scored, on what, and by which networks. */
-export interface EvaluatePipelineOptions extends PipelineSource, PipelineSamplingOptions {
-  /** What captions are drawn from and the samples compared with: a split of the pictograms, or own pictures. */
-  reference: ScoredSplit | OwnPictures;
+/** How the pictures of a pipeline that is scored are sampled; what is not given is as the pipeline has it. */
+export interface EvaluatedSampling extends PipelineSamplingOptions {
   negative?: string;
-  /** Pictures to sample. */
-  n: number;
-  /** Fixes which captions are drawn, the noise, and all random choices of the scores. */
-  seed: number;
   /** Pictures that are sampled together; default 16. */
   batchSize?: number;
+  /** A new or empty folder to write the samples to; default: they are not kept. */
+  saveImages?: string;
+}
+
+/** Which networks score. */
+export interface EvaluatorOptions {
   /** Networks to compare by; default: `scorersFor(judge)`. */
   features?: readonly FeatureKind[];
   /** Folder of the one network of `features` that is not bundled, or of the only one. */
@@ -36,7 +36,17 @@ export interface EvaluatePipelineOptions extends PipelineSource, PipelineSamplin
   hpsv2?: string;
   /** Folder of an aesthetic predictor; one of the features must be CLIP's. */
   aesthetic?: string;
-  /** A new or empty folder to write the samples to; default: they are not kept. */
-  saveImages?: string;
+  /** Fixes the noise, and all random choices of the scores. */
+  seed: number;
   signal?: AbortSignal;
+}
+
+/** Which pipeline is scored, on what, and by which networks. */
+export interface EvaluatePipelineOptions extends PipelineSource, EvaluatedSampling, EvaluatorOptions {
+  /** What captions are drawn from and the samples compared with: a split of the pictograms, or own pictures. */
+  reference: ScoredSplit | OwnPictures;
+  /** Pictures to sample; the seed also fixes which captions are drawn. */
+  n: number;
+  /** Scores the pipeline at each of these, in place of `guidanceScale`; samples are kept in a folder for each. */
+  guidanceScales?: readonly number[];
 }

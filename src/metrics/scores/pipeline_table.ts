@@ -15,23 +15,41 @@ import type {
 /** Scores of images against the reference whose names do not tell the network. */
 const NAMELESS: readonly string[] = ["precision", "recall", "density", "coverage"];
 
-/** The scores of a pipeline as a text table with aligned columns, and what is needed to read it. */
-export function formatPipelineScores(
-  { networks, pictureText, copies }: PipelineScores,
-  names: { pipeline: string; reference: string },
-): string {
+/** One column: a pipeline, or a way to sample it. */
+export interface PipelineColumn {
+  name: string;
+  scores: PipelineScores;
+}
+
+/**
+ * Scores of a pipeline, or of several by the same networks at the same n, as a text table with aligned columns, and what is
+ * needed to read it.
+ *
+ * @param reference what the pictures are that the samples are compared with
+ */
+export function formatPipelineScores(columns: readonly PipelineColumn[], reference: string): string {
+  const all = columns.map(({ scores }) => scores),
+    [{ networks, pictureText, copies }] = all as [PipelineScores];
+  const texts = all.flatMap(({ pictureText }) => pictureText ?? []), alone = columns.length === 1;
   const rows = [
-    ...networks.flatMap(networkRows),
-    ...pictureText ? textRows(pictureText) : [],
-    ...copies ? copyRows(copies) : [],
+    ...networks.flatMap((_, i) => networkRows(all.map(({ networks }) => networks[i]!))),
+    ...texts.length ? textRows(texts) : [],
+    ...copyRows(all.flatMap(({ copies }) => copies ?? [])),
   ];
-  const header = ["score", names.pipeline, "floor", ...pictureText ? ["shuffled texts"] : []];
+  const header = [
+    "score",
+    ...columns.map(({ name }) => name),
+    "floor",
+    ...texts.length && alone ? ["shuffled texts"] : [],
+  ];
   const width = header.length, { n, nReference } = networks[0]!.scores.fid;
   const floor = networks.some(({ scores }) => scores.fid.floor !== undefined);
   return [
     ...alignColumns([header, ...rows.map((row) => Array.from({ length: width }, (_, c) => row[c] ?? ""))]),
     "",
-    `n = ${count(n)} samples, against ${count(nReference!)} reference pictures (${names.reference}).`,
+    `n = ${count(n)} samples${alone ? "" : " each"}, against ${
+      count(nReference!)
+    } reference pictures (${reference}).`,
     "↓ lower is better, ↑ higher is better, ≈ near the floor is better; [low, high]: 95 % confidence interval.",
     ...floor
       ? [
@@ -42,37 +60,49 @@ export function formatPipelineScores(
       ]
       : [],
     ...pictureText ? [textNote(pictureText)] : [],
-    ...copies ? copyNotes(copies) : [],
+    ...copies ? copyNotes(copies, alone) : [],
     ...networks.flatMap(({ features, width }) =>
       smallSampleNotes(Math.min(n, nReference!), width).map((note) => `${NETWORK_NAMES[features]}: ${note}`)
     ),
   ].join("\n");
 }
 
-function networkRows({ features, scores }: NetworkScores): string[][] {
-  const definitions = folderDefinitions(features);
+/** The rows of one network. */
+function networkRows(columns: readonly NetworkScores[]): string[][] {
+  const { features } = columns[0]!, definitions = folderDefinitions(features);
   return (Object.keys(definitions) as (keyof FolderScores)[]).flatMap((name) => {
-    const score = scores[name], { label } = definitions[name];
-    if (!score) return [];
+    const scores = columns.map(({ scores }) => scores[name]), { label } = definitions[name];
+    if (scores.every((score) => score === undefined)) return [];
     const named = NAMELESS.includes(name) ? `${label} (${NETWORK_NAMES[features]})` : label;
-    return [row({ ...definitions[name], label: named }, score)];
+    return [row({ ...definitions[name], label: named }, scores)];
   });
 }
 
-function textRows({ scores, shuffled }: PictureTextComparison): string[][] {
+/** What shuffled texts score is told where one column leaves room for it. */
+function textRows(columns: readonly PictureTextComparison[]): string[][] {
   return (Object.keys(PICTURE_TEXT_DEFINITIONS) as (keyof PictureTextScores)[]).map((name) => {
     const definition = PICTURE_TEXT_DEFINITIONS[name];
-    return [...row(definition, scores[name]), formatNumber(shuffled[name], definition.decimals)];
+    const cells = row(definition, columns.map(({ scores }) => scores[name]));
+    return columns.length > 1
+      ? cells
+      : [...cells, formatNumber(columns[0]!.shuffled[name], definition.decimals)];
   });
 }
 
-function copyRows({ scores }: CopyComparison): string[][] {
-  return (["nearestTrain", "nearCopies"] as const).map((name) => row(SCORE_DEFINITIONS[name], scores[name]));
+function copyRows(columns: readonly CopyComparison[]): string[][] {
+  if (columns.length === 0) return [];
+  return (["nearestTrain", "nearCopies"] as const).map((name) =>
+    row(SCORE_DEFINITIONS[name], columns.map(({ scores }) => scores[name]))
+  );
 }
 
-function row({ label, better, decimals }: ScoreDefinition, score: Score): string[] {
-  const floor = score.floor === undefined ? "none" : formatNumber(score.floor, decimals);
-  return [`${label} ${ARROWS[better]}`, scoreCell(score, decimals), floor];
+function row({ label, better, decimals }: ScoreDefinition, scores: readonly (Score | undefined)[]): string[] {
+  const floor = scores.find((score) => score?.floor !== undefined)?.floor;
+  return [
+    `${label} ${ARROWS[better]}`,
+    ...scores.map((score) => scoreCell(score, decimals)),
+    floor === undefined ? "none" : formatNumber(floor, decimals),
+  ];
 }
 
 function textNote({ scores }: PictureTextComparison): string {
@@ -81,14 +111,18 @@ function textNote({ scores }: PictureTextComparison): string {
   } texts, by SqueezeNet; floor: of the reference's real pictures.`;
 }
 
-function copyNotes({ scores, samples, real, shares }: CopyComparison): string[] {
+function copyNotes({ scores, samples, real, shares }: CopyComparison, alone: boolean): string[] {
   const { nearestTrain, nearCopies } = SCORE_DEFINITIONS;
   const quantiles = (values: readonly number[]) => values.map((value) => formatNumber(value)).join(", ");
   return [
     `${nearestTrain.label}, ${nearCopies.label}: against ${
       count(scores.nearestTrain.nReference!)
     } training pictures, by SqueezeNet; floor: of the reference's real pictures. A near copy is nearer than 99 % of those.`,
-    `distance to the nearest training picture, at ${shares.map((share) => 100 * share).join(", ")} %: ` +
-    `samples ${quantiles(samples)}; real pictures ${quantiles(real)}.`,
+    ...alone
+      ? [
+        `distance to the nearest training picture, at ${shares.map((share) => 100 * share).join(", ")} %: ` +
+        `samples ${quantiles(samples)}; real pictures ${quantiles(real)}.`,
+      ]
+      : [],
   ];
 }

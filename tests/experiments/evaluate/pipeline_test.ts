@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { bundledPath } from "../../../src/data/bundled.ts";
 import { toByte } from "../../../src/display/grid.ts";
 import { conceptTexts } from "../../../src/experiments/evaluate/concept_texts.ts";
-import { evaluatePipeline, scorePipeline } from "../../../src/experiments/evaluate/pipeline.ts";
+import { evaluatePipeline } from "../../../src/experiments/evaluate/pipeline.ts";
+import { pipelineEvaluator } from "../../../src/experiments/evaluate/pipeline_evaluator.ts";
 import { comparePictureText } from "../../../src/experiments/evaluate/pipeline_extras.ts";
 import { scorersFor } from "../../../src/experiments/evaluate/pipeline_networks.ts";
 import type { EvaluatePipelineOptions } from "../../../src/experiments/evaluate/pipeline_options.ts";
@@ -23,6 +24,7 @@ import { samplePipeline } from "../../../src/experiments/generate/sample_pipelin
 import { decodeWhole } from "../../../src/metrics/features/folder_images.ts";
 import { loadFeatureNetwork } from "../../../src/metrics/features/networks.ts";
 import { prepareImage } from "../../../src/metrics/features/prepare_image.ts";
+import { formatPipelineScores } from "../../../src/metrics/scores/pipeline_table.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
 
@@ -102,10 +104,11 @@ Deno.test("evaluatePipeline() scores own pictures' captions, keeps the samples, 
     await Deno.mkdir(own), await Deno.mkdir(samples);
     await ownPictures(own, CAPTIONS);
     await noLeak(async () => {
-      const options = settings(own), result = await evaluatePipeline({ ...options, saveImages: samples });
-      const [network] = result.networks, scores = network!.scores;
-      assert.deepEqual(result.reference, { name: own, n: 7 });
-      assert.deepEqual(result.sampling, { steps: 1, guidanceScale: 7.5, height: 16, width: 16 });
+      const options = settings(own);
+      const { results, reference, table } = await evaluatePipeline({ ...options, saveImages: samples });
+      assert.deepEqual(reference, { name: own, n: 7 });
+      const [result] = results, [network] = result!.networks, scores = network!.scores;
+      assert.deepEqual(result!.sampling, { steps: 1, guidanceScale: 7.5, height: 16, width: 16 });
       assert.ok(
         ["fid", "kid", "cmmd", "precision", "recall", "density", "coverage", "clipScore"].every((name) =>
           name in scores
@@ -115,10 +118,10 @@ Deno.test("evaluatePipeline() scores own pictures' captions, keeps the samples, 
         assert.ok(n === 10 && ci![0] <= value + 1e-12 && value <= ci![1] + 1e-12, name);
       }
       assert.ok(
-        result.pictureText === undefined && result.copies === undefined && scores.fid.floor === undefined,
+        result!.pictureText === undefined && result!.copies === undefined && scores.fid.floor === undefined,
       );
       assert.match(
-        result.table,
+        table,
         /FD \(CLIP\) ↓ .*none\n[^]*precision \(CLIP\)[^]*CLIP score ↑[^]*n = 10 samples, against 7/,
       );
       const { prompts } = await promptedReference(options);
@@ -126,13 +129,35 @@ Deno.test("evaluatePipeline() scores own pictures' captions, keeps the samples, 
       assert.deepEqual(lines.map((line) => JSON.parse(line).text), prompts.map(({ text }) => text));
       const { width, height } = await decodeWhole(join(samples, "9.png"));
       assert.deepEqual([width, height], [16, 16]);
-      assert.deepEqual((await evaluatePipeline(options)).networks, result.networks);
+      assert.deepEqual((await evaluatePipeline(options)).results, results);
       const other = await evaluatePipeline({ ...options, seed: 4 });
-      assert.notEqual(other.networks[0]!.scores.fid.value, scores.fid.value);
+      assert.notEqual(other.results[0]!.networks[0]!.scores.fid.value, scores.fid.value);
     });
   }));
 
-Deno.test("scorePipeline() on pictograms: floors, texts beside shuffled ones, and copies", () =>
+Deno.test("evaluatePipeline() at several guidance scales: as at each alone, side by side, samples in a folder for each", () =>
+  inTempFolder(async (folder) => {
+    const own = join(folder, "own"), samples = join(folder, "samples");
+    await Deno.mkdir(own);
+    await ownPictures(own, CAPTIONS);
+    await noLeak(async () => {
+      const options = { ...settings(own), n: 6, batchSize: 6 };
+      const { results, table } = await evaluatePipeline({
+        ...{ ...options, guidanceScales: [1, 7.5] },
+        saveImages: samples,
+      });
+      assert.deepEqual(results.map(({ sampling }) => sampling.guidanceScale), [1, 7.5]);
+      assert.deepEqual((await evaluatePipeline({ ...options, guidanceScale: 7.5 })).results, [results[1]]);
+      const [first, second] = results.map(({ networks }) => networks[0]!.scores.fid.value);
+      assert.notEqual(first, second);
+      assert.match(table, /^score +w = 1 +w = 7\.5 +floor\n[^]*n = 6 samples each, against 7/);
+      const kept = [...Deno.readDirSync(samples)].map(({ name }) => name).sort();
+      assert.deepEqual(kept, ["guidance-1", "guidance-7.5"]);
+      assert.ok((await decodeWhole(join(samples, "guidance-7.5", "5.png"))).width === 16);
+    });
+  }));
+
+Deno.test("pipelineEvaluator() on pictograms: floors, texts beside shuffled ones, and copies", () =>
   noLeak(async () => {
     const real = await realPictograms("search"), train = firstOf(await realPictograms("train"), 50);
     const texts = await conceptTexts(real.facts);
@@ -141,11 +166,13 @@ Deno.test("scorePipeline() on pictograms: floors, texts beside shuffled ones, an
       prompts: Array.from({ length: 12 }, (_, picture) => ({ text: real.facts[picture]!.concept, picture })),
       pictograms: { size: 64, train, texts: { ...texts, own: texts.own.slice(0, 40) } },
     };
-    const options = { pipeline, size: 16, steps: 1, seed: 0, features: ["pictograms-vit"] as const };
-    const { networks, pictureText, copies, table } = await scorePipeline(reference, {
-      ...options,
-      model: await bundledPath("models/digits-dino"),
-    });
+    const model = await bundledPath("models/digits-dino");
+    const evaluator = await pipelineEvaluator(reference, { features: ["pictograms-vit"], model, seed: 0 });
+    const loaded = await openPipeline({ pipeline }, false);
+    const result = await evaluator.evaluate(loaded, { size: 16, steps: 1 });
+    loaded.dispose(), evaluator.dispose();
+    const { networks, pictureText, copies } = result;
+    const table = formatPipelineScores([{ name: "random", scores: result }], "a few");
     for (const name of ["fid", "kid", "precision", "recall", "density", "coverage"] as const) {
       assert.ok(Number.isFinite(networks[0]!.scores[name].floor), name);
     }
@@ -200,12 +227,12 @@ Deno.test("what judged in training does not score", async () => {
   const options = { ...settings(""), judge: "clip" as const };
   const reference = { real: firstOf(await realPictograms("search"), 8), prompts: [] };
   await rejectsWith(
-    () => scorePipeline(reference, options),
+    () => pipelineEvaluator(reference, options),
     /clip judged the images in training.*squeezenet/,
   );
   await rejectsWith(
     () =>
-      scorePipeline(reference, {
+      pipelineEvaluator(reference, {
         ...options,
         judge: undefined,
         features: ["squeezenet", "efficientnet-lite0"],
@@ -213,12 +240,17 @@ Deno.test("what judged in training does not score", async () => {
     /--model .* all are bundled/,
   );
   await rejectsWith(
-    () => scorePipeline(reference, { ...options, judge: undefined, features: ["clip", "dinov2"] }),
+    () => pipelineEvaluator(reference, { ...options, judge: undefined, features: ["clip", "dinov2"] }),
     /clip and dinov2 are not: name one of them/,
   );
   await rejectsWith(
     () =>
-      scorePipeline(reference, { ...options, judge: undefined, features: ["squeezenet"], aesthetic: "x" }),
+      pipelineEvaluator(reference, {
+        ...options,
+        judge: undefined,
+        features: ["squeezenet"],
+        aesthetic: "x",
+      }),
     /add clip to --features/,
   );
 });
