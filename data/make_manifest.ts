@@ -38,18 +38,25 @@ function trainedHere(folder: URL): Origin {
   };
 }
 
+/** The files in a folder and the folders in it, with forward slashes. */
+function filesBelow(folder: URL): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(new URL(`${name}/`, folder)).map((file) => `${name}/${file}`) : [name]
+  );
+}
+
 const models = new URL("models/", import.meta.url);
 const entries: ManifestEntry[] = [];
 for (const model of Deno.readDirSync(models)) {
   if (!model.isDirectory) continue;
   const folder = new URL(`${model.name}/`, models);
   const { source, licence, how } = PUBLISHED[model.name] ?? trainedHere(folder);
-  for (const file of Deno.readDirSync(folder)) {
+  for (const file of filesBelow(folder)) {
     entries.push({
-      path: `models/${model.name}/${file.name}`,
+      path: `models/${model.name}/${file}`,
       source,
       licence,
-      sha256: sha256(Deno.readFileSync(new URL(file.name, folder))),
+      sha256: sha256(Deno.readFileSync(new URL(file, folder))),
       how,
     });
   }

@@ -54,12 +54,14 @@ export async function pretrain(
   held.defer(() => pretraining.dispose?.());
   const { params, steps, seconds } = await train(config, run, pretraining, options);
   if (steps === config.train.steps) {
+    const losses = await loggedLosses(metricsFile);
     await writeJson(join(weights, "training.json"), {
       command: options.command,
       seed: config.train.seed,
       steps,
       seconds: Math.round(seconds),
-      mean_loss_of_last_100_steps: await meanLoss(metricsFile, steps - 100),
+      mean_loss_of_last_100_steps: meanLoss(losses, steps - 100, steps),
+      mean_loss_until: lossCurve(losses, steps),
       parameters: parameterCount(params),
       versions: { project: project.version, engine, deno: Deno.version.deno },
       config,
@@ -93,12 +95,22 @@ async function train(
   return { params, steps, seconds: recorder.seconds() };
 }
 
-/** Mean of the logged losses of the steps after `last`. */
-async function meanLoss(metricsFile: string, last: number): Promise<number> {
-  const losses = (await readMetrics(metricsFile)).filter(({ step }) => step > last).map(({ loss }) =>
-    Number(loss)
-  );
-  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+type LoggedLoss = { step: number; loss: number };
+
+async function loggedLosses(metricsFile: string): Promise<LoggedLoss[]> {
+  return (await readMetrics(metricsFile)).map(({ step, loss }) => ({ step, loss: Number(loss) }));
+}
+
+/** Mean of the logged losses of the steps after `from`, up to `to`; undefined where none was logged. */
+function meanLoss(losses: readonly LoggedLoss[], from: number, to: number): number | undefined {
+  const some = losses.filter(({ step }) => step > from && step <= to);
+  return some.length ? some.reduce((sum, { loss }) => sum + loss, 0) / some.length : undefined;
+}
+
+/** The mean loss of each twentieth of the training, by its last step. */
+function lossCurve(losses: readonly LoggedLoss[], steps: number): Record<number, number | undefined> {
+  const ends = [...new Set(Array.from({ length: 20 }, (_, i) => Math.ceil(steps * (i + 1) / 20)))];
+  return Object.fromEntries(ends.map((end, i) => [end, meanLoss(losses, ends[i - 1] ?? 0, end)]));
 }
 
 function parameterCount(params: Params): number {

@@ -67,6 +67,7 @@ Deno.test("pretrain() of a diffusion model leaves a folder that can be loaded, a
     const losses = (await readMetrics(metricsFile)).map(({ loss }) => loss as number);
     assert.equal(losses.length, 2);
     assert.equal(record.mean_loss_of_last_100_steps, losses.reduce((a, b) => a + b) / 2);
+    assert.deepEqual(record.mean_loss_until, { 1: losses[0], 2: losses[1] });
     assert.deepEqual(record.config, JSON.parse(JSON.stringify(config)));
     assert.deepEqual([record.command, record.seed, record.steps], ["deno task adt pretrain x.yaml", 0, 2]);
   }));
