@@ -117,7 +117,7 @@ export { openBackbone } from "./src/models/by_class/open_backbone.ts";
 export { loadDinov2Features } from "./src/models/dinov2/load.ts";
 export type { Loaded } from "./src/models/loaded.ts";
 export { loadUNet2DCondition } from "./src/models/unet2d_condition/load.ts";
-export { loadParams, type SaveOptions, saveParams } from "./src/weights/checkpoint.ts";
+export { type LoadOptions, loadParams, type SaveOptions, saveParams } from "./src/weights/checkpoint.ts";
 export { type Config, readConfig } from "./src/weights/config.ts";
 export { readTensors, writeTensors } from "./src/weights/safetensors.ts";
 

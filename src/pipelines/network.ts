@@ -62,7 +62,6 @@ export async function openNetwork<M extends { declarations: Declarations }>(
       const onLoad = (params: Params, name: string) => keepSmall(params, name, declarations[name], storage);
       const mine: Promise<Params> = loading ??= load(folder, small(declarations, storage), { onLoad }).then(
         (params) => {
-          for (const name of Object.keys(declarations)) onLoad(params, name); // loaders that rename do not call it
           if (loading !== mine) {
             tf.dispose(params);
             throw new Error(`the weights of ${name} were freed while they were loaded`);

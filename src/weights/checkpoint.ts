@@ -17,9 +17,14 @@ export type StoredDeclarations = Readonly<
   Record<string, { shape: readonly number[]; storage?: ComputePrecision }>
 >;
 
+/** Names and shapes of the tensors in a checkpoint. */
+export type StoredShapes = ReadonlyMap<string, readonly number[]>;
+
 export interface LoadOptions {
-  /** Before all names in the checkpoint. */
-  prefix?: string;
+  /** What a parameter is called in the checkpoint, if not the same. */
+  nameInFile?(name: string, stored: StoredShapes): string;
+  /** Whether a tensor of the checkpoint that no parameter takes is left alone; of others there must be none. */
+  leaves?(name: string, stored: StoredShapes): boolean;
   /** Called when a parameter has been loaded, which it may replace before the next one comes. */
   onLoad?(params: Params, name: string): void;
 }
@@ -29,23 +34,22 @@ export interface LoadOptions {
  * keeps them in the type of the file (float16, bfloat16, float8), in mapped pages of it where that can be, and casts them
  * where they are used. Host memory holds one tensor at a time.
  *
- * With `prefix` (e.g. "dinov2." for a backbone inside a larger checkpoint) names are looked up as prefix +
- * name, and names outside the prefix are left alone.
- *
  * @throws UserError that lists every missing, unexpected and misshaped name (shapes as in the checkpoint);
  * nothing is left in the engine then. Also for quantised weights. Broken files: see `openSafetensors`.
  */
 export async function loadParams(
   folder: string,
   declarations: StoredDeclarations,
-  { prefix = "", onLoad }: LoadOptions = {},
+  { nameInFile = (name) => name, leaves = () => false, onLoad }: LoadOptions = {},
 ): Promise<Params> {
   using files = await openWeightFiles(folder);
-  checkNames(files, declarations, prefix);
+  const stored = files.shapes;
+  const names = new Map(Object.keys(declarations).map((name) => [name, nameInFile(name, stored)]));
+  checkNames(files, declarations, names, (name) => leaves(name, stored));
   const params: Params = {};
   try {
     for (const [name, { storage }] of Object.entries(declarations)) {
-      params[name] = consume(fromCheckpointLayout, await files.tensor(prefix + name, storage));
+      params[name] = consume(fromCheckpointLayout, await files.tensor(names.get(name)!, storage));
       onLoad?.(params, name);
     }
   } catch (error) {
@@ -101,18 +105,21 @@ async function download(x: tf.Tensor): Promise<HostData> {
   }
 }
 
-function checkNames(files: WeightFiles, declarations: StoredDeclarations, prefix: string): void {
-  const missing: string[] = [], misshaped: string[] = [];
-  for (const [name, { shape }] of Object.entries(declarations)) {
-    const given = files.shapes.get(prefix + name), expected = checkpointShape(shape);
-    if (!given) missing.push(`${prefix}${name} [${expected}]`);
-    else if (given.join() !== expected.join()) {
-      misshaped.push(`${prefix}${name} [${given}], expected [${expected}]`);
-    }
+function checkNames(
+  files: WeightFiles,
+  declarations: StoredDeclarations,
+  names: ReadonlyMap<string, string>,
+  leaves: (name: string) => boolean,
+): void {
+  const missing: string[] = [], misshaped: string[] = [], taken = new Set(names.values());
+  for (const [declared, { shape }] of Object.entries(declarations)) {
+    const name = names.get(declared)!, given = files.shapes.get(name), expected = checkpointShape(shape);
+    if (!given) missing.push(`${name} [${expected}]`);
+    else if (given.join() !== expected.join()) misshaped.push(`${name} [${given}], expected [${expected}]`);
   }
   const unexpected = [...files.shapes].filter(([name, shape]) =>
     // a table of no rows is nothing
-    name.startsWith(prefix) && !Object.hasOwn(declarations, name.slice(prefix.length)) && !shape.includes(0)
+    !taken.has(name) && !shape.includes(0) && !leaves(name)
   ).map(([name, shape]) => `${name} [${shape}]`);
   const lists = [["missing", missing], ["unexpected", unexpected], ["misshaped", misshaped]] as const;
   const faults = lists.filter(([, names]) => names.length > 0)

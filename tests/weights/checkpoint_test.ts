@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { backend, onTensorflow } from "../../src/runtime/tensorflow/backend.ts";
-import { loadParams, saveParams } from "../../src/weights/checkpoint.ts";
+import { type LoadOptions, loadParams, saveParams } from "../../src/weights/checkpoint.ts";
 import { readTensors, writeTensors } from "../../src/weights/safetensors.ts";
 import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { inTempFolder, rejectsWith } from "./support.ts";
@@ -107,7 +107,7 @@ Deno.test(
 );
 
 Deno.test(
-  "loadParams() with a prefix reads one part of a checkpoint and ignores the others",
+  "loadParams() reads one part of a checkpoint by its names there, and leaves the others",
   engine,
   async () => {
     await startTestEngine();
@@ -117,12 +117,16 @@ Deno.test(
         "head.w": { shape: [3], data: ramp(3) },
       };
       await writeTensors(`${folder}/model.safetensors`, tensors);
-      const params = await loadParams(folder, { w: { shape: [2] } }, { prefix: "vit." });
+      const ofVit: LoadOptions = {
+        nameInFile: (name) => `vit.${name}`,
+        leaves: (name) => !name.startsWith("vit."),
+      };
+      const params = await loadParams(folder, { w: { shape: [2] } }, ofVit);
       assert.equal(params.w!.dtype, "float32");
       assertClose(params.w!, ramp(2), {});
       tf.dispose(params);
       await rejectsWith(
-        () => loadParams(folder, { v: { shape: [2] } }, { prefix: "vit." }),
+        () => loadParams(folder, { v: { shape: [2] } }, ofVit),
         /vit\.v \[2\]/,
         /vit\.w \[2\]/,
       );

@@ -1,6 +1,5 @@
 import type { Params } from "../../tensor/params.ts";
-import { loadParams, type StoredDeclarations } from "../../weights/checkpoint.ts";
-import { openWeightFiles } from "../../weights/weight_files.ts";
+import { type LoadOptions, loadParams, type StoredDeclarations } from "../../weights/checkpoint.ts";
 
 /** Names of the attention layers in checkpoints that diffusers wrote before version 0.15, Stable Diffusion 1's among them. */
 const OLD_ROLES: Readonly<Record<string, string>> = {
@@ -16,22 +15,15 @@ const OLD_ROLES: Readonly<Record<string, string>> = {
  * @returns weights by the names declared
  * @throws UserError as `loadParams`
  */
-export async function loadAutoencoderKLParams(
+export function loadAutoencoderKLParams(
   folder: string,
   declarations: StoredDeclarations,
+  options: Pick<LoadOptions, "onLoad"> = {},
 ): Promise<Params> {
-  const stored = await storedNames(folder), names = Object.keys(declarations);
-  const inFile = new Map(names.map((name) => [name, stored.has(oldName(name)) ? oldName(name) : name]));
-  const params = await loadParams(
-    folder,
-    Object.fromEntries(names.map((name) => [inFile.get(name)!, declarations[name]!])),
-  );
-  return Object.fromEntries(names.map((name) => [name, params[inFile.get(name)!]!]));
-}
-
-async function storedNames(folder: string): Promise<Set<string>> {
-  using files = await openWeightFiles(folder);
-  return new Set(files.shapes.keys());
+  return loadParams(folder, declarations, {
+    ...options,
+    nameInFile: (name, stored) => stored.has(oldName(name)) ? oldName(name) : name,
+  });
 }
 
 function oldName(name: string): string {

@@ -1,4 +1,3 @@
-import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../../runtime/errors.ts";
 import type { Params } from "../../tensor/params.ts";
 import { loadParams } from "../../weights/checkpoint.ts";
@@ -24,20 +23,14 @@ const CHECKPOINT = "pt_inception-2015-12-05-6726825d.pth";
  */
 export async function loadInceptionV3(folder: string): Promise<{ model: InceptionV3; params: Params }> {
   const model = inceptionV3();
-  const extras = Object.entries(await storedShapes(folder)).filter(([name]) => UNUSED.test(name));
-  const wanted = extras.map(([name, shape]) => [name, { shape }]);
-  const params = await loadParams(folder, { ...model.declarations, ...Object.fromEntries(wanted) });
-  for (const [name] of extras) {
-    tf.dispose(params[name]!);
-    delete params[name];
-  }
+  await checkThere(folder);
+  const params = await loadParams(folder, model.declarations, { leaves: (name) => UNUSED.test(name) });
   return { model, params };
 }
 
-async function storedShapes(folder: string): Promise<Record<string, readonly number[]>> {
+async function checkThere(folder: string): Promise<void> {
   try {
-    using files = await openWeightFiles(folder);
-    return Object.fromEntries(files.shapes);
+    using _ = await openWeightFiles(folder);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${error.message}\n${inceptionAdvice(folder)}`, { cause: error });
