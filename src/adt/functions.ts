@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { Condition, Denoiser } from "../sampling/denoiser.ts";
-import { guided } from "../sampling/guidance.ts";
+import { guidanceBatch, type GuidanceScale, guided, scaleFactor } from "../sampling/guidance.ts";
 import { compile, type Compiled } from "../tensor/compile.ts";
 import { combine } from "../tensor/combine.ts";
 import { globalNorm } from "../tensor/global_norm.ts";
@@ -24,6 +24,12 @@ type Augmentation = AugmentationParameters<tf.Tensor1D>;
 type Pair = { generated: Augmentation; real: Augmentation };
 type Triple = Pair & { positive: Augmentation };
 type Discriminator = AdtState["discriminator"];
+
+/** Norms of the parts of a gradient, each with its λ. */
+type GradientNorms = { diffusion: tf.Scalar; adversarial: tf.Scalar; anchor?: tf.Scalar };
+
+/** Name in a condition of the guidance scale of each sample [B], where scales are drawn; else the settings' is that of all. */
+export const DRAWN_SCALE = "guidance_scale";
 
 /** Compiled functions of one setup, see `adtFunctions`; `dispose` frees them. */
 export interface AdtFunctions {
@@ -47,9 +53,13 @@ export interface AdtFunctions {
     [weights: tf.Tensor1D, batch: DiffusionBatch],
     { loss: tf.Tensor; gradient: tf.Tensor }
   >;
+  anchorGradient: Compiled<
+    [weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition],
+    { loss: tf.Tensor; gradient: tf.Tensor }
+  >;
   joinGradients: Compiled<
-    [adversarial: tf.Tensor | null, diffusion: tf.Tensor],
-    { gradient: tf.Tensor; norms: { diffusion: tf.Scalar; adversarial: tf.Scalar } }
+    [adversarial: tf.Tensor | null, anchor: tf.Tensor | null, diffusion: tf.Tensor],
+    { gradient: tf.Tensor; norms: GradientNorms }
   >;
   updateGenerator: Compiled<
     [state: TrainingState, gradient: tf.Tensor, scalars: tf.Tensor1D, decay: tf.Scalar],
@@ -73,9 +83,10 @@ export interface AdtFunctions {
  *
  * - `denoiser`: the network under guidance, for roll-outs; its params are `{ weights: [P] }`.
  * - `pullback`: vector-Jacobian product of one call of it, see `Pullback`.
+ * - `anchorGradient`: the anchor at some states, see `AdtSettings`, and its gradient [P].
  * - `judge`: decodes x_end [B,h,w,c], gives the images, the adversarial loss, the mean score and g = ∂L/∂x_end.
  * - `diffusionGradient`: the diffusion loss and its gradient [P].
- * - `joinGradients`: the adversarial gradient, if any, and that of the diffusion loss, each times its λ, and their sum.
+ * - `joinGradients`: the sum of the adversarial gradient and the anchor's, if any, and that of the diffusion loss, each times its λ.
  * - `updateGenerator`: updates the network and its average by a gradient.
  * - `updateDiscriminator`: updates the discriminator on images that are constants.
  *
@@ -83,9 +94,13 @@ export interface AdtFunctions {
  */
 export function adtFunctions(setup: AdtSetup): AdtFunctions {
   const { denoiser: tuned, autoencoder, adversary, headLayout, settings } = setup;
-  const network = (weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) =>
-    guided(tuned, settings.guidanceScale, setup.nullCondition?.(condition) ?? {})
-      .forward(setup.params(weights), x, t, condition);
+  const nullOf = (condition: Condition) => setup.nullCondition?.(condition) ?? {};
+  const network = (weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) => {
+    const { scale, own } = guidanceOf(condition, settings);
+    return guided(tuned, scale, nullOf(own)).forward(setup.params(weights), x, t, own);
+  };
+  const conditional = (weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) =>
+    tuned.forward(setup.params(weights), x, t, guidanceOf(condition, settings).own);
 
   /** The guided network of flat weights, `{ weights: [P] }`. */
   const predict = compile(function predict(params: Params, x: tf.Tensor, t: tf.Tensor, condition: Condition) {
@@ -101,13 +116,33 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
       cotangent: tf.Tensor,
       throughInput: boolean,
     ) {
-      const call = (weights: tf.Tensor, x: tf.Tensor) => network(weights, x, t, condition);
+      // the conditional output counts w times in the guided one
+      const alone = settings.guidanceGradient === "conditional", { scale } = guidanceOf(condition, settings);
+      const w = scaleFactor(scale), divided = settings.divideByGuidanceScale ?? false;
+      const dy = alone === divided ? cotangent : alone ? tf.mul(cotangent, w) : tf.div(cotangent, w);
+      const call = (weights: tf.Tensor, x: tf.Tensor) =>
+        (alone ? conditional : network)(weights, x, t, condition);
       if (!throughInput) {
-        const { grads } = vjp((weights) => call(weights, x), [weights], cotangent);
+        const { grads } = vjp((weights) => call(weights, x), [weights], dy);
         return { weights: grads[0]!, input: null };
       }
-      const { grads } = vjp(call, [weights, x], cotangent);
+      const { grads } = vjp(call, [weights, x], dy);
       return { weights: grads[0]!, input: grads[1]! };
+    },
+  );
+
+  const anchorGradient = compile(
+    function anchorGradient(weights: tf.Tensor, x: tf.Tensor, t: tf.Tensor, condition: Condition) {
+      const { own } = guidanceOf(condition, settings), base = setup.base;
+      if (!base) throw new Error("the anchor needs the setup's `base`, the weights before the tuning");
+      const input = { x, t, condition: own };
+      const both = setup.nullCondition ? guidanceBatch(input, nullOf(own)) : input;
+      const output = (params: Params) => tuned.forward(params, both.x, both.t, both.condition);
+      const before = output(base());
+      const distance = (weights: tf.Tensor) =>
+        output(setup.params(weights)).sub(before).square().mean() as tf.Scalar;
+      const { value, grads } = valueAndGrad(distance, [weights]);
+      return { loss: value, gradient: grads[0]! };
     },
   );
 
@@ -140,21 +175,26 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
   );
 
   const joinGradients = compile(
-    function joinGradients(adversarial: tf.Tensor | null, diffusion: tf.Tensor) {
-      const { lambdaDiffusion, lambdaAdv, advNormCap } = settings;
+    function joinGradients(
+      adversarial: tf.Tensor | null,
+      anchor: tf.Tensor | null,
+      diffusion: tf.Tensor,
+    ) {
+      const { lambdaDiffusion, lambdaAdv, lambdaAnchor = 0, advNormCap } = settings;
       const norm = globalNorm(diffusion).mul<tf.Scalar>(lambdaDiffusion);
-      if (!adversarial) {
-        return {
-          gradient: diffusion.mul(lambdaDiffusion),
-          norms: { diffusion: norm, adversarial: tf.scalar(0) },
-        };
+      const norms: GradientNorms = { diffusion: norm, adversarial: tf.scalar(0) };
+      let gradient: tf.Tensor;
+      if (adversarial) {
+        const advNorm = globalNorm(adversarial).mul<tf.Scalar>(lambdaAdv);
+        const factor = capFactor(advNorm, norm, advNormCap);
+        norms.adversarial = advNorm.mul(factor);
+        gradient = combine(diffusion, lambdaDiffusion, adversarial, factor.mul<tf.Scalar>(lambdaAdv));
+      } else gradient = diffusion.mul(lambdaDiffusion);
+      if (anchor) {
+        norms.anchor = globalNorm(anchor).mul(lambdaAnchor);
+        gradient = combine(gradient, 1, anchor, lambdaAnchor);
       }
-      const advNorm = globalNorm(adversarial).mul<tf.Scalar>(lambdaAdv),
-        factor = capFactor(advNorm, norm, advNormCap);
-      return {
-        gradient: combine(diffusion, lambdaDiffusion, adversarial, factor.mul<tf.Scalar>(lambdaAdv)),
-        norms: { diffusion: norm, adversarial: advNorm.mul<tf.Scalar>(factor) },
-      };
+      return { gradient, norms };
     },
   );
 
@@ -209,6 +249,7 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
   const denoiser: Denoiser = { predictionType: tuned.predictionType, forward: predict };
   const functions = {
     pullback,
+    anchorGradient,
     judge,
     diffusionGradient,
     joinGradients,
@@ -220,6 +261,14 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     ...functions,
     dispose: () => [predict, ...Object.values(functions)].forEach((f) => f.dispose()),
   };
+}
+
+/** The guidance scale of a condition's samples, and the condition as the network takes it. */
+function guidanceOf(
+  { [DRAWN_SCALE]: drawn, ...own }: Condition,
+  { guidanceScale }: AdtSetup["settings"],
+): { scale: GuidanceScale; own: Condition } {
+  return { scale: drawn ?? (typeof guidanceScale === "number" ? guidanceScale : 1), own };
 }
 
 /** What a gradient is multiplied by so that its norm is at most `cap` times another one's; a cap of null is none. */

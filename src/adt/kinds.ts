@@ -1,5 +1,5 @@
 /**
- * Choices of the discriminator by their names.
+ * Choices by their names.
  * @module
  */
 
@@ -17,3 +17,7 @@ export type ScoreKind = typeof SCORE_KINDS[number];
 /** Losses on its scores; see `discriminatorLoss`. */
 export const ADVERSARIAL_LOSSES = ["hinge", "softplus", "least_squares"] as const;
 export type AdversarialLoss = typeof ADVERSARIAL_LOSSES[number];
+
+/** Which of classifier-free guidance's two outputs, with and without the condition, the adversarial gradient goes through. */
+export const GUIDANCE_GRADIENTS = ["both", "conditional"] as const;
+export type GuidanceGradient = typeof GUIDANCE_GRADIENTS[number];

@@ -11,6 +11,8 @@ import type { TrainingState } from "../training/training_state.ts";
 import type { AugmentationSettings } from "./augmentation.ts";
 import type { PlanSettings } from "./backward_plan.ts";
 import type { Adversary } from "./discriminator_gradients.ts";
+import type { GuidanceRange } from "./guidance_scale.ts";
+import type { GuidanceGradient } from "./kinds.ts";
 
 /** Numbers that define an adversarial diffusion tuning. */
 export interface AdtSettings {
@@ -41,8 +43,19 @@ export interface AdtSettings {
    * project's choice; after the adaptive weight of Esser et al. 2021, "Taming transformers", eq. 7).
    */
   advNormCap: number | null;
-  /** Classifier-free guidance of the roll-out; 1 is none. */
-  guidanceScale: number;
+  /** w of the roll-out's classifier-free guidance, 1 is none; a range is drawn from anew for each group of the batch. */
+  guidanceScale: number | GuidanceRange;
+  /** Which of guidance's two outputs the adversarial gradient goes through; default: both. */
+  guidanceGradient?: GuidanceGradient;
+  /** Whether a roll-out's adversarial gradient is divided by its guidance scale, with which it grows. Default: not. */
+  divideByGuidanceScale?: boolean;
+  /**
+   * Weight of the anchor, the mean squared distance of the network's outputs, with and without the condition, from those
+   * before the tuning, at the states of the trained calls. Default: 0.
+   */
+  lambdaAnchor?: number;
+  /** Share of the diffusion loss's samples whose condition is left out. Default: 0. */
+  conditionDropout?: number;
   /** Of the discriminator's inputs, generated and real. */
   augmentation: AugmentationSettings;
   optimizer: AdamWOptions & LearningRateSchedule;
@@ -60,12 +73,14 @@ export interface AdtSetup {
    * Differentiable; called while compiled functions are recorded, so it takes frozen weights as constants.
    */
   params(weights: tf.Tensor): Params;
+  /** All weights that the denoiser reads, as they were before the tuning; needed for the anchor. */
+  base?(): Params;
   autoencoder: Autoencoder;
   /** Of the diffusion loss. */
   schedule: NoiseSchedule | FlowSchedule;
   /** The inference path that is tuned. */
   sampler: Sampler;
-  /** Condition of the unguided half, batch B or 1, for samples of a condition; needed unless the guidance scale is 1. */
+  /** Condition of the unguided half, batch B or 1, for samples of a condition; needed unless the guidance scale is 1, and for dropout. */
   nullCondition?(condition: Condition): Condition;
   /** Discriminator, its features, and its loss. */
   adversary: Adversary;

@@ -6,10 +6,11 @@ import { stepNoise } from "../sampling/step_noise.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
 import { type RollOut, rollOuts, type RollOutStart } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup } from "./setup.ts";
-import type { AdtFunctions } from "./functions.ts";
+import { type AdtFunctions, DRAWN_SCALE } from "./functions.ts";
+import { drawGuidanceScale } from "./guidance_scale.ts";
 
-/** A roll-out of a group of the batch, and the condition of its samples. */
-export type Group = RollOut & { condition: Condition };
+/** A roll-out of a group of the batch, its guidance scale, and the condition of its samples (with the scale, if it was drawn). */
+export type Group = RollOut & { condition: Condition; guidanceScale: number };
 
 export function disposeGroup({ end, states, condition }: Group): void {
   tf.dispose([end, ...states.values(), condition]);
@@ -43,7 +44,10 @@ export async function rollOutGroups(
   });
   try {
     const paths = await rollOuts(denoiser, { weights }, sampler, starts, signal);
-    return paths.map((path, g) => ({ ...path, condition: groups[g]!.condition }));
+    return paths.map((path, g) => {
+      const { condition, guidanceScale } = groups[g]!;
+      return { ...path, condition, guidanceScale };
+    });
   } catch (error) {
     tf.dispose(groups.map(({ condition }) => condition));
     throw error;
@@ -61,13 +65,17 @@ function startGroupsOf(
   { latents: x0, condition }: AdtBatch,
   starts: number[],
   step: number,
-): { start: tf.Tensor; condition: Condition }[] {
+): { start: tf.Tensor; condition: Condition; guidanceScale: number }[] {
   const [count, ...shape] = x0.shape as [number, ...number[]];
   if (count % starts.length !== 0) {
     throw new RangeError(
       `a batch of ${count} images does not split into ${starts.length} equal groups`,
     );
   }
+  const scales = starts.map((_, group) =>
+    drawGuidanceScale(settings.guidanceScale, { seed: settings.seed, step, group })
+  );
+  const drawn = typeof settings.guidanceScale !== "number" && scales.some((scale) => scale !== 1);
   return tf.tidy(() => {
     const key = { seed: settings.seed, purpose: "roll-out noise", step };
     const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
@@ -79,7 +87,11 @@ function startGroupsOf(
       start: settings.imageToImage
         ? addNoise(sampler, from, x0s[g]!, noises[g]!)
         : noises[g]!.mul(sampler.initNoiseSigma),
-      condition: Object.fromEntries(conditions.map(([name, parts]) => [name, parts[g]!])),
+      guidanceScale: scales[g]!,
+      condition: {
+        ...Object.fromEntries(conditions.map(([name, parts]) => [name, parts[g]!])),
+        ...drawn && { [DRAWN_SCALE]: tf.fill([count / starts.length], scales[g]!) },
+      },
     }));
   });
 }

@@ -3,6 +3,7 @@ import { joinBatches, joinConditions, splitBatch } from "../sampling/joint_batch
 import { requireLinear } from "../sampling/coefficients.ts";
 import { stepScalars } from "../training/adamw.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
+import { dropCondition } from "../training/condition_dropout.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { learningRate } from "../training/schedules.ts";
 import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
@@ -20,6 +21,8 @@ export interface AdtStepResult {
   metrics: StepMetrics;
   /** Of each group of the batch; they train no step in the discriminator's head start; none when `lambdaAdv` is 0. */
   plans: BackwardPlan[];
+  /** w of each group's roll-out. */
+  guidanceScales: number[];
 }
 
 /**
@@ -34,7 +37,7 @@ export interface AdtStepResult {
  * The metrics: `loss_adv` (the generator's), `loss_diffusion`, `loss_discriminator`; `grad_norm` of the whole gradient
  * before clipping, `grad_norm_adv` and `grad_norm_diffusion` of its two parts with their λ, `grad_norm_discriminator`;
  * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did; `start`,
- * the mean of the roll-outs' first steps; `lr`.
+ * the mean of the roll-outs' first steps; `lr`. With an anchor, its `loss_anchor` and `grad_norm_anchor`.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -117,25 +120,37 @@ export async function adtStep(
   }
   if (settings.lambdaAdv === 0) {
     const { generator, metrics } = await stepGenerator(setup, functions, state, null, batch, step);
-    return { state: { ...state, generator }, metrics, plans: [] };
+    return { state: { ...state, generator }, metrics, plans: [], guidanceScales: [] };
   }
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
-  const updated = await stepGenerator(setup, functions, state, judged.gradient, batch, step);
+  const updated = await stepGenerator(setup, functions, state, judged, batch, step);
   const discriminated = await stepDiscriminator(setup, functions, state, judged.images, batch, step);
   judged.images.dispose();
   return {
     state: { generator: updated.generator, discriminator: discriminated.discriminator },
     metrics: { ...judged.metrics, ...updated.metrics, ...discriminated.metrics },
     plans: judged.plans,
+    guidanceScales: judged.guidanceScales,
   };
+}
+
+/** What the roll-outs of a step gave. */
+export interface AdversarialGradient {
+  /** Of the adversarial loss [P], without its λ; the caller disposes it. */
+  gradient: tf.Tensor;
+  /** Of the anchor [P], without its λ, where it has a weight; the caller disposes it. */
+  anchor: tf.Tensor | null;
+  /** The images at the end [B,H,W,3], to train the discriminator on; the caller disposes them. */
+  images: tf.Tensor;
+  /** Of each group of the batch. */
+  plans: BackwardPlan[];
+  guidanceScales: number[];
+  metrics: StepMetrics;
 }
 
 /**
  * The adversarial half of a step: rolls out, judges the end and carries the gradient back to the weights. Each group of
  * the batch runs its own path; the discriminator judges them together.
- *
- * @returns the gradient of the adversarial loss [P], without its λ; the images at the end [B,H,W,3], to train the
- * discriminator on; the plans that were drawn; metrics. The caller disposes gradient and images.
  */
 export async function adversarialGradient(
   setup: AdtSetup,
@@ -144,7 +159,7 @@ export async function adversarialGradient(
   batch: AdtBatch,
   step: number,
   signal?: AbortSignal,
-): Promise<{ gradient: tf.Tensor; images: tf.Tensor; plans: BackwardPlan[]; metrics: StepMetrics }> {
+): Promise<AdversarialGradient> {
   const { sampler, settings } = setup, { seed, startGroups } = settings;
   const { weights } = state.generator, to = sampler.steps.length;
   const plans = startsOf(setup, step).map((from, group) =>
@@ -157,22 +172,56 @@ export async function adversarialGradient(
   const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
   const endGradients = tf.split(judged.gradient, startGroups);
   const paths = groups.map(({ states }, g) => ({ plan: plans[g]!, states, endGradient: endGradients[g]! }));
+  const anchor = settings.lambdaAnchor ? anchorSums() : null;
   const gradient = trajectoryGradients(sampler, paths, (calls, throughInput) => {
-    const xs = calls.map(({ x }) => x);
-    const { weights: gradient, input } = functions.pullback(
-      weights,
-      joinBatches(xs),
-      joinBatches(calls.map(({ x, timestep }) => tf.fill([x.shape[0]!], timestep))),
-      joinConditions(calls.map(({ path }) => groups[path]!.condition)),
-      joinBatches(calls.map(({ cotangent }) => cotangent)),
-      throughInput,
-    );
-    return { weights: gradient, inputs: input && splitBatch(input, xs) };
+    const xs = calls.map(({ x }) => x), x = joinBatches(xs);
+    const t = joinBatches(calls.map(({ x, timestep }) => tf.fill([x.shape[0]!], timestep)));
+    const condition = joinConditions(calls.map(({ path }) => groups[path]!.condition));
+    anchor?.add(functions.anchorGradient(weights, x, t, condition));
+    const cotangents = joinBatches(calls.map(({ cotangent }) => cotangent));
+    const pulled = functions.pullback(weights, x, t, condition, cotangents, throughInput);
+    return { weights: pulled.weights, inputs: pulled.input && splitBatch(pulled.input, xs) };
   });
+  const guidanceScales = groups.map(({ guidanceScale }) => guidanceScale);
   groups.forEach(disposeGroup);
   tf.dispose([end, augmentations, judged.gradient, endGradients]);
-  const scores = await numbers({ loss_adv: judged.loss, score_generated: judged.score });
-  return { gradient, images: judged.images, plans, metrics: { ...scores, start: meanStart(plans) } };
+  const anchored = anchor?.means();
+  const scores = await numbers({
+    loss_adv: judged.loss,
+    score_generated: judged.score,
+    ...anchored && { loss_anchor: anchored.loss },
+  });
+  return {
+    gradient,
+    anchor: anchored?.gradient ?? null,
+    images: judged.images,
+    plans,
+    guidanceScales,
+    metrics: { ...scores, start: meanStart(plans) },
+  };
+}
+
+type Anchor = { loss: tf.Tensor; gradient: tf.Tensor };
+
+/** Adds up the anchor over trained calls, outside of the tidy of each. */
+function anchorSums() {
+  let sum: Anchor | undefined, calls = 0;
+  return {
+    add(next: Anchor): void {
+      const before = sum;
+      sum = before
+        ? { loss: before.loss.add(next.loss), gradient: before.gradient.add(next.gradient) }
+        : next;
+      if (before) tf.dispose([{ ...before }, { ...next }]);
+      Object.values(sum).forEach((x) => tf.keep(x));
+      calls++;
+    },
+    means(): Anchor {
+      const { loss, gradient } = sum!, means = { loss: loss.div(calls), gradient: gradient.div(calls) };
+      tf.dispose([loss, gradient]);
+      return means;
+    },
+  };
 }
 
 /** A step of the discriminator's head start: it learns to judge, and the network stays as it is. */
@@ -189,9 +238,15 @@ async function headStartStep(
   const groups = await rollOutGroups(setup, functions, state.generator.weights, batch, plans, step, signal);
   const images = tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end))));
   const { discriminator, metrics } = await stepDiscriminator(setup, functions, state, images, batch, step);
+  const guidanceScales = groups.map(({ guidanceScale }) => guidanceScale);
   groups.forEach(disposeGroup);
   images.dispose();
-  return { state: { ...state, discriminator }, metrics: { ...metrics, start: meanStart(plans) }, plans };
+  return {
+    state: { ...state, discriminator },
+    metrics: { ...metrics, start: meanStart(plans) },
+    plans,
+    guidanceScales,
+  };
 }
 
 const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: AdtSetup, step: number) =>
@@ -199,36 +254,34 @@ const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: Ad
 
 const meanStart = (plans: BackwardPlan[]) => plans.reduce((sum, { from }) => sum + from, 0) / plans.length;
 
-/** Updates the network; the adversarial gradient is used up. */
+/** Updates the network; the gradients of the roll-outs are used up. */
 async function stepGenerator(
   setup: AdtSetup,
   functions: AdtFunctions,
   state: AdtState,
-  adversarial: tf.Tensor | null,
+  rolledOut: Pick<AdversarialGradient, "gradient" | "anchor"> | null,
   batch: AdtBatch,
   step: number,
 ) {
   const { schedule, settings } = setup, { optimizer, seed, minSnrGamma } = settings;
-  const diffusion = drawDiffusionBatch(batch.latents, batch.condition, schedule, {
-    seed,
-    step,
-    minSnrGamma,
-  });
+  const dropout = { share: settings.conditionDropout ?? 0, seed, step };
+  const kept = dropCondition(batch.condition, setup.nullCondition?.(batch.condition) ?? {}, dropout);
+  const diffusion = drawDiffusionBatch(batch.latents, kept, schedule, { seed, step, minSnrGamma });
   const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
   const { loss, gradient: ofDiffusion } = functions.diffusionGradient(state.generator.weights, diffusion);
-  const { gradient, norms } = functions.joinGradients(adversarial, ofDiffusion);
-  ofDiffusion.dispose();
-  adversarial?.dispose(); // before the new state needs the memory
+  const { gradient: adversarial = null, anchor = null } = rolledOut ?? {};
+  const { gradient, norms } = functions.joinGradients(adversarial, anchor, ofDiffusion);
+  tf.dispose([ofDiffusion, adversarial ?? [], anchor ?? []]); // before the new state needs the memory
   const { next, gradNorm } = functions.updateGenerator(state.generator, gradient, scalars, decay);
-  const { condition: _, ...drawn } = diffusion;
-  tf.dispose([drawn, scalars, decay, gradient, state.generator]);
+  tf.dispose([{ ...diffusion }, scalars, decay, gradient, state.generator]);
   const metrics = await numbers({
     loss_diffusion: loss,
     grad_norm: gradNorm,
     grad_norm_diffusion: norms.diffusion,
     grad_norm_adv: norms.adversarial,
+    ...norms.anchor && { grad_norm_anchor: norms.anchor },
   });
   return { generator: next, metrics: { ...metrics, lr } };
 }

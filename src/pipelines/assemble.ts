@@ -3,7 +3,8 @@ import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
 import { writeText } from "../weights/atomic_write.ts";
 import { type Config, readJsonIfThere } from "../weights/config.ts";
-import { partsOf } from "./model_index.ts";
+import { partsOf, readModelIndex } from "./model_index.ts";
+import type { Pipeline } from "./pipeline.ts";
 
 /** The parts of a pipeline that are not there as one yet. */
 export interface PipelineParts {
@@ -45,6 +46,23 @@ export async function assemblePipeline(folder: string, parts: PipelineParts): Pr
   await writeJsonIn(join(folder, denoiser), "config.json", parts.denoiser);
   await writeJsonIn(join(folder, "scheduler"), "scheduler_config.json", scheduler);
   await writeJsonIn(folder, "model_index.json", index);
+}
+
+/** The parts of a pipeline that is there. */
+export async function partsIn(
+  { className, folder, networks, scheduler }: Pick<
+    Pipeline,
+    "className" | "folder" | "networks" | "scheduler"
+  >,
+): Promise<PipelineParts> {
+  const denoiser = denoiserOf(className), { components } = await readModelIndex(folder);
+  const others = components.filter((name) => name !== denoiser && name !== "scheduler");
+  return {
+    className,
+    folders: Object.fromEntries(others.map((name) => [name, join(folder, name)])),
+    denoiser: networks[denoiser]!.config,
+    scheduler,
+  };
 }
 
 /** Library and class of a component, as `model_index.json` names them. */

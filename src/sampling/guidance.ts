@@ -15,7 +15,7 @@ export interface NetworkInput {
  * @param nullCondition the same names as the condition, batch B or 1
  * @returns tensors with batch 2B
  */
-function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Condition): NetworkInput {
+export function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Condition): NetworkInput {
   const batch = x.shape[0]!;
   return tf.tidy(() => {
     const both: Condition = {};
@@ -37,11 +37,20 @@ function guidanceBatch({ x, t, condition }: NetworkInput, nullCondition: Conditi
  * m = m_u + w·(m_c − m_u) (Ho & Salimans 2022, eq. 6, whose w is one less) from the outputs of a `guidanceBatch` [2B,h,w,c].
  * @returns [B,h,w,c]
  */
-function combineGuidance(outputs: tf.Tensor, guidanceScale: number): tf.Tensor {
+function combineGuidance(outputs: tf.Tensor, guidanceScale: GuidanceScale): tf.Tensor {
   return tf.tidy(() => {
     const [unconditional, conditional] = tf.split(outputs, 2, 0) as [tf.Tensor, tf.Tensor];
-    return tf.add(tf.mul(unconditional, 1 - guidanceScale), tf.mul(conditional, guidanceScale));
+    const w = scaleFactor(guidanceScale);
+    return tf.add(tf.mul(unconditional, tf.sub(1, w)), tf.mul(conditional, w));
   });
+}
+
+/** w of classifier-free guidance: one for all samples, or one for each [B]. */
+export type GuidanceScale = number | tf.Tensor;
+
+/** A guidance scale as a factor of states [B,h,w,c]. */
+export function scaleFactor(scale: GuidanceScale): number | tf.Tensor {
+  return typeof scale === "number" ? scale : scale.reshape([-1, 1, 1, 1]);
 }
 
 /**
@@ -51,7 +60,7 @@ function combineGuidance(outputs: tf.Tensor, guidanceScale: number): tf.Tensor {
  * @param guidanceScale w
  * @param nullCondition the same names as the condition, batch B or 1; stays yours
  */
-export function guided(denoiser: Denoiser, guidanceScale: number, nullCondition: Condition): Denoiser {
+export function guided(denoiser: Denoiser, guidanceScale: GuidanceScale, nullCondition: Condition): Denoiser {
   if (guidanceScale === 1) return denoiser;
   return {
     predictionType: denoiser.predictionType,

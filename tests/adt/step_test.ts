@@ -172,6 +172,10 @@ for (
   const [name, settings] of Object.entries({
     "from pure noise": { imageToImage: false, startGroups: 1 },
     "under guidance": { imageToImage: false, startGroups: 1, guidanceScale: 2.5 },
+    "under guidance drawn for each group": {
+      imageToImage: false,
+      guidanceScale: { min: 1.5, max: 5, none: 0 },
+    },
     "of groups with starts of their own": { imageToImage: true, startGroups: 2 },
   })
 ) {

@@ -54,9 +54,11 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
   const rate = { lr: 1e-3, warmupSteps: 0, schedule: "constant" } as const;
   const extractor = convolutions();
   const autoencoder = spaceToDepth(2), nullTokens = classTokens([-1], CLASSES);
+  const base = initParams(unet.declarations, 3);
   const setup: AdtSetup = {
     denoiser: unetDenoiser(unet, "epsilon"),
     params: (weights) => unflatten(weights, layout),
+    base: () => base,
     autoencoder,
     schedule: noiseSchedule(scheduler),
     sampler: ddim(scheduler, steps),
@@ -95,13 +97,13 @@ export function tinyTuning(changes: Partial<AdtSettings> = {}, size: Size = {}) 
     /** A state to start from, the same each time. */
     start: (): AdtState =>
       tf.tidy(() => ({
-        generator: initialState(flatten(initParams(unet.declarations, 3), layout)),
+        generator: initialState(flatten(base, layout)),
         discriminator: {
           weights: flatten(initParams(discriminator.declarations, 4), headLayout),
           moments: zeroMoments(headLayout.length),
         },
       })),
-    dispose: () => tf.dispose([nullTokens, { ...data }, ...extractor.weights]),
+    dispose: () => tf.dispose([nullTokens, base, { ...data }, ...extractor.weights]),
   };
 }
 

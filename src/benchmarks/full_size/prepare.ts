@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { drawPlan } from "../../adt/backward_plan.ts";
 import type { AdtBatch, AdtSetup } from "../../adt/setup.ts";
+import { imageSide } from "../../experiments/config/image_side.ts";
 import type { PipelineTuneConfig } from "../../experiments/tune/config.ts";
 import type { Tuning } from "../../experiments/tune/tuning.ts";
 import { loadPipeline } from "../../pipelines/load_pipeline.ts";
@@ -41,9 +42,9 @@ export async function writeStepFiles(
 }
 
 /** How the pipeline makes an image by itself. */
-async function imageNumbers({ model, data: { resolution } }: PipelineTuneConfig): Promise<ImageNumbers> {
+async function imageNumbers({ model, data }: PipelineTuneConfig): Promise<ImageNumbers> {
   const pipeline = await loadPipeline(model.pipeline), { guidanceScale } = pipeline.defaults;
-  const { steps } = pipeline.sampler(IMAGE_STEPS, { height: resolution, width: resolution });
+  const { steps } = pipeline.sampler(IMAGE_STEPS, { height: imageSide(data), width: imageSide(data) });
   const path = steps.slice(0, 1 + TIMED_CALLS).map(({ timestep, inputScale }) => ({ timestep, inputScale }));
   return { caption: CAPTION, guidanceScale, calls: steps.length, path };
 }
@@ -81,7 +82,7 @@ function stepNumbers(config: PipelineTuneConfig, { sampler, settings }: AdtSetup
     pipeline: model.pipeline,
     backbone: discriminator.backbone,
     blocks: discriminator.blocks,
-    side: discriminator.resolution ?? config.data.resolution,
+    side: discriminator.resolution ?? imageSide(config.data),
     path: sampler.steps.map(({ timestep, inputScale, a, b }) => ({ timestep, inputScale, a, b })),
     trained: drawPlan(settings.plan, { from: 0, to }, { seed: settings.seed, step: STEP, group: 0 }).trained,
     settings,

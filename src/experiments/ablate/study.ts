@@ -2,7 +2,7 @@ import { closest } from "fastest-levenshtein";
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { loadConfig, parseConfig } from "../config/config.ts";
-import type { SamplerSettings } from "../generate/load_generator.ts";
+import { type SamplerSettings, samplerSettings } from "../generate/load_generator.ts";
 import type { TuneConfig } from "../tune/config.ts";
 import type { Settings } from "./overrides.ts";
 import { loadBase, parseArm } from "./settings.ts";
@@ -76,7 +76,7 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
     seeds,
     runs: runsOf(arms, seeds, output),
     evaluate: evaluate ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier } : null,
-    variants: evaluate ? variantsOf(evaluate, base.config.sampler) : [],
+    variants: evaluate ? variantsOf(evaluate, base.config) : [],
     output,
   };
 }
@@ -130,12 +130,13 @@ function runsOf(arms: Arm[], seeds: number[], output: string): StudyRun[] {
 
 function variantsOf(
   { samplers, steps, guidance_scales }: NonNullable<StudyConfig["evaluate"]>,
-  own: Variant,
+  base: TuneConfig,
 ): Variant[] {
+  const { sampler } = base, scales = guidance_scales ?? [samplerSettings(sampler).guidance_scale];
   const each = <T>(given: readonly T[] | undefined, otherwise: T) => [...new Set(given ?? [otherwise])];
-  return each(samplers, own.name).flatMap((name) =>
-    each(steps, own.steps).flatMap((steps) =>
-      each(guidance_scales, own.guidance_scale).map((guidance_scale) => ({ name, steps, guidance_scale }))
+  return each(samplers, sampler.name).flatMap((name) =>
+    each(steps, sampler.steps).flatMap((steps) =>
+      [...new Set(scales)].map((guidance_scale) => ({ name, steps, guidance_scale }))
     )
   );
 }

@@ -8,6 +8,8 @@ import { noiseSchedule } from "../../sampling/noise_schedule.ts";
 import { SAMPLER_CLASSES, type SamplerName } from "../../sampling/sampler_names.ts";
 import { readSchedulerConfig } from "../../sampling/scheduler_config.ts";
 import { compile } from "../../tensor/compile.ts";
+import { UserError } from "../../runtime/errors.ts";
+import type { RollOutSettings } from "../tune/config.ts";
 import type { Generator } from "./generate.ts";
 
 /** How a model is sampled. */
@@ -18,12 +20,25 @@ export interface SamplerSettings {
   guidance_scale: number;
 }
 
+/**
+ * Samples as roll-outs run.
+ *
+ * @throws UserError where these have no one guidance scale
+ */
+export function samplerSettings({ guidance_scale, ...sampler }: RollOutSettings): SamplerSettings {
+  if (typeof guidance_scale === "number") return { ...sampler, guidance_scale };
+  throw new UserError(
+    "sampler.guidance_scale is a range, which roll-outs draw from; say at which scale to sample (in a study: " +
+      "evaluate.guidance_scales)",
+  );
+}
+
 export interface GeneratorSource {
   /** Folder of the UNet, in diffusers' layout. */
   unet: string;
   /** `scheduler_config.json` or its folder; default: the UNet's folder. */
   scheduler?: string;
-  sampler: SamplerSettings;
+  sampler: RollOutSettings;
 }
 
 /** A model in memory, its network compiled. */
@@ -60,7 +75,7 @@ export async function loadGenerator(
     tf.dispose(params);
   };
   try {
-    return { ...sampledBy(sampler), sampledBy, dispose };
+    return { ...sampledBy(samplerSettings(sampler)), sampledBy, dispose };
   } catch (error) {
     dispose();
     throw error;

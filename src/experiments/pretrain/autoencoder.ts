@@ -8,13 +8,14 @@ import { expectClass } from "../../weights/config.ts";
 import type { PretrainConfigOf } from "./config.ts";
 import { describeScale, latentScale } from "./latent_scale.ts";
 import { openPerceptual } from "./perceptual.ts";
-import { commonSettings, expectFit, imageSize, type Pretraining } from "./pretraining.ts";
+import { imageSide } from "../config/image_side.ts";
+import { commonSettings, expectFit, type Pretraining } from "./pretraining.ts";
 
 /** Prepares the training of an autoencoder; the scale of its latents is measured at the end. */
 export async function autoencoder(config: PretrainConfigOf<"autoencoder">): Promise<Pretraining> {
   const { objective, model: json, train: { seed, batch_size: batchSize } } = config;
   expectClass(json, "AutoencoderKL", "model");
-  const model = autoencoderKL(json), size = imageSize(config);
+  const model = autoencoderKL(json), size = imageSide(config.data);
   latentAutoencoder(model, {}).latentShape(size, size); // images that it cannot take are named here
   expectFit("sample_size", model.config.sample_size, size, size);
   const dataset = await openDataset(config.data);

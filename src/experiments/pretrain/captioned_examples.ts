@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../../data/dataset.ts";
 import { makeLoader } from "../../data/loader.ts";
+import { emptyCondition } from "../../pipelines/empty_condition.ts";
+import { keptOutputs } from "../../training/kept_outputs.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { toldSizes } from "../../pipelines/told_sizes.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { uniform } from "../../runtime/random.ts";
-import type { Condition } from "../../sampling/denoiser.ts";
+import { dropCondition } from "../../training/condition_dropout.ts";
 import type { Examples } from "../../training/train_denoiser.ts";
-import { keptOutputs } from "./kept_outputs.ts";
 import { type SizeRange, varySizes } from "./varied_sizes.ts";
 
 /** How captioned pictures become examples. */
@@ -37,8 +37,7 @@ export async function captionedExamples(
   { batchSize, seed, captionDropout, sizes }: ExampleOptions,
 ): Promise<ExampleSource> {
   const loader = makeLoader(dataset, { batchSize, seed }), autoencoder = await pipeline.autoencoder();
-  const { condition, nullCondition } = await pipeline.encodePrompt("");
-  tf.dispose(condition);
+  const none = await emptyCondition(pipeline);
   const encode = (images: tf.Tensor4D) => tf.tidy(() => autoencoder.encode(images));
   const latents = keptOutputs(encode);
   return {
@@ -48,34 +47,13 @@ export async function captionedExamples(
       const encoded = varied ? encode(varied.images) : await latents(images, indices);
       tf.dispose([images, varied?.images ?? []]);
       const texts = await pipeline.encodePrompt(captions!, { guidance: false });
-      const draws = uniform({ seed, purpose: "condition dropout", step, sample: 0 }, batchSize);
-      const kept = Array.from(draws, (u) => u >= captionDropout);
       const whole = { ...texts.condition, ...varied && toldSizes(pipeline, varied.sizes) };
-      const condition = withoutSome(whole, nullCondition!, kept, Object.keys(pipeline.extras()));
+      const condition = dropCondition(whole, none, { share: captionDropout, seed, step });
       tf.dispose([texts.condition, whole]);
       return { latents: encoded, condition };
     },
-    dispose: () => tf.dispose(nullCondition!),
+    dispose: () => tf.dispose(none),
   };
-}
-
-/** The condition with that of no text where a caption is not kept; what does not come from texts stays. */
-function withoutSome(
-  condition: Condition,
-  none: Condition,
-  kept: boolean[],
-  extras: readonly string[],
-): Condition {
-  return tf.tidy(() => {
-    const mask = tf.tensor1d(kept, "bool");
-    return Object.fromEntries(
-      Object.entries(condition).map(([name, x]) => {
-        if (extras.includes(name)) return [name, x.clone()];
-        const ofEach = mask.reshape([-1, ...x.shape.slice(1).map(() => 1)]);
-        return [name, tf.where(ofEach, x, none[name]!)];
-      }),
-    );
-  });
 }
 
 /** @throws UserError when the pictures have no captions */

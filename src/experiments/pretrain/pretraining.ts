@@ -1,5 +1,3 @@
-import { DIGIT_SIZE } from "../../data/digits.ts";
-import { PICTOGRAM_SIZE } from "../../data/pictograms.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Params } from "../../tensor/params.ts";
 import type { TrainingRun } from "../../training/minimise.ts";
@@ -25,11 +23,6 @@ export function commonSettings({ train, optimizer, ema_decay }: PretrainConfig) 
     optimizer: optimizerOptions(optimizer),
     emaDecay: ema_decay,
   };
-}
-
-/** Height and width of the images in pixels. */
-export function imageSize({ data }: PretrainConfig): number {
-  return data.kind === "folder" ? data.resolution : data.kind === "digits" ? DIGIT_SIZE : PICTOGRAM_SIZE;
 }
 
 export function expectFit(key: string, given: number, expected: number, size: number): void {

@@ -17,7 +17,8 @@ import { writeJson } from "../runs/write_json.ts";
 import { autoencoder } from "./autoencoder.ts";
 import type { PretrainConfig, PretrainConfigOf } from "./config.ts";
 import type { Pretraining } from "./pretraining.ts";
-import { commonSettings, expectFit, imageSize } from "./pretraining.ts";
+import { imageSide } from "../config/image_side.ts";
+import { commonSettings, expectFit } from "./pretraining.ts";
 import { textEncoder } from "./text_encoder.ts";
 import { textToImage } from "./text_to_image.ts";
 
@@ -48,7 +49,7 @@ async function diffusion(config: PretrainConfigOf<"diffusion">): Promise<Pretrai
   expectClass(model, "UNet2DConditionModel", "model");
   const unet = unet2DCondition(model), autoencoder = spaceToDepth(2);
   const schedule = noiseSchedule(objective.scheduler);
-  const size = imageSize(config), { sample_size, in_channels, out_channels } = unet.config;
+  const size = imageSide(config.data), { sample_size, in_channels, out_channels } = unet.config;
   const [height, , channels] = autoencoder.latentShape(size, size);
   expectFit("sample_size", sample_size, height, size);
   expectFit("in_channels", in_channels, channels, size);
@@ -67,7 +68,7 @@ async function diffusion(config: PretrainConfigOf<"diffusion">): Promise<Pretrai
 
 async function classification(config: PretrainConfigOf<"classification">): Promise<Pretraining> {
   expectClass(config.model, "DigitClassifier", "model");
-  const model = digitClassifier(config.model), size = imageSize(config);
+  const model = digitClassifier(config.model), size = imageSide(config.data);
   expectFit("image_size", model.config.image_size, size, size);
   expectFit("in_channels", model.config.in_channels, 3, size);
   const dataset = await openDataset(config.data, config.train), classes = requireClasses(dataset);
@@ -86,7 +87,9 @@ async function classification(config: PretrainConfigOf<"classification">): Promi
 async function maskedImage(config: PretrainConfigOf<"masked_image">): Promise<Pretraining> {
   const { objective, preprocessor = {} } = config;
   expectClass(config.model, ["Dinov2Model", "dinov2"], "model");
-  const model = dinov2(config.model), size = imageSize(config), { image_size, patch_size } = model.config;
+  const model = dinov2(config.model),
+    size = imageSide(config.data),
+    { image_size, patch_size } = model.config;
   expectFit("image_size", image_size, size, size);
   if (size % patch_size !== 0) {
     throw new UserError(`model.patch_size is ${patch_size}, which does not divide the images' side, ${size}`);

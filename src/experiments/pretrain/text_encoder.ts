@@ -13,7 +13,7 @@ import { saveParams } from "../../weights/checkpoint.ts";
 import { expectClass } from "../../weights/config.ts";
 import { checkCaptions } from "./captioned_examples.ts";
 import type { PretrainConfigOf } from "./config.ts";
-import { keptOutputs } from "./kept_outputs.ts";
+import { keptOutputs } from "../../training/kept_outputs.ts";
 import { commonSettings, type Pretraining } from "./pretraining.ts";
 import { readTaughtTexts, type TaughtTexts } from "./taught_texts.ts";
 

@@ -8,7 +8,8 @@ import { trainDenoiser } from "../../training/train_denoiser.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
 import { captionedExamples, checkCaptions } from "./captioned_examples.ts";
 import type { PretrainConfigOf } from "./config.ts";
-import { commonSettings, imageSize, type Pretraining } from "./pretraining.ts";
+import { imageSide } from "../config/image_side.ts";
+import { commonSettings, type Pretraining } from "./pretraining.ts";
 
 /** Prepares the training of a pipeline's denoiser; what is saved is the whole pipeline. */
 export async function textToImage(config: PretrainConfigOf<"text_to_image">): Promise<Pretraining> {
@@ -61,7 +62,7 @@ async function pipelineOf(parts: PipelineParts): Promise<Pipeline> {
 }
 
 function checkSizes(pipeline: Pipeline, config: PretrainConfigOf<"text_to_image">): void {
-  const side = imageSize(config), { pipeline: className, sizes } = config.objective;
+  const side = imageSide(config.data), { pipeline: className, sizes } = config.objective;
   if (pipeline.size !== side) {
     throw new UserError(
       `model.sample_size ${config.model.sample_size} and the autoencoder make pictures of ${pipeline.size} pixels; ` +

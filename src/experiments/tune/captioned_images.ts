@@ -1,18 +1,22 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { AdtBatch } from "../../adt/setup.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { ImageFacts, ImageFolder } from "../../data/image_folder.ts";
 import { makeLoader } from "../../data/loader.ts";
-import { openImageFolder } from "../../data/open_dataset.ts";
+import { openDataset, openImageFolder } from "../../data/open_dataset.ts";
 import { openTensorCache } from "../../data/tensor_cache.ts";
 import { measured } from "../../display/measured.ts";
 import { cacheLatents } from "../../pipelines/encoded_images.ts";
+import { emptyCondition } from "../../pipelines/empty_condition.ts";
 import { cacheTexts } from "../../pipelines/encoded_texts.ts";
+import { keptOutputs } from "../../training/kept_outputs.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { toldSizes } from "../../pipelines/told_sizes.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
+import { imageSide } from "../config/image_side.ts";
 import type { PipelineTuneConfig } from "./config.ts";
 import { atResolution, referenceOf } from "./parts.ts";
 
@@ -25,21 +29,36 @@ export interface CaptionedImages {
   dispose(): void;
 }
 
-/** Opens a folder of images. @throws UserError as `imageFolder`, and when an image has no caption */
-export async function captionedFolder(data: PipelineTuneConfig["data"]): Promise<ImageFolder> {
+/** The pictures of a tuning, with captions; of a folder what is known of each, too. */
+export type CaptionedDataset = { folder: ImageFolder } | { drawn: Dataset };
+
+/** Opens a tuning's pictures. @throws UserError as `imageFolder`, and when an image has no caption */
+export async function captionedDataset({ data, train }: PipelineTuneConfig): Promise<CaptionedDataset> {
+  if (data.kind !== "folder") return { drawn: await openDataset(data, train) };
   const folder = await openImageFolder({ ...data, refuseSmall: true });
   if (folder.images.some(({ caption }) => caption === undefined)) throw noCaptions(data.path);
-  return folder;
+  return { folder };
 }
 
 /**
- * Captioned images for a pipeline. Latents and encoded captions come from a cache, which is completed first.
+ * Captioned images for a pipeline. Of a folder, latents and encoded captions come from a cache, which is completed first;
+ * where captions are drawn anew in each epoch, they are encoded when they come, and latents stay in memory.
  *
- * @param folder from `captionedFolder`
  * @param signal stops the encoding between two images or groups of captions
  * @throws UserError as `cacheTexts` and `cacheLatents`
  */
-export async function captionedImages(
+export function captionedImages(
+  pipeline: Pipeline,
+  dataset: CaptionedDataset,
+  config: PipelineTuneConfig,
+  signal?: AbortSignal,
+): Promise<CaptionedImages> {
+  return "folder" in dataset
+    ? cachedImages(pipeline, dataset.folder, config, signal)
+    : drawnImages(pipeline, dataset.drawn, config);
+}
+
+async function cachedImages(
   pipeline: Pipeline,
   folder: ImageFolder,
   { model, data, adt, train }: PipelineTuneConfig,
@@ -55,7 +74,7 @@ export async function captionedImages(
   );
   const readLatents = await measured(
     "encoding images",
-    (onProgress) => cacheLatents(pipeline, folder, data.resolution, { ...options, onProgress }),
+    (onProgress) => cacheLatents(pipeline, folder, imageSide(data), { ...options, onProgress }),
   ).catch((error) => {
     tf.dispose(texts.nullCondition);
     throw error;
@@ -77,6 +96,34 @@ export async function captionedImages(
       };
     },
     dispose: () => tf.dispose(texts.nullCondition),
+  };
+}
+
+/** Pictures whose captions change, as their denoiser is also trained on them from scratch. */
+async function drawnImages(
+  pipeline: Pipeline,
+  dataset: Dataset,
+  { data, adt, train }: PipelineTuneConfig,
+): Promise<CaptionedImages> {
+  const { pairing, resolution } = adt.discriminator, autoencoder = await pipeline.autoencoder();
+  const side = imageSide(data);
+  const loader = makeLoader(dataset, { batchSize: train.batch_size, seed: train.seed });
+  const latents = keptOutputs((images) => tf.tidy(() => autoencoder.encode(images)));
+  const nullCondition = await emptyCondition(pipeline);
+  return {
+    nullCondition,
+    async batch(step) {
+      const { images: pixels, captions, indices } = await loader.batch(step - 1);
+      const { condition } = await pipeline.encodePrompt(captions!, {
+        guidance: false,
+        height: side,
+        width: side,
+      });
+      const images = atResolution(pixels, resolution), encoded = await latents(pixels, indices);
+      pixels.dispose();
+      return { images, latents: encoded, condition, reference: referenceOf(images, captions!, pairing) };
+    },
+    dispose: () => tf.dispose(nullCondition),
   };
 }
 

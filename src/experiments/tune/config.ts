@@ -1,6 +1,15 @@
 import { z } from "zod";
-import { ADVERSARIAL_LOSSES, type AdversarialLoss, SCORE_KINDS, type ScoreKind } from "../../adt/kinds.ts";
+import type { GuidanceRange } from "../../adt/guidance_scale.ts";
+import {
+  ADVERSARIAL_LOSSES,
+  type AdversarialLoss,
+  GUIDANCE_GRADIENTS,
+  type GuidanceGradient,
+  SCORE_KINDS,
+  type ScoreKind,
+} from "../../adt/kinds.ts";
 import type { Precision } from "../../runtime/precision.ts";
+import { quoted } from "../../runtime/wording.ts";
 import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
 import {
   count,
@@ -39,17 +48,20 @@ export interface DiscriminatorSettings {
   betas: [number, number];
 }
 
+/** How roll-outs run. */
+export interface RollOutSettings {
+  name: SamplerName;
+  steps: number;
+  /** w of classifier-free guidance, 1 is none; a range is drawn from anew for each roll-out. */
+  guidance_scale: number | GuidanceRange;
+}
+
 /** Settings of `adt tune`, all defaults filled in. */
 export interface TuneConfig {
   model: UNetModelConfig | PipelineModelConfig;
   data: DataConfig;
   /** The inference path that tuning runs. */
-  sampler: {
-    name: SamplerName;
-    steps: number;
-    /** Classifier-free guidance; 1 is none. */
-    guidance_scale: number;
-  };
+  sampler: RollOutSettings;
   adt: {
     /** Through which network calls of a roll-out the gradient flows; `steps` of them. */
     plan: { kind: "full" } | { kind: "truncated" | "stop-input"; steps: number };
@@ -60,6 +72,14 @@ export interface TuneConfig {
     /** Weight of the adversarial loss. */
     lambda_adv: number;
     lambda_diffusion: number;
+    /** Which of guidance's two outputs the adversarial gradient goes through. */
+    guidance_gradient: GuidanceGradient;
+    /** Whether a roll-out's adversarial gradient is divided by its guidance scale. */
+    divide_by_guidance_scale: boolean;
+    /** Weight of the distance from the outputs before the tuning. */
+    lambda_anchor: number;
+    /** Share of the diffusion loss's samples whose class or caption is left out. */
+    condition_dropout: number;
     /** γ of the diffusion loss's min-SNR weights; null: all noise levels count alike. */
     min_snr_gamma: number | null;
     /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
@@ -74,6 +94,14 @@ export interface TuneConfig {
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: string;
 }
+
+/** Scales of guidance to draw from. */
+const guidanceRange: z.ZodType<GuidanceRange> = z.strictObject({
+  min: z.number().min(0),
+  max: z.number().min(0),
+  /** Share of the roll-outs without guidance. */
+  none: z.number().min(0).max(1).default(0),
+}).refine(({ min, max }) => min <= max, { path: ["max"], error: "is less than min" });
 
 /** Through which network calls of a roll-out the gradient flows. */
 const planSchema = z.discriminatedUnion("kind", [
@@ -129,8 +157,16 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   sampler: z.strictObject({
     name: z.enum(SAMPLER_NAMES).default("ddim"),
     steps: count.max(1000).default(10),
-    /** Classifier-free guidance; 1 is none. */
-    guidance_scale: z.number().min(0).default(1),
+    /**
+     * w of classifier-free guidance, 1 is none. Or a range, from which w is drawn anew for each roll-out, evenly; a share of
+     * `none` of them has no guidance.
+     */
+    guidance_scale: z.union([z.number().min(0), guidanceRange], {
+      error: ({ input }) =>
+        `got ${
+          quoted(input)
+        }, expected a number of at least 0, or a range like { min: 1.5, max: 8, none: 0.5 }`,
+    }).default(1),
   }).prefault({}),
   adt: z.strictObject({
     plan: planSchema,
@@ -144,6 +180,17 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
     /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
+    /** Which of guidance's two outputs the adversarial gradient goes through: both, or the conditional one alone. */
+    guidance_gradient: z.enum(GUIDANCE_GRADIENTS).default("both"),
+    /** Whether a roll-out's adversarial gradient is divided by its guidance scale, with which it grows. */
+    divide_by_guidance_scale: z.boolean().default(false),
+    /**
+     * Weight of the anchor: the mean squared distance of the network's outputs, with and without condition, from those before
+     * the tuning, at the states of the trained calls.
+     */
+    lambda_anchor: z.number().min(0).default(0),
+    /** Share of the diffusion loss's samples whose class or caption is left out, as in a training from scratch. */
+    condition_dropout: z.number().min(0).max(1).default(0),
     /** γ of the diffusion loss's min-SNR weights, usually 5; null: all noise levels count alike. */
     min_snr_gamma: z.number().positive().nullable().default(null),
     /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
@@ -162,6 +209,9 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
   path: ["adt", "lambda_adv"],
   error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
+}).refine(({ adt }) => adt.lambda_anchor === 0 || adt.lambda_adv > 0, {
+  path: ["adt", "lambda_anchor"],
+  error: "holds the network at the states of roll-outs, and lambda_adv is 0: there are none; make this 0",
 }).refine(({ adt }) => adt.adv_norm_cap === null || adt.lambda_diffusion > 0 || adt.lambda_adv === 0, {
   path: ["adt", "adv_norm_cap"],
   error:
@@ -176,16 +226,19 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   path: ["adt", "discriminator", "pairing"],
   error:
     'a batch of 1 has no other image of the same condition: make train.batch_size more than 1, or this "image"',
-}).refine(({ model, data }) => !("pipeline" in model) || data.kind === "folder", {
+}).refine(({ model, data }) => !("pipeline" in model) || data.kind !== "digits", {
   path: ["data", "kind"],
-  error: 'a pipeline is tuned on captioned images: expected "folder"',
+  error: 'a pipeline is tuned on captioned images: expected "folder" or "pictograms"',
 });
 
 /** Settings of the tuning of a class-conditional UNet. */
 export type UNetTuneConfig = TuneConfig & { model: UNetModelConfig };
 
 /** Settings of the tuning of a pipeline. */
-export type PipelineTuneConfig = TuneConfig & { model: PipelineModelConfig; data: { kind: "folder" } };
+export type PipelineTuneConfig = TuneConfig & {
+  model: PipelineModelConfig;
+  data: { kind: "folder" | "pictograms" };
+};
 
 /** Whether a tuning is that of a pipeline. */
 export function tunesPipeline(config: TuneConfig): config is PipelineTuneConfig {

@@ -10,24 +10,31 @@ export interface UNetModelConfig {
   latents: "space_to_depth";
 }
 
-/** A text-to-image pipeline, of which a LoRA is tuned. */
+/** A text-to-image pipeline, whose denoiser is tuned. */
 export interface PipelineModelConfig {
   /** Folder of a pipeline in diffusers' layout, its single file in the original names, or its repository on the Hub. */
   pipeline: string;
   /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
   config_from?: string | undefined;
-  lora: {
-    rank: number;
-    /** The adapter counts alpha / rank times; left out: the rank. */
-    alpha?: number | undefined;
-    targets: "attention" | "attention+feed-forward" | string[];
-  };
+  /** A LoRA, or all weights of the denoiser. */
+  tune: "lora" | "all";
+  /** Of `tune: lora`. */
+  lora?: LoraConfig | undefined;
   /** What the frozen weights are kept in; left out: the type of their file, or the low type of `precision`. */
   base?: "int8" | undefined;
   /** Whether the networks' blocks are computed again on the way back instead of being kept. */
   checkpointing: boolean;
   /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */
   cache?: string | undefined;
+}
+
+/** A LoRA of the network that denoises. */
+export interface LoraConfig {
+  /** Inner dimension of every adapted layer. */
+  rank: number;
+  /** The adapter counts alpha / rank times; left out: the rank. */
+  alpha?: number | undefined;
+  targets: "attention" | "attention+feed-forward" | string[];
 }
 
 const unetModelSchema: z.ZodType<UNetModelConfig> = z.strictObject({
@@ -38,8 +45,7 @@ const unetModelSchema: z.ZodType<UNetModelConfig> = z.strictObject({
   latents: latentsSchema,
 });
 
-/** A LoRA of the network that denoises. */
-const loraSchema = z.strictObject({
+const loraSchema: z.ZodType<LoraConfig> = z.strictObject({
   /** Inner dimension of every adapted layer. */
   rank: count.default(16),
   /** The adapter counts alpha / rank times; left out: the rank. */
@@ -57,7 +63,10 @@ const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   pipeline: path,
   /** Of a single file: folder of a pipeline of its family, whose configs and tokenizers are taken over. */
   config_from: path.optional(),
-  lora: loraSchema.prefault({}),
+  /** What is tuned of the network that denoises: a LoRA, or all its weights. */
+  tune: z.enum(["lora", "all"]).default("lora"),
+  /** Which LoRA; left out, of rank 16 on attention. */
+  lora: loraSchema.optional(),
   /**
    * What the frozen weights are kept in: int8, with a scale for each output channel, is half of float16. Left out: the type
    * of their file, or the low type of `precision`.
@@ -67,7 +76,15 @@ const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   checkpointing: z.boolean().default(true),
   /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */
   cache: path.optional(),
-});
+}).refine(({ tune, lora }) => tune === "lora" || !lora, {
+  path: ["lora"],
+  error: "is of no use where `tune` is all; remove one of them",
+}).refine(({ tune, base }) => tune === "lora" || !base, {
+  path: ["base"],
+  error: "is for frozen weights, and `tune` is all; remove one of them",
+}).transform((model) =>
+  model.tune === "all" ? model : { ...model, lora: model.lora ?? loraSchema.parse({}) }
+);
 
 /** What is tuned. */
 export const modelSchema: z.ZodType<UNetModelConfig | PipelineModelConfig> = z.union([

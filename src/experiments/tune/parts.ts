@@ -92,6 +92,10 @@ export function adtSettings(config: TuneConfig, augmentation: AugmentationSettin
     minSnrGamma: adt.min_snr_gamma ?? undefined,
     advNormCap: adt.adv_norm_cap,
     guidanceScale: sampler.guidance_scale,
+    guidanceGradient: adt.guidance_gradient,
+    divideByGuidanceScale: adt.divide_by_guidance_scale,
+    lambdaAnchor: adt.lambda_anchor,
+    conditionDropout: adt.condition_dropout,
     augmentation,
     optimizer,
     discriminatorOptimizer: {

@@ -72,9 +72,11 @@ async function train(
   state: AdtState,
   { signal, label = "tuning", progress, onStep }: TuneOptions,
 ): Promise<number> {
-  const { setup } = tuning, { steps } = config.train;
+  const { setup } = tuning,
+    { steps } = config.train,
+    ranged = typeof config.sampler.guidance_scale !== "number";
   const functions = adtFunctions(setup), cost = costMeter(config);
-  let plans: unknown;
+  let drawn: { plans?: unknown; guidance_scales?: number[] } = {};
   try {
     await using recorder = await recordRun(run, config, { label, signal, progress });
     const done = await trainingLoop({
@@ -86,14 +88,16 @@ async function train(
         const batch = await tuning.batch(step);
         const result = await adtStep(setup, functions, state, batch, step);
         tf.dispose({ ...batch });
-        state = result.state, plans = result.plans;
+        const { plans, guidanceScales } = result;
+        drawn = { plans, ...ranged && { guidance_scales: guidanceScales } };
+        state = result.state;
         return result.metrics;
       },
       async onStep(step, metrics) {
         cost.step(step);
         await onStep?.(step, metrics);
         await recorder.record(step, {
-          metrics: { ...metrics, plans },
+          metrics: { ...metrics, ...drawn },
           note: noteOf(metrics),
           tensors: () => adtTensors(state),
         });

@@ -11,8 +11,13 @@ export async function tuningIn(
   { output, model }: TuneConfig,
 ): Promise<"nothing" | "unfinished" | "finished"> {
   if (!await isThere(join(output, "config.yaml"))) return "nothing";
-  const last = "pipeline" in model ? LORA_FILE_NAME : "config.json"; // that a tuning writes
-  return await isThere(join(output, "weights", last)) ? "finished" : "unfinished";
+  return await isThere(join(output, "weights", lastFile(model))) ? "finished" : "unfinished";
+}
+
+/** What a tuning writes last. */
+function lastFile(model: TuneConfig["model"]): string {
+  if (!("pipeline" in model)) return "config.json";
+  return model.tune === "lora" ? LORA_FILE_NAME : "model_index.json";
 }
 
 /**

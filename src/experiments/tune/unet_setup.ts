@@ -8,14 +8,13 @@ import { openDataset } from "../../data/open_dataset.ts";
 import { type Autoencoder, spaceToDepth } from "../../models/autoencoder.ts";
 import { unetDenoiser } from "../../models/unet2d_condition/denoiser.ts";
 import { loadUNet2DCondition } from "../../models/unet2d_condition/load.ts";
-import { shapesOf } from "../../nn/declare.ts";
 import type { PredictionType } from "../../sampling/denoiser.ts";
 import { samplerFromConfig } from "../../sampling/from_config.ts";
 import { noiseSchedule } from "../../sampling/noise_schedule.ts";
 import type { Sampler } from "../../sampling/sampler.ts";
 import { SAMPLER_CLASSES } from "../../sampling/sampler_names.ts";
 import { readSchedulerConfig } from "../../sampling/scheduler_config.ts";
-import { flatten, layoutOf, unflatten } from "../../tensor/params.ts";
+import type { Params } from "../../tensor/params.ts";
 import { checkClassTokens, requireClasses } from "../../training/class_conditional.ts";
 import { classTokens } from "../../training/class_tokens.ts";
 import { initialState } from "../../training/training_state.ts";
@@ -24,6 +23,7 @@ import type { Config } from "../../weights/config.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { UNetTuneConfig } from "./config.ts";
 import { adtSettings, atResolution, judgedAt, openJudge, referenceOf, tunableSampler } from "./parts.ts";
+import { wholeNetwork } from "./tunable.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** Prepares the tuning of all weights of a class-conditional UNet. */
@@ -36,11 +36,24 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
   const dataset = await openDataset(config.data, config.train), classes = requireClasses(dataset);
   checkClassTokens(model.config, classes);
   const judge = opened.adopt(await openJudge(config, digitsAugmentation), (judge) => judge.dispose());
-  const layout = layoutOf(shapesOf(model.declarations));
   const nullTokens = opened.adopt(classTokens([-1], classes), tf.dispose), autoencoder = spaceToDepth(2);
+  const save = async (folder: string, params: Params) => {
+    // JSON has no infinity; where diffusers writes one, it is the default of a key left out
+    const writable = Object.entries(schedulerConfig).filter(([, value]) =>
+      Math.abs(Number(value)) !== Infinity
+    );
+    await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
+    await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
+  };
+  loading.move(); // the tunable has the weights from here on
+  const tunable = opened.adopt(
+    wholeNetwork(model.declarations, params, save),
+    (tunable) => tunable.dispose(),
+  );
   const setup: AdtSetup = {
     denoiser: unetDenoiser(model, schedule.predictionType),
-    params: (weights) => unflatten(weights, layout),
+    params: tunable.params,
+    base: tunable.base,
     autoencoder: judgedAt(autoencoder, resolution),
     schedule,
     sampler: samplerOf(config, schedulerConfig, schedule.predictionType),
@@ -49,24 +62,15 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
     headLayout: judge.headLayout,
     settings: adtSettings(config, judge.augmentation),
   };
-  const generator = tf.tidy(() => initialState(flatten(params, layout)));
   const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
-  const initial = { generator, discriminator: judge.initial() }, held = opened.move();
+  const initial = { generator: initialState(tunable.initial()), discriminator: judge.initial() };
+  const held = opened.move();
   return {
     setup,
     initial,
     batch: async (step) =>
       classBatch(await loader.batch(step - 1), autoencoder, classes, { pairing, resolution }),
-    async save(folder, weights) {
-      // JSON has no infinity; where diffusers writes one, it is the default of a key left out
-      const writable = Object.entries(schedulerConfig).filter(([, value]) =>
-        Math.abs(Number(value)) !== Infinity
-      );
-      await writeJson(join(folder, "scheduler_config.json"), Object.fromEntries(writable));
-      const params = tf.tidy(() => unflatten(weights, layout));
-      await saveParams(folder, unetConfig, params, { dtype: "F32", kind: "diffusers" });
-      tf.dispose(params);
-    },
+    save: tunable.save,
     dispose: () => held.dispose(),
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadConfig, parseConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
 import { pretrainSchema } from "../../../src/experiments/pretrain/config.ts";
-import { imageSize } from "../../../src/experiments/pretrain/pretraining.ts";
+import { imageSide } from "../../../src/experiments/config/image_side.ts";
 import { tuneSchema } from "../../../src/experiments/tune/config.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 
@@ -135,7 +135,8 @@ Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and na
     "",
     tuneSchema,
   );
-  assert.deepEqual(model, { pipeline: "a/b", lora: { rank: 4, targets: "attention" }, checkpointing: true });
+  const lora = { rank: 4, targets: "attention" };
+  assert.deepEqual(model, { pipeline: "a/b", tune: "lora", lora, checkpointing: true });
   const cases = [
     ["{ unet: a }", "model.scheduler: missing, expected text"],
     ["{ pipeline: a, lora: { rank: 0 } }", "model.lora.rank: got 0, expected at least 1"],
@@ -149,7 +150,7 @@ Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and na
     ],
     [
       "{ pipeline: a, chekpointing: true }",
-      'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, config_from, lora, ' +
+      'model.chekpointing: there is no such key, did you mean "checkpointing"?; allowed here: pipeline, config_from, tune, lora, ' +
       "base, checkpointing, cache",
     ],
   ] as const;
@@ -181,7 +182,7 @@ Deno.test("data of pictograms: the training split and 64 pixels, unless it says 
   };
   const config = pretrainSchema.parse({ ...base, data: { kind: "pictograms" } });
   assert.deepEqual(config.data, { kind: "pictograms", split: "train" });
-  assert.equal(imageSize(config), 64);
+  assert.equal(imageSide(config.data), 64);
 });
 
 Deno.test("pretrainSchema takes a model's config inline", () => {

@@ -3,23 +3,35 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { adtFunctions } from "../../../src/adt/functions.ts";
 import { adtStep, adversarialGradient } from "../../../src/adt/step.ts";
-import type { PipelineTuneConfig, TuneConfig } from "../../../src/experiments/tune/config.ts";
-import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/pipeline_setup.ts";
+import { parseConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
+import {
+  type PipelineTuneConfig,
+  type TuneConfig,
+  tuneSchema,
+} from "../../../src/experiments/tune/config.ts";
+import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/tunable.ts";
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
+import { tuningIn } from "../../../src/experiments/tune/tune_or_resume.ts";
 import { readLora } from "../../../src/lora/read.ts";
 import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadPipeline } from "../../../src/pipelines/load_pipeline.ts";
 import type { Pipeline } from "../../../src/pipelines/pipeline.ts";
 import type { Condition } from "../../../src/sampling/denoiser.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { dropCondition } from "../../../src/training/condition_dropout.ts";
 import { spelledOut } from "../../models/sd3_transformer/spelled_out.ts";
 import { removeT5 } from "../../pipelines/copies.ts";
 import { withCache } from "../../pipelines/single_file/cache.ts";
 import { writeOriginal } from "../../pipelines/single_file/original.ts";
 import { assertClose } from "../../support.ts";
 import { random } from "../../tensor/parity.ts";
-import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";
+import {
+  type FolderTuneConfig,
+  type PipelineName,
+  PIPELINES,
+  withPipelineTuning,
+} from "./tiny_pipeline_tuning.ts";
 
 /** Fails unless two runs have the same log, the same LoRA files, and the same state, bit for bit. */
 async function assertSameRun(a: TuneConfig, b: TuneConfig): Promise<void> {
@@ -104,14 +116,14 @@ Deno.test("tune() of a pipeline that is stopped while it encodes keeps what it h
 
 Deno.test("tune() of a pipeline says what is wrong with sampler, images and captions before it encodes anything", () =>
   withPipelineTuning("pipeline_sd3", async (config) => {
-    const refused = (changes: Partial<PipelineTuneConfig>, message: RegExp) =>
+    const refused = (changes: Partial<FolderTuneConfig>, message: RegExp) =>
       assert.rejects(prepareTuning({ ...config, ...changes } as TuneConfig), { name: "UserError", message });
     await refused(
       { sampler: { ...config.sampler, name: "ddim" } },
       /the sampler ddim runs on epsilon, but StableDiffusion3Pipeline predicts flow; choose flow_euler/,
     );
     await refused({ data: { ...config.data, resolution: 30 } }, /height: 30 pixels; .* multiples of 8/);
-    const lora = { ...config.model.lora, targets: ["to_w"] };
+    const lora = { ...config.model.lora!, targets: ["to_w"] };
     await refused(
       { model: { ...config.model, lora } },
       /LoRA targets that name no linear .*\n {2}to_w, the nearest is to_/,
@@ -174,4 +186,99 @@ Deno.test("a step of a LoRA of SD3 without T5 is the step with all of the zeros 
     for (const [name, value] of Object.entries(spelled.metrics)) {
       assertClose([counted.metrics[name]!], [value!], { relative: 1e-4, absolute: 1e-6 });
     }
+  }));
+
+/** The settings of a tuning of all weights on the bundled pictograms, with all that concerns guidance. */
+function ofAllWeights({ model, adt, sampler, ...config }: PipelineTuneConfig, output: string): TuneConfig {
+  const settings = {
+    ...config,
+    model: { pipeline: model.pipeline, tune: "all", checkpointing: false },
+    data: { kind: "pictograms" },
+    sampler: { ...sampler, guidance_scale: { min: 2, max: 6, none: 0.5 } },
+    adt: { ...adt, lambda_anchor: 0.5, condition_dropout: 0.5, divide_by_guidance_scale: true },
+    output,
+  };
+  return parseConfig(stringifyConfig(settings), "settings", tuneSchema);
+}
+
+Deno.test("tune() of all weights on pictograms writes a whole pipeline; stopped and resumed, bitwise the same", () =>
+  withPipelineTuning("pipeline_sd15", async (given, _, folder) => {
+    const config = ofAllWeights(given, join(folder, "whole"));
+    const halves = { ...config, output: join(folder, "halves") }, stop = new AbortController();
+    const { weights, metricsFile } = await tune(config);
+    await tune(halves, { signal: stop.signal, onStep: () => stop.abort() });
+    assert.equal(await tuningIn(halves), "unfinished");
+    const resumed = await tune(halves, { resume: true });
+    assert.equal(await tuningIn(halves), "finished");
+    const file = "unet/diffusion_pytorch_model.safetensors";
+    assert.deepEqual(
+      await Deno.readFile(join(resumed.weights, file)),
+      await Deno.readFile(join(weights, file)),
+    );
+    assert.equal(await Deno.readTextFile(resumed.metricsFile), await Deno.readTextFile(metricsFile));
+
+    const log = (await Deno.readTextFile(metricsFile)).trim().split("\n").map((line) => JSON.parse(line));
+    for (const { guidance_scales, loss_anchor } of log) {
+      assert.ok(guidance_scales.every((w: number) => w === 1 || w >= 2 && w <= 6));
+      assert.ok(loss_anchor >= 0);
+    }
+    const [before, after] = await Promise.all(
+      [given.model.pipeline, weights].map((path) => loadPipeline(path)),
+    );
+    const [base, tuned] = await Promise.all([before!.params(), after!.params()]);
+    const moved = Object.keys(base!).filter((name) => {
+      return tf.tidy(() => base![name]!.sub(tuned![name]!).abs().max().dataSync()[0]! > 0);
+    });
+    assert.ok(moved.length > 0.9 * Object.keys(base!).length, `${moved.length} weights moved`);
+    const images = await after!.generate({ prompt: "a cat", steps: 1, height: 16, width: 16 });
+    assert.deepEqual(images.shape, [1, 16, 16, 3]);
+    images.dispose(), before!.dispose(), after!.dispose();
+  }));
+
+Deno.test("the conditions of pictograms change with the epoch, and all dropped out they are that of no text", () =>
+  withPipelineTuning("pipeline_sdxl", async (given, _, folder) => {
+    const config = ofAllWeights(given, join(folder, "run"));
+    const { setup, batch, initial, dispose } = await prepareTuning(config);
+    const { condition, images, latents, reference } = await batch(1);
+    assert.deepEqual([images.shape, latents.shape], [[2, 28, 28, 3], [2, 16, 16, 4]]);
+    assert.deepEqual(await condition.time_ids!.array(), [0, 1].map(() => [64, 64, 0, 0, 64, 64]));
+    const none = setup.nullCondition!(condition);
+    assert.equal(none.time_ids, condition.time_ids);
+    const dropped = dropCondition(condition, none, { share: 1, seed: 0, step: 1 });
+    for (const name of Object.keys(condition)) {
+      const [first] = tf.split(dropped[name]!, 2),
+        [expected] = tf.split(tf.concat([none[name]!, none[name]!]), 2);
+      if (name === "time_ids") continue;
+      assert.deepEqual(await first!.data(), await expected!.data(), name);
+    }
+    tf.dispose([condition, images, latents, reference, initial, dropped]);
+    dispose();
+  }));
+
+Deno.test("settings of a tuning that contradict each other are refused, with what to do", () =>
+  withPipelineTuning("pipeline_sd15", async (config) => {
+    const refused = (changes: Record<string, unknown>, message: RegExp) =>
+      assert.throws(
+        () => parseConfig(stringifyConfig({ ...config, ...changes }), "settings", tuneSchema),
+        { name: "UserError", message },
+      );
+    const { model, sampler, adt } = config;
+    await refused({ model: { ...model, tune: "all" } }, /model\.lora: is of no use where `tune` is all/);
+    await refused(
+      { model: { pipeline: "x", tune: "all", base: "int8" } },
+      /model\.base: is for frozen weights/,
+    );
+    const scaled = (guidance_scale: unknown) => ({ sampler: { ...sampler, guidance_scale } });
+    await refused(
+      scaled({ min: 3, max: 2 }),
+      /guidance_scale.*less than min|got .*expected a number of at least 0, or a range/,
+    );
+    await refused(scaled("high"), /got "high", expected a number of at least 0, or a range like/);
+    await refused(scaled({ min: 1, max: 2, none: 2 }), /none|expected a number of at least 0, or a range/);
+    await refused(
+      { adt: { ...adt, lambda_adv: 0, lambda_anchor: 1 } },
+      /lambda_anchor: holds the network at/,
+    );
+    await refused({ data: { kind: "digits" } }, /data\.kind: .*expected "folder" or "pictograms"/);
+    await refused({ data: { kind: "pictograms", split: "final" } }, /for final evaluations alone/);
   }));

@@ -7,6 +7,9 @@ import { copyPipeline } from "../../pipelines/copies.ts";
 import { startTestEngine } from "../../support.ts";
 import { saveBackbone } from "./tiny_tuning.ts";
 
+/** The tuning of a pipeline on a folder of images. */
+export type FolderTuneConfig = PipelineTuneConfig & { data: { kind: "folder" } };
+
 export type PipelineName = "pipeline_sd15" | "pipeline_sdxl" | "pipeline_sd3";
 
 /** The pipelines, each with a sampler for it. */
@@ -44,7 +47,7 @@ export async function writeCaptions(folder: string, captions: readonly string[])
  */
 export function withPipelineTuning(
   name: PipelineName,
-  test: (config: PipelineTuneConfig, file: string, folder: string) => Promise<void>,
+  test: (config: FolderTuneConfig, file: string, folder: string) => Promise<void>,
 ): Promise<void> {
   return copyPipeline(name, async (pipeline) => {
     await startTestEngine();
@@ -66,7 +69,7 @@ output: ${join(folder, "run")}
     const file = join(folder, "tiny.yaml");
     await Deno.writeTextFile(file, text);
     try {
-      await test(await loadConfig(file, tuneSchema) as PipelineTuneConfig, file, folder);
+      await test(await loadConfig(file, tuneSchema) as FolderTuneConfig, file, folder);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
