@@ -141,6 +141,7 @@ function inner(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
   ) {
     return inner(def.innerType, value);
   }
+  if (def.type === "pipe") return inner(def.in, value); // what is transformed is what was given
   if (def.type === "union" && "discriminator" in def) {
     const name = String(def.discriminator), kind = valueAt(value, [name]);
     return def.options.find((option) => {
