@@ -159,7 +159,7 @@ Deno.test("parseConfig() reads a pipeline with a LoRA in place of a UNet, and na
   }
   assert.equal(
     messageOf(minimal.replace(unet, "{ pipeline: a }")),
-    'run.yaml: data.kind: a pipeline is tuned on captioned images: expected "folder"',
+    'run.yaml: data.kind: a pipeline is tuned on captioned images: expected "folder" or "pictograms"',
   );
 });
 
