@@ -12,7 +12,7 @@ interface PipelineCommandOptions extends GlobalOptions {
   split?: string;
   features?: FeatureKind[];
   model?: string;
-  judge?: FeatureKind;
+  judge?: FeatureKind[];
   hpsv2?: string;
   aesthetic?: string;
   n: number;
@@ -38,7 +38,10 @@ export function evaluatedPipelineOptions(): Option[] {
       "--captions <file>",
       "metadata.jsonl, .csv or .parquet that lists own pictures with captions (below --reference, or beside it)",
     ),
-    new Option("--judge <name>", "network that a tuning's discriminator saw through: it is not to score")
+    new Option(
+      "--judge <names...>",
+      "networks that a tuning's discriminator saw through: they are not to score",
+    )
       .choices(FEATURE_KINDS),
     new Option(
       "--guidance-scales <numbers...>",
@@ -64,7 +67,7 @@ export function refuseOptionsOfPipelines(command: Command): void {
 export async function evaluatePipelineCommand(command: Command): Promise<void> {
   const options = command.optsWithGlobals<PipelineCommandOptions>(), chosen = chosenPipeline(command);
   refuseGiven(command, ["scheduler", "classifier"], "is for models of the digits, not for pipelines");
-  const { features, model, judge, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages, json } =
+  const { features, model, judge: judges, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages, json } =
     options;
   const reference = await referenceOf(command, options);
   const { checkParentFolder, writeJson } = await import("../experiments/runs/write_json.ts");
@@ -79,7 +82,7 @@ export async function evaluatePipelineCommand(command: Command): Promise<void> {
   using interrupt = stopOnInterrupt();
   const { table, ...result } = await evaluatePipeline({
     ...chosen,
-    ...{ reference, features, model, judge, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages },
+    ...{ reference, features, model, judges, hpsv2, aesthetic, n, guidanceScales, batchSize, saveImages },
     signal: interrupt.signal,
   });
   console.log(table);

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { sharedBars } from "../../display/progress.ts";
 import type { Rows } from "../../display/text.ts";
 import { isStop } from "../../runtime/stop.ts";
-import { digitsEvaluator, type Evaluator } from "../evaluate/evaluate.ts";
 import { writePage } from "../report/page.ts";
 import { tunesPipeline } from "../tune/config.ts";
 import { readCost } from "../tune/cost.ts";
@@ -11,9 +10,11 @@ import { tuneOrResume, tuningIn } from "../tune/tune_or_resume.ts";
 import { evaluateRun, runName } from "./evaluate_run.ts";
 import { processesWithin } from "./memory.ts";
 import { studyReport } from "./report.ts";
+import type { StudyScorer } from "./scorer.ts";
 import { loadStudy, type Study, type StudyRun, type Variant } from "./study.ts";
 import type { StudyInput } from "./study_config.ts";
 import { openStudyFolder } from "./study_folder.ts";
+import { studyScorer } from "./study_scorer.ts";
 import { type ArmScore, type FinishedRun, summarise } from "./summary.ts";
 import { shortRows, writeTables } from "./tables.ts";
 
@@ -103,17 +104,11 @@ async function runAll(
   results: Map<StudyRun, FinishedRun>,
   { processes, signal, onResult }: AblateOptions,
 ): Promise<void> {
-  const { variants, evaluate, output } = study;
-  let evaluator: Promise<Evaluator> | undefined;
-  const getEvaluator = () =>
-    evaluator ??= digitsEvaluator({
-      ...evaluate!,
-      groups: GROUPS,
-      cache: join(output, "real-digits"),
-      signal,
-    });
+  const { variants } = study;
+  let scorer: Promise<StudyScorer> | undefined;
+  const getScorer = () => scorer ??= studyScorer(study, signal);
   const finish = async (run: StudyRun, weights: string) => {
-    const evaluations = await evaluateRun(run, weights, variants, getEvaluator);
+    const evaluations = await evaluateRun(run, weights, variants, getScorer);
     const result = { run, weights, evaluations, cost: await readCost(run.config) ?? null };
     results.set(run, result);
     await onResult?.(result, findings(study, results, variants.slice(0, 1)));
@@ -128,14 +123,11 @@ async function runAll(
       signal,
     );
   } finally {
-    (await evaluator?.catch(() => undefined))?.dispose();
+    (await scorer?.catch(() => undefined))?.dispose();
   }
 }
 
 type Finish = (run: StudyRun, weights: string) => Promise<void>;
-
-/** Random groups of images: enough for the bootstrap over images. */
-const GROUPS = 100;
 
 const untunedModel = ({ config: { model } }: StudyRun) => "pipeline" in model ? model.pipeline : model.unet;
 

@@ -1,15 +1,15 @@
 import { barFigure } from "../../display/bar_figure.ts";
 import type { Figure } from "../../display/figure.ts";
 import { INK } from "../../display/theme.ts";
-import { BETTER_MEANS, SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
-import type { ScoreName } from "../../metrics/scores/scores.ts";
+import { BETTER_MEANS } from "../../metrics/scores/definitions.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { formatScore } from "../report/scores.ts";
 import { variantName } from "./study.ts";
 import type { ArmScore } from "./summary.ts";
 
 /** A score of every arm in the first way to sample among them. */
-function headline(scores: readonly ArmScore[], score: ScoreName): ArmScore[] {
+function headline(scores: readonly ArmScore[], score: string): ArmScore[] {
   const own = scores.filter((one) => one.score === score), first = own[0];
   if (first) return own.filter(({ variant }) => variantName(variant) === variantName(first.variant));
   const known = [...new Set(scores.map((one) => one.score))].join(", ") || "none";
@@ -28,8 +28,8 @@ function headline(scores: readonly ArmScore[], score: ScoreName): ArmScore[] {
  * @param scores of one way to sample, or of several: then the first is shown
  * @throws UserError when no arm has that score
  */
-export function armFigure(scores: readonly ArmScore[], score: ScoreName): Figure {
-  const own = headline(scores, score), { label, better } = SCORE_DEFINITIONS[score], { floor, n } = own[0]!;
+export function armFigure(scores: readonly ArmScore[], score: string): Figure {
+  const own = headline(scores, score), { label, better } = scoreDefinition(score), { floor, n } = own[0]!;
   const figure = barFigure(own.map(({ arm }) => arm), [bars(label, own)], {
     title: `${label} of ${n} images, ${BETTER_MEANS[better]}`,
     x: { label },
@@ -56,10 +56,10 @@ export function armFigure(scores: readonly ArmScore[], score: ScoreName): Figure
  */
 export function differenceFigure(
   scores: readonly ArmScore[],
-  score: ScoreName,
+  score: string,
   reference: string,
 ): Figure {
-  const { label, better } = SCORE_DEFINITIONS[score];
+  const { label, better } = scoreDefinition(score);
   const rows = headline(scores, score).flatMap(({ arm, comparisons }) =>
     comparisons.filter((one) => one.reference === reference)
       .map(({ difference }) => ({ arm, ...difference }))

@@ -5,6 +5,7 @@
  */
 import { gridHtml } from "../../display/grid.ts";
 import { figureHtml } from "../../display/plotly.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { exhibits, type Page, pairs, type Section } from "../report/page.ts";
 import { formatPercent } from "../report/scores.ts";
 import { machineFacts } from "../runs/machine_facts.ts";
@@ -12,7 +13,7 @@ import { curvesOf, samplingCurves } from "./report_curves.ts";
 import { shownArms } from "./report_samples.ts";
 import { costTable, scoreTables, settingsTable } from "./report_tables.ts";
 import { type Study, variantName } from "./study.ts";
-import type { ArmScore, FinishedRun } from "./summary.ts";
+import { type ArmScore, type FinishedRun, headlineScore } from "./summary.ts";
 
 /** Gathers what a study's report shows; of an unfinished study, what there is. */
 export async function studyReport(
@@ -45,12 +46,13 @@ export async function studyReport(
 /** Arms that the summary names, at most. */
 const NAMED = 5;
 
-/** The FIDs of the arms against the first reference, the lowest ones first where there are many. */
+/** The headline score of the arms against the first reference, the lowest ones first where there are many. */
 function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): string {
   const { length } = study.runs,
     state = finished.length < length ? ` ${finished.length} of ${length} runs so far.` : "";
   const reference = study.arms.find((arm) => arm.reference)!.name;
-  const changes = scores.filter(({ score, variant }) => score === "fid" && variant === study.variants[0])
+  const headline = headlineScore(scores);
+  const changes = scores.filter(({ score, variant }) => score === headline && variant === study.variants[0])
     .flatMap(({ arm, comparisons }) => {
       const relative = comparisons.find((one) => one.reference === reference)?.relative;
       return relative ? [{ arm, change: relative.value }] : [];
@@ -58,7 +60,9 @@ function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly
   const many = changes.length > NAMED;
   const named = many ? changes.toSorted((a, b) => a.change - b.change).slice(0, NAMED) : changes;
   const list = named.map(({ arm, change }) => `${arm} ${formatPercent(change)}`).join("; ");
-  const found = list ? ` FID against ${reference}${many ? ", the lowest" : ""}: ${list}.` : "";
+  const found = list
+    ? ` ${scoreDefinition(headline).label} against ${reference}${many ? ", the lowest" : ""}: ${list}.`
+    : "";
   const ways = study.variants[0] ? `, ${variantName(study.variants[0])}` : "";
   return `${study.arms.length} arms, ${study.seeds.length} training seeds${ways}.${found}${state}`;
 }

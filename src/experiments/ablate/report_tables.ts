@@ -1,12 +1,11 @@
 import { type Markup, markup } from "../../display/html.ts";
 import { formatDuration, formatNumber } from "../../display/text.ts";
-import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
-import type { ScoreName } from "../../metrics/scores/scores.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
 import { formatInterval, formatPercent, formatScore, scoreBars, verdict } from "../report/scores.ts";
 import { differingSettings } from "./overrides.ts";
 import { type Study, variantName } from "./study.ts";
-import type { ArmScore, Comparison, FinishedRun } from "./summary.ts";
+import { type ArmScore, type Comparison, type FinishedRun, headlineScore } from "./summary.ts";
 
 const NOTE =
   "[low, high] are 95 % confidence intervals of a bootstrap over training seeds and images at once (of the images alone " +
@@ -17,15 +16,16 @@ const NOTE =
 
 type Cell = string | Markup;
 
-/** One table for each way to sample, with the FID of the first as bars. */
+/** One table for each way to sample, with the headline score of the first as bars. */
 export function scoreTables(study: Study, scores: readonly ArmScore[]): Markup {
   const tables = study.variants.map((variant) => {
     const own = scores.filter((one) => one.variant === variant);
     return markup`<h3>${variantName(variant)}</h3>${variantTable(study, own)}`;
   });
-  const headline = scores.filter(({ variant, score }) => variant === study.variants[0] && score === "fid");
+  const name = headlineScore(scores);
+  const headline = scores.filter(({ variant, score }) => variant === study.variants[0] && score === name);
   const bars = headline.map(({ arm, value, ci }) => ({ name: arm, value, ci }));
-  return markup`${scoreBars("fid", bars, headline[0]?.floor)}${tables}<p class="quiet">${NOTE}</p>`;
+  return markup`${scoreBars(name, bars, headline[0]?.floor)}${tables}<p class="quiet">${NOTE}</p>`;
 }
 
 const ARROWS = {
@@ -42,7 +42,7 @@ function variantTable({ arms }: Study, scores: readonly ArmScore[]): Markup {
     return markup`${name}<small>${seeds} ${seeds === 1 ? "seed" : "seeds"}</small>`;
   });
   const rows = names.map((name) => {
-    const own = scores.filter(({ score }) => score === name), { label, better } = SCORE_DEFINITIONS[name];
+    const own = scores.filter(({ score }) => score === name), { label, better } = scoreDefinition(name);
     const { floor, n, nReference } = own[0]!;
     const cells = shown.map((arm) => scoreCell(own.find((one) => one.arm === arm.name)));
     const against = nReference === undefined ? "" : markup`<small>against ${nReference} real</small>`;
@@ -72,7 +72,7 @@ function scoreCell(score: ArmScore | undefined): Cell {
 }
 
 /** The paired change: relative where that has a meaning. */
-function change(name: ScoreName, { reference, difference, relative }: Comparison): Markup {
+function change(name: string, { reference, difference, relative }: Comparison): Markup {
   const signed = (value: number) => `${value > 0 ? "+" : ""}${formatScore(value)}`;
   const [shown, format] = relative ? [relative, formatPercent] : [difference, signed];
   const judged = verdict(name, shown), word = judged === "unclear" ? "" : ` ${judged}`;

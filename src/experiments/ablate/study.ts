@@ -4,8 +4,10 @@ import { UserError } from "../../runtime/errors.ts";
 import { loadConfig, parseConfig } from "../config/config.ts";
 import { type SamplerSettings, samplerSettings } from "../generate/load_generator.ts";
 import type { TuneConfig } from "../tune/config.ts";
+
 import type { Settings } from "./overrides.ts";
 import { loadBase, parseArm } from "./settings.ts";
+import { type DigitsEvaluation, evaluationOf, type PipelineEvaluation } from "./study_evaluation.ts";
 import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";
 
 /** One of the things that a study compares. */
@@ -40,8 +42,8 @@ export interface Study {
   seeds: number[];
   /** In order of value: all arms with the first seed, then all with the second, … */
   runs: StudyRun[];
-  /** Null when the arms are not scored; without a classifier, the bundled one. */
-  evaluate: { n: number; seed: number; classifier: string | undefined } | null;
+  /** Null when the arms are not scored. */
+  evaluate: DigitsEvaluation | PipelineEvaluation | null;
   /** Ways to sample, the headline first; none when the arms are not scored. */
   variants: Variant[];
   output: string;
@@ -75,7 +77,7 @@ export async function loadStudy(source: string | StudyInput): Promise<Study> {
     arms,
     seeds,
     runs: runsOf(arms, seeds, output),
-    evaluate: evaluate ? { n: evaluate.n, seed: evaluate.seed, classifier: evaluate.classifier } : null,
+    evaluate: evaluate ? await evaluationOf(evaluate, arms, file) : null,
     variants: evaluate ? variantsOf(evaluate, base.config) : [],
     output,
   };
@@ -99,12 +101,6 @@ async function resolveArms(config: StudyConfig, base: Settings, file: string): P
       );
     }
     const settings = parseArm({ name, changes, untuned, base: begin, file });
-    if (config.evaluate && settings.data.kind !== "digits") {
-      throw new UserError(
-        `${file}: arms.${name}.data.kind: got "${settings.data.kind}", expected "digits": models are scored against digits; ` +
-          "leave out `evaluate` to compare costs and curves only",
-      );
-    }
     arms.push({ name, slug, untuned, reference: references.includes(name), config: settings });
   }
   return arms;

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { FEATURE_KINDS, type FeatureKind } from "../../metrics/features/kinds.ts";
 import { quoted } from "../../runtime/wording.ts";
 import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
 import { count, path } from "../config/parts.ts";
+import { SCORED_SPLITS, type ScoredSplit } from "../evaluate/pipeline_options.ts";
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1);
 
@@ -15,8 +17,12 @@ export interface StudyEvaluation {
   samplers?: SamplerName[] | undefined;
   steps?: number[] | undefined;
   guidance_scales?: number[] | undefined;
-  /** Folder of the evaluation network; the bundled one when left out. */
+  /** Of digits: folder of the evaluation network; the bundled one when left out. */
   classifier?: string | undefined;
+  /** Of pipelines: the pictograms whose captions are sampled; search when left out. */
+  split?: ScoredSplit | undefined;
+  /** Of pipelines: networks to compare by; when left out, two through which no arm's discriminator sees. */
+  features?: FeatureKind[] | undefined;
 }
 
 /** A study as it was written, defaults filled in. */
@@ -77,8 +83,12 @@ export const studySchema: z.ZodType<StudyConfig, StudyInput> = z.strictObject({
     samplers: list(z.enum(SAMPLER_NAMES)).optional(),
     steps: list(count.max(1000)).optional(),
     guidance_scales: list(z.number().min(0)).optional(),
-    /** Folder of the evaluation network; the bundled one when left out. */
+    /** Of digits: folder of the evaluation network; the bundled one when left out. */
     classifier: path.optional(),
+    /** Of pipelines: the pictograms whose captions are sampled; search when left out. */
+    split: z.enum(SCORED_SPLITS).optional(),
+    /** Of pipelines: networks to compare by; when left out, two through which no arm's discriminator sees. */
+    features: list(z.enum(FEATURE_KINDS)).optional(),
   }).optional(),
   /** Folder of the runs, the table and the report. */
   output: path,

@@ -1,5 +1,4 @@
-import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
-import type { ScoreName } from "../../metrics/scores/scores.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import {
   crossedInterval,
   differences,
@@ -37,14 +36,15 @@ export interface Comparison {
 export interface ArmScore extends Estimate {
   arm: string;
   variant: Variant;
-  score: ScoreName;
+  score: string;
   floor?: number;
   n: number;
   nReference?: number;
   comparisons: Comparison[];
 }
 
-const NAMES = Object.keys(SCORE_DEFINITIONS) as ScoreName[];
+/** The score that a study is told by in short: the first, a Fréchet distance. */
+export const headlineScore = (scores: readonly ArmScore[]): string => scores[0]?.score ?? "fid";
 
 /**
  * Every score of every arm with its interval over training seeds and images, and the paired differences from each
@@ -57,8 +57,11 @@ export function summarise(
   finished: readonly FinishedRun[],
   variants: readonly Variant[],
 ): ArmScore[] {
+  const names = new Set(
+    finished.flatMap(({ evaluations }) => evaluations.flatMap(({ scores }) => Object.keys(scores))),
+  );
   return variants.flatMap((variant) =>
-    NAMES.flatMap((score) => {
+    [...names].flatMap((score) => {
       const seen = finished.flatMap((run) => scoreOf(run, variant, score) ?? []);
       for (const other of seen) checkComparable(seen[0]!, other);
       const terms = new Map(arms.map((arm) => [arm, termsOf(finished, arm, variant, score)]));
@@ -83,14 +86,14 @@ export function summarise(
   );
 }
 
-function scoreOf({ evaluations }: FinishedRun, variant: Variant, score: ScoreName) {
+function scoreOf({ evaluations }: FinishedRun, variant: Variant, score: string) {
   return evaluations.find((one) => variantName(one.variant) === variantName(variant))?.scores[score];
 }
 
 /** Terms of a score by training seed. */
 type SeedTerms = Map<number | null, Float64Array>;
 
-function termsOf(finished: readonly FinishedRun[], arm: Arm, variant: Variant, score: ScoreName): SeedTerms {
+function termsOf(finished: readonly FinishedRun[], arm: Arm, variant: Variant, score: string): SeedTerms {
   const own = finished.filter(({ run }) => run.arm === arm).flatMap(({ run, evaluations }) => {
     const found = evaluations.find((one) => variantName(one.variant) === variantName(variant));
     const terms = found?.terms[score];
@@ -100,7 +103,7 @@ function termsOf(finished: readonly FinishedRun[], arm: Arm, variant: Variant, s
 }
 
 function comparison(
-  score: ScoreName,
+  score: string,
   reference: string,
   own: SeedTerms,
   other: SeedTerms,
@@ -112,7 +115,7 @@ function comparison(
     common && !terms.has(null) ? common.map((seed) => terms.get(seed)!) : [...terms.values()];
   const after = rows(own), before = rows(other);
   if (after.length === 0 || before.length === 0) return undefined;
-  const positive = !SCORE_DEFINITIONS[score].aroundZero && before.every((row) => mean(row) > 0);
+  const positive = !scoreDefinition(score).aroundZero && before.every((row) => mean(row) > 0);
   return {
     reference,
     difference: crossedInterval(differences(after, before)),

@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import type { Rows } from "../../display/text.ts";
-import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { scoreCell } from "../../metrics/scores/format.ts";
-import type { ScoreName } from "../../metrics/scores/scores.ts";
 import type { Interval } from "../../metrics/statistics/interval.ts";
 import { writeText } from "../../weights/atomic_write.ts";
 import { formatPercent } from "../report/scores.ts";
 import { writeJson } from "../runs/write_json.ts";
 import { type Study, type Variant, variantName } from "./study.ts";
-import type { ArmScore, FinishedRun } from "./summary.ts";
+import { type ArmScore, type FinishedRun, headlineScore } from "./summary.ts";
 
 const sampling = ({ name, steps, guidance_scale }: Variant) => ({
   sampler: name,
@@ -71,27 +70,39 @@ function costRows(finished: readonly FinishedRun[]): Rows {
   );
 }
 
-/** Scores that the short table shows. */
-const SHORT: ScoreName[] = ["fid", "kid", "accuracy", "recall", "coverage"];
+/** Scores that the short table shows, as far as they are there; of those by networks the first network's. */
+const SHORT = ["fid", "kid", "accuracy", "recall", "coverage", "recallAt10"];
+
+function shortNames(scores: readonly ArmScore[]): string[] {
+  const base = (name: string) => SHORT.indexOf(name.split(".")[0]!),
+    network = (name: string) => name.split(".")[1];
+  const first = network(headlineScore(scores));
+  return [...new Set(scores.map(({ score }) => score))]
+    .filter((name) => base(name) >= 0 && (network(name) ?? first) === first)
+    .toSorted((a, b) => base(a) - base(b));
+}
 
 /** The study's headline in a table of one row per arm: for terminals and notebooks. */
 export function shortRows(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): Rows {
-  const headline = study.variants[0];
+  const [headline] = study.variants, names = shortNames(scores), first = headlineScore(scores);
   return study.arms.map((arm) => {
     const done = finished.filter(({ run }) => run.arm === arm).length;
     const all = study.runs.filter((run) => run.arm === arm).length;
-    const own = (name: ScoreName) =>
+    const own = (name: string) =>
       scores.find((one) =>
         headline && one.arm === arm.name && one.score === name &&
         variantName(one.variant) === variantName(headline)
       );
-    const cells = SHORT.flatMap((name) => {
-      const found = own(name), { label, decimals } = SCORE_DEFINITIONS[name];
-      return headline ? [[label, found && scoreCell(found, decimals)] as const] : [];
+    const cells = names.map((name) => {
+      const found = own(name), { label, decimals } = scoreDefinition(name);
+      return [label, found && scoreCell(found, decimals)] as const;
     });
     const changes = study.arms.filter(({ reference }) => headline && reference).map((reference) => {
-      const found = own("fid")?.comparisons.find((one) => one.reference === reference.name)?.relative;
-      return [`FID against ${reference.name}`, found ? percentCell(found) : undefined] as const;
+      const found = own(first)?.comparisons.find((one) => one.reference === reference.name)?.relative;
+      return [
+        `${scoreDefinition(first).label} against ${reference.name}`,
+        found ? percentCell(found) : undefined,
+      ] as const;
     });
     return { arm: arm.name, runs: `${done}/${all}`, ...Object.fromEntries([...cells, ...changes]) };
   });

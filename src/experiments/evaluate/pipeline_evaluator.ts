@@ -3,10 +3,15 @@ import { checkFeatures, type Features } from "../../metrics/features/features.ts
 import { NETWORK_NAMES } from "../../metrics/features/kinds.ts";
 import type { FeatureNetwork } from "../../metrics/features/networks.ts";
 import { extractPixelFeatures } from "../../metrics/features/pixel_features.ts";
-import { comparisonWith } from "../../metrics/scores/compare.ts";
+import { fidEstimate } from "../../metrics/distances/fid.ts";
+import { kidWithTerms } from "../../metrics/distances/kid.ts";
+import { manifoldTerms, neighbourRadii } from "../../metrics/distances/manifold.ts";
+import { comparisonWith, NEIGHBOURS } from "../../metrics/scores/compare.ts";
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { type Floor, measureFloor } from "../../metrics/scores/floor.ts";
+import { byNetwork, type NamedScores, type NamedTerms } from "../../metrics/scores/named_scores.ts";
 import type { NetworkScores, PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
+import { groupTerms, jackknifeTerms } from "../../metrics/statistics/groups.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { pictureFolder } from "../generate/save_images.ts";
 import { compareCopies, comparePictureText } from "./pipeline_extras.ts";
@@ -20,6 +25,8 @@ import { resized, sampledPictures } from "./sampled_pictures.ts";
 export interface PipelineResult extends PipelineScores {
   /** How the samples were made, with the pipeline's own settings where none were given. */
   sampling: { steps: number; guidanceScale: number; height: number; width: number };
+  /** Where `groups` were asked for: of the scores by their names in `NamedScores`. */
+  terms?: NamedTerms;
 }
 
 /** Networks, and what they see in real pictures: computed once, for many pipelines or many settings of one. */
@@ -48,7 +55,7 @@ export async function pipelineEvaluator(
   options: EvaluatorOptions,
 ): Promise<PipelineEvaluator> {
   const networks = await openPipelineNetworks(options, pictograms !== undefined);
-  const { seed, signal } = options, looking = lookingNetworks(networks);
+  const { seed, groups, signal } = options, looking = lookingNetworks(networks);
   const texts = prompts.map(({ text }) => text), once = memory();
 
   const seen = (pictures: typeof real, network: FeatureNetwork, name: string) =>
@@ -58,7 +65,7 @@ export async function pipelineEvaluator(
     );
 
   async function sampleFeatures(pipeline: Pipeline, sampling: EvaluatedSampling) {
-    const { batchSize = BATCH, saveImages } = sampling;
+    const { batchSize = BATCH, saveImages, label = "sampling" } = sampling;
     const folder = saveImages === undefined ? undefined : pictureFolder(saveImages, texts.length);
     let done = 0, onProgress: (done: number, total: number) => void = () => {};
     const { source, calls, settings } = sampledPictures(pipeline, texts, {
@@ -66,11 +73,13 @@ export async function pipelineEvaluator(
       seed,
       signal,
       onStep: () => onProgress(++done, total),
-      onPictures: folder &&
-        ((pictures, from) => folder.add(pictures, texts.slice(from, from + pictures.length))),
+      async onPictures(pictures, from) {
+        await sampling.onPictures?.(pictures, from);
+        await folder?.add(pictures, texts.slice(from, from + pictures.length));
+      },
     });
     const total = Math.ceil(texts.length / batchSize) * calls;
-    const features = await measured("sampling", (report) => {
+    const features = await measured(label, (report) => {
       (onProgress = report)(0, total);
       const sized = pictograms ? resized(source, pictograms.size) : source;
       return extractPixelFeatures(looking, sized, { batchSize, signal });
@@ -103,6 +112,31 @@ export async function pipelineEvaluator(
     return { features: kind, model, width: samples.d, scores };
   }
 
+  /** What comparisons of pipelines by one network need; recall and coverage are shares of the reference. */
+  async function termsBy(
+    { kind, features }: ScoringNetwork,
+    sampled: readonly Features[],
+    groups: number,
+  ): Promise<NamedTerms> {
+    const name = NETWORK_NAMES[kind], samples = sampled[looking.indexOf(features)]!;
+    const reference = await seen(real, features, name);
+    const radii = await once(`radii ${kind}`, () => Promise.resolve(neighbourRadii(reference, NEIGHBOURS)));
+    const distance = fidEstimate(samples, reference, { groups, seed });
+    const values = {
+      kid: kidWithTerms(samples, reference, { seed }).terms,
+      ...manifoldTerms(samples, reference, { k: NEIGHBOURS, referenceRadii: radii }),
+    };
+    return Object.fromEntries([
+      [byNetwork("fid", kind), jackknifeTerms(distance.value, distance.leftOut)],
+      ...Object.entries(values).map(([score, all]) =>
+        [
+          byNetwork(score as keyof typeof values, kind),
+          groupTerms(all, Math.min(groups, all.length), seed),
+        ] as const
+      ),
+    ]);
+  }
+
   function floorBy(name: string, reference: Features, train: Features): Promise<Floor> {
     return measured(
       `what real pictures score by ${name}`,
@@ -114,8 +148,12 @@ export async function pipelineEvaluator(
   return {
     async evaluate(pipeline, sampling = {}) {
       const { features: sampled, sampling: used } = await sampleFeatures(pipeline, sampling);
-      const scored: PipelineResult = { networks: [], sampling: used };
-      for (const network of networks.scoring) scored.networks.push(await scoresBy(network, sampled));
+      const terms: Record<string, Float64Array> = {};
+      const scored: PipelineResult = { networks: [], sampling: used, ...groups && { terms } };
+      for (const network of networks.scoring) {
+        scored.networks.push(await scoresBy(network, sampled));
+        if (groups) Object.assign(terms, await termsBy(network, sampled, groups));
+      }
       if (!pictograms) return scored;
       const network = networks.squeezenet!, name = NETWORK_NAMES.squeezenet;
       const three = {
@@ -123,8 +161,14 @@ export async function pipelineEvaluator(
         real: await seen(real, network, name),
         train: await seen(pictograms.train, network, name),
       };
-      scored.pictureText = await comparePictureText(three, pictograms.texts, prompts, seed);
-      scored.copies = compareCopies(three, seed);
+      const ofTexts = await comparePictureText(three, pictograms.texts, prompts, seed);
+      const ofCopies = compareCopies(three, seed);
+      scored.pictureText = ofTexts.comparison, scored.copies = ofCopies.comparison;
+      if (groups) {
+        for (const [name, values] of Object.entries({ ...ofTexts.values, ...ofCopies.values })) {
+          terms[name] = groupTerms(values, Math.min(groups, values.length), seed);
+        }
+      }
       return scored;
     },
     dispose: networks.dispose,
@@ -144,4 +188,12 @@ function memory(): <T>(key: string, compute: () => Promise<T>) => Promise<T> {
     if (!known.has(key)) known.set(key, await compute());
     return known.get(key) as T;
   };
+}
+
+/** All scores of a pipeline by name. */
+export function namedScores({ networks, pictureText, copies }: PipelineScores): NamedScores {
+  const ofNetworks = networks.flatMap(({ features, scores }) =>
+    Object.entries(scores).map(([score, value]) => [byNetwork(score as keyof typeof scores, features), value])
+  );
+  return { ...Object.fromEntries(ofNetworks), ...pictureText?.scores, ...copies?.scores };
 }

@@ -10,8 +10,8 @@ import type { EvaluatorOptions } from "./pipeline_options.ts";
 const SCORERS: readonly FeatureKind[] = ["squeezenet", "efficientnet-lite0", "pictograms-vit"];
 
 /** Networks that score samples unless others are named: two that did not judge in training. */
-export function scorersFor(judge?: FeatureKind): FeatureKind[] {
-  return SCORERS.filter((kind) => kind !== judge).slice(0, 2);
+export function scorersFor(judges: readonly FeatureKind[] = []): FeatureKind[] {
+  return SCORERS.filter((kind) => !judges.includes(kind)).slice(0, 2);
 }
 
 /** A network with what it is. */
@@ -38,12 +38,13 @@ export async function openPipelineNetworks(
   options: Omit<EvaluatorOptions, "signal">,
   withSqueezenet: boolean,
 ): Promise<PipelineNetworks> {
-  const { judge, aesthetic, hpsv2, seed } = options,
-    kinds = [...new Set(options.features ?? scorersFor(judge))];
-  if (judge && kinds.includes(judge)) {
+  const { judges = [], aesthetic, hpsv2, seed } = options,
+    kinds = [...new Set(options.features ?? scorersFor(judges))];
+  const judge = judges.find((judge) => kinds.includes(judge));
+  if (judge) {
     throw new UserError(
       `${judge} judged the images in training, so it cannot score them: choose other --features, like ${
-        scorersFor(judge).join(" ")
+        scorersFor(judges).join(" ")
       }`,
     );
   }

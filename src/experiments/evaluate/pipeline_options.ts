@@ -1,4 +1,5 @@
 import type { FeatureKind } from "../../metrics/features/kinds.ts";
+import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import type { PipelineSamplingOptions, PipelineSource } from "../generate/open_pipeline.ts";
 
 /** The splits of the pictograms that a pipeline can be scored on. */
@@ -22,22 +23,28 @@ export interface EvaluatedSampling extends PipelineSamplingOptions {
   batchSize?: number;
   /** A new or empty folder to write the samples to; default: they are not kept. */
   saveImages?: string;
+  /** What the progress bars say. */
+  label?: string;
+  /** Called with the pictures of each batch, of 8 bits, and the number of the first. */
+  onPictures?: (pictures: readonly Pixels[], from: number) => Promise<void>;
 }
 
 /** Which networks score. */
 export interface EvaluatorOptions {
-  /** Networks to compare by; default: `scorersFor(judge)`. */
+  /** Networks to compare by; default: `scorersFor(judges)`. */
   features?: readonly FeatureKind[];
   /** Folder of the one network of `features` that is not bundled, or of the only one. */
   model?: string;
-  /** The network through which a tuning's discriminator saw: it is not to score. */
-  judge?: FeatureKind;
+  /** The networks through which a tuning's discriminator saw: they are not to score. */
+  judges?: readonly FeatureKind[];
   /** Folder of HPSv2's network, as a CLIPModel. */
   hpsv2?: string;
   /** Folder of an aesthetic predictor; one of the features must be CLIP's. */
   aesthetic?: string;
   /** Fixes the noise, and all random choices of the scores. */
   seed: number;
+  /** Random groups of pictures, for the terms that comparisons of pipelines need. Default: no terms. */
+  groups?: number;
   signal?: AbortSignal;
 }
 

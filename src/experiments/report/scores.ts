@@ -1,6 +1,7 @@
 import { type Markup, markup } from "../../display/html.ts";
 import { formatNumber } from "../../display/text.ts";
 import { BETTER_MEANS, SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
+import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import type { ScoreName, Scores } from "../../metrics/scores/scores.ts";
 import { type Interval, meanInterval } from "../../metrics/statistics/interval.ts";
 import { checkComparable, relativeChange, type Score } from "../../metrics/statistics/score.ts";
@@ -59,8 +60,8 @@ export function formatScore(value: number): string {
 }
 
 /** What a change means, by its interval. */
-export function verdict(name: ScoreName, { value, ci }: Summary): "better" | "worse" | "unclear" {
-  const { better } = SCORE_DEFINITIONS[name];
+export function verdict(name: string, { value, ci }: Summary): "better" | "worse" | "unclear" {
+  const { better } = scoreDefinition(name);
   if (better === "floor" || value === 0 || (ci && ci[0] <= 0 && ci[1] >= 0)) return "unclear";
   return (value < 0) === (better === "lower") ? "better" : "worse";
 }
@@ -136,7 +137,7 @@ export function headlineSection(arms: ReportArm[], name: ScoreName): Markup {
 }
 
 /** One score of several models as bars, with their intervals and the floor. */
-export function scoreBars(name: ScoreName, bars: (Summary & { name: string })[], floor?: number): Markup {
+export function scoreBars(name: string, bars: (Summary & { name: string })[], floor?: number): Markup {
   const top = 1.02 *
     Math.max(...bars.flatMap(({ value, ci }) => [value, ci?.[1] ?? 0]), Number.MIN_VALUE);
   const share = (value: number) => `${(100 * Math.min(1, Math.max(0, value) / top)).toFixed(2)}%`;
@@ -149,7 +150,7 @@ export function scoreBars(name: ScoreName, bars: (Summary & { name: string })[],
       floor !== undefined && markup`<u style="left:${share(floor)}"></u>`
     }</div><b>${formatScore(value)}</b></div>`
   );
-  const { label, better } = SCORE_DEFINITIONS[name];
+  const { label, better } = scoreDefinition(name);
   const legend = floor !== undefined &&
     markup`<p class="quiet">Dashed line: the floor, ${
       formatScore(floor)

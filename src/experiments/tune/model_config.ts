@@ -65,7 +65,7 @@ const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   config_from: path.optional(),
   /** What is tuned of the network that denoises: a LoRA, or all its weights. */
   tune: z.enum(["lora", "all"]).default("lora"),
-  /** Which LoRA; left out, of rank 16 on attention. */
+  /** Which LoRA, where one is tuned; left out, of rank 16 on attention. */
   lora: loraSchema.optional(),
   /**
    * What the frozen weights are kept in: int8, with a scale for each output channel, is half of float16. Left out: the type
@@ -76,14 +76,11 @@ const pipelineModelSchema: z.ZodType<PipelineModelConfig> = z.strictObject({
   checkpointing: z.boolean().default(true),
   /** Folder in which latents and encoded captions are kept; left out: one in this project's cache folder. */
   cache: path.optional(),
-}).refine(({ tune, lora }) => tune === "lora" || !lora, {
-  path: ["lora"],
-  error: "is of no use where `tune` is all; remove one of them",
 }).refine(({ tune, base }) => tune === "lora" || !base, {
   path: ["base"],
   error: "is for frozen weights, and `tune` is all; remove one of them",
-}).transform((model) =>
-  model.tune === "all" ? model : { ...model, lora: model.lora ?? loraSchema.parse({}) }
+}).transform(({ lora = loraSchema.parse({}), ...model }) =>
+  model.tune === "all" ? model : { ...model, lora }
 );
 
 /** What is tuned. */

@@ -41,7 +41,8 @@ export function wholeNetwork(
   save: (folder: string, params: Params) => Promise<void>,
 ): Tunable {
   const layout = layoutOf(shapesOf(declarations));
-  const start = tf.tidy(() => storedAs(flatten(params, layout), "float32")), base = unflatten(start, layout);
+  const start = tf.tidy(() => storedAs(flatten(params, layout), "float32"));
+  const base = tf.tidy(() => unflatten(start, layout));
   tf.dispose(params);
   return {
     initial: () => start.clone(),

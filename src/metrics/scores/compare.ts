@@ -29,7 +29,7 @@ export interface ComparisonOptions {
 }
 
 /** Neighbours of which the manifold scores count the farthest, unless told otherwise. */
-const NEIGHBOURS = 5;
+export const NEIGHBOURS = 5;
 
 /** Fewest images of a set that can be compared. */
 export const LEAST_IMAGES = NEIGHBOURS + 1;

@@ -4,6 +4,7 @@ import { folderDefinitions, type FolderScores } from "./compare_definitions.ts";
 import { smallSampleNotes } from "./compare_table.ts";
 import { SCORE_DEFINITIONS, type ScoreDefinition } from "./definitions.ts";
 import { alignColumns, ARROWS, count, formatNumber, scoreCell } from "./format.ts";
+import { byNetwork, scoreDefinition } from "./named_scores.ts";
 import { PICTURE_TEXT_DEFINITIONS, type PictureTextScores } from "./picture_text.ts";
 import type {
   CopyComparison,
@@ -11,9 +12,6 @@ import type {
   PictureTextComparison,
   PipelineScores,
 } from "./pipeline_scores.ts";
-
-/** Scores of images against the reference whose names do not tell the network. */
-const NAMELESS: readonly string[] = ["precision", "recall", "density", "coverage"];
 
 /** One column: a pipeline, or a way to sample it. */
 export interface PipelineColumn {
@@ -71,10 +69,9 @@ export function formatPipelineScores(columns: readonly PipelineColumn[], referen
 function networkRows(columns: readonly NetworkScores[]): string[][] {
   const { features } = columns[0]!, definitions = folderDefinitions(features);
   return (Object.keys(definitions) as (keyof FolderScores)[]).flatMap((name) => {
-    const scores = columns.map(({ scores }) => scores[name]), { label } = definitions[name];
+    const scores = columns.map(({ scores }) => scores[name]);
     if (scores.every((score) => score === undefined)) return [];
-    const named = NAMELESS.includes(name) ? `${label} (${NETWORK_NAMES[features]})` : label;
-    return [row({ ...definitions[name], label: named }, scores)];
+    return [row(scoreDefinition(byNetwork(name, features)), scores)];
   });
 }
 

@@ -51,7 +51,7 @@ Deno.test("ablate() tunes and scores all arms in order of value, and writes tabl
       assert.equal(fid.seeds, 2);
       assert.deepEqual(fid.comparisons.map(({ reference }) => reference), ["untuned"]);
       const own = finished.filter(({ run }) => run.arm.name === "ADT");
-      const values = own.map(({ evaluations }) => evaluations[0]!.scores.fid.value);
+      const values = own.map(({ evaluations }) => evaluations[0]!.scores.fid!.value);
       assert.ok(Math.abs(fid.value - (values[0]! + values[1]!) / 2) < 1e-9);
       assert.ok(own.every(({ cost }) => cost!.seconds > 0 && cost!.peakBytes > 2 ** 20));
       assert.match(String(table[1]!["FID against untuned"]), /^[+−±][\d.]+ % \[/);
@@ -253,8 +253,8 @@ Deno.test("an evaluation whose images were deleted is made again", () =>
     const study = { ...input, seeds: [0], arms: { untuned: { untuned: true } }, references: undefined };
     const { scores, finished } = await ablate(study);
     const { evaluations } = finished[0]!.run, folder = join(evaluations, "ddim-3");
-    await Deno.remove(join(folder, "features.safetensors"));
+    await Deno.remove(join(folder, "shown.safetensors"));
     await Deno.remove(join(input.output, "real-digits.safetensors"));
     assert.deepEqual((await ablate(study)).scores, scores);
-    await Deno.stat(join(folder, "features.safetensors"));
+    await Deno.stat(join(folder, "shown.safetensors"));
   }));

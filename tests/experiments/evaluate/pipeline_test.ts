@@ -5,7 +5,7 @@ import { bundledPath } from "../../../src/data/bundled.ts";
 import { toByte } from "../../../src/display/grid.ts";
 import { conceptTexts } from "../../../src/experiments/evaluate/concept_texts.ts";
 import { evaluatePipeline } from "../../../src/experiments/evaluate/pipeline.ts";
-import { pipelineEvaluator } from "../../../src/experiments/evaluate/pipeline_evaluator.ts";
+import { namedScores, pipelineEvaluator } from "../../../src/experiments/evaluate/pipeline_evaluator.ts";
 import { comparePictureText } from "../../../src/experiments/evaluate/pipeline_extras.ts";
 import { scorersFor } from "../../../src/experiments/evaluate/pipeline_networks.ts";
 import type { EvaluatePipelineOptions } from "../../../src/experiments/evaluate/pipeline_options.ts";
@@ -24,7 +24,9 @@ import { samplePipeline } from "../../../src/experiments/generate/sample_pipelin
 import { decodeWhole } from "../../../src/metrics/features/folder_images.ts";
 import { loadFeatureNetwork } from "../../../src/metrics/features/networks.ts";
 import { prepareImage } from "../../../src/metrics/features/prepare_image.ts";
+import { scoreDefinition } from "../../../src/metrics/scores/named_scores.ts";
 import { formatPipelineScores } from "../../../src/metrics/scores/pipeline_table.ts";
+import { mean } from "../../../src/metrics/statistics/interval.ts";
 import { assertClose, fixture, noLeak, startTestEngine } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
 
@@ -56,6 +58,9 @@ function settings(folder: string): EvaluatePipelineOptions {
     model: fixture("clip"),
   };
 }
+
+/** Scores of pictograms whose terms come from single pictures. */
+const PER_PICTURE = ["cosine", "recallAt1", "recallAt10", "nearestTrain", "nearCopies"];
 
 /** The first few of some pictures. */
 function firstOf(pictures: RealPictures, n: number): RealPictures {
@@ -167,11 +172,22 @@ Deno.test("pipelineEvaluator() on pictograms: floors, texts beside shuffled ones
       pictograms: { size: 64, train, texts: { ...texts, own: texts.own.slice(0, 40) } },
     };
     const model = await bundledPath("models/digits-dino");
-    const evaluator = await pipelineEvaluator(reference, { features: ["pictograms-vit"], model, seed: 0 });
+    const options = { features: ["pictograms-vit"] as const, model, seed: 0, groups: 4 };
+    const evaluator = await pipelineEvaluator(reference, options);
     const loaded = await openPipeline({ pipeline }, false);
     const result = await evaluator.evaluate(loaded, { size: 16, steps: 1 });
     loaded.dispose(), evaluator.dispose();
-    const { networks, pictureText, copies } = result;
+    const { networks, pictureText, copies, terms } = result, named = namedScores(result);
+    const compared = ["fid", "kid", "precision", "recall", "density", "coverage"];
+    assert.deepEqual(
+      Object.keys(terms!).sort(),
+      [...compared.map((name) => `${name}.pictograms-vit`), ...PER_PICTURE].sort(),
+    );
+    for (const [name, values] of Object.entries(terms!)) {
+      const tolerance = name.startsWith("fid") ? { relative: 0.05 } : { absolute: 1e-9 };
+      assertClose([mean(values)], [named[name]!.value], tolerance);
+      assert.equal(typeof scoreDefinition(name).label, "string");
+    }
     const table = formatPipelineScores([{ name: "random", scores: result }], "a few");
     for (const name of ["fid", "kid", "precision", "recall", "density", "coverage"] as const) {
       assert.ok(Number.isFinite(networks[0]!.scores[name].floor), name);
@@ -200,12 +216,16 @@ Deno.test("real pictograms by the bundled map: their own concepts are found far 
   network.dispose();
   const all = await conceptTexts(pictures.facts), texts = { ...all, own: all.own.slice(0, real.n) };
   const prompts = Array.from({ length: real.n }, (_, picture) => ({ text: "", picture }));
-  const { scores, shuffled } = await comparePictureText(
+  const { comparison, values } = await comparePictureText(
     { samples: features, real: features },
     texts,
     prompts,
     0,
   );
+  const { scores, shuffled } = comparison;
+  for (const name of ["cosine", "recallAt1", "recallAt10"] as const) {
+    assertClose([mean(values[name]!)], [scores[name].value], { absolute: 1e-12 });
+  }
   for (const { value, floor } of Object.values(scores)) assert.equal(value, floor);
   assert.ok(scores.recallAt10.ci![0] > 0.3 && scores.recallAt10.ci![0] > 2 * shuffled.recallAt10);
   assert.ok(scores.cosine.ci![0] > shuffled.cosine + 0.05);
@@ -223,8 +243,8 @@ Deno.test("promptedReference() of pictograms: captions of the split, the same fo
 
 Deno.test("what judged in training does not score", async () => {
   assert.deepEqual(scorersFor(), ["squeezenet", "efficientnet-lite0"]);
-  assert.deepEqual(scorersFor("efficientnet-lite0"), ["squeezenet", "pictograms-vit"]);
-  const options = { ...settings(""), judge: "clip" as const };
+  assert.deepEqual(scorersFor(["efficientnet-lite0"]), ["squeezenet", "pictograms-vit"]);
+  const options = { ...settings(""), judges: ["clip"] as const };
   const reference = { real: firstOf(await realPictograms("search"), 8), prompts: [] };
   await rejectsWith(
     () => pipelineEvaluator(reference, options),
@@ -234,20 +254,20 @@ Deno.test("what judged in training does not score", async () => {
     () =>
       pipelineEvaluator(reference, {
         ...options,
-        judge: undefined,
+        judges: [],
         features: ["squeezenet", "efficientnet-lite0"],
       }),
     /--model .* all are bundled/,
   );
   await rejectsWith(
-    () => pipelineEvaluator(reference, { ...options, judge: undefined, features: ["clip", "dinov2"] }),
+    () => pipelineEvaluator(reference, { ...options, judges: [], features: ["clip", "dinov2"] }),
     /clip and dinov2 are not: name one of them/,
   );
   await rejectsWith(
     () =>
       pipelineEvaluator(reference, {
         ...options,
-        judge: undefined,
+        judges: [],
         features: ["squeezenet"],
         aesthetic: "x",
       }),
