@@ -72,7 +72,14 @@ export interface AdtFunctions {
       augmentations: Triple,
       scalars: tf.Tensor1D,
     ],
-    { next: Discriminator; loss: tf.Tensor; scoreReal: tf.Tensor; scoreFake: tf.Tensor; gradNorm: tf.Scalar }
+    {
+      next: Discriminator;
+      loss: tf.Tensor;
+      scoreReal: tf.Tensor;
+      scoreFake: tf.Tensor;
+      accuracy: tf.Tensor;
+      gradNorm: tf.Scalar;
+    }
   >;
   dispose(): void;
 }
@@ -242,7 +249,9 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
         settings.discriminatorOptimizer,
       );
       const next: { weights: tf.Tensor1D; moments: Moments } = { weights, moments };
-      return { next, loss, scoreReal: scoreReal.mean(), scoreFake: scoreFake.mean(), gradNorm };
+      const right = tf.concat([scoreReal.greater(0), scoreFake.less(0)]);
+      const accuracy = right.cast("float32").mean();
+      return { next, loss, scoreReal: scoreReal.mean(), scoreFake: scoreFake.mean(), accuracy, gradNorm };
     },
   );
 

@@ -36,7 +36,8 @@ export interface AdtStepResult {
  *
  * The metrics: `loss_adv` (the generator's), `loss_diffusion`, `loss_discriminator`; `grad_norm` of the whole gradient
  * before clipping, `grad_norm_adv` and `grad_norm_diffusion` of its two parts with their λ, `grad_norm_discriminator`;
- * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did; `start`,
+ * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did, and
+ * `accuracy_discriminator`, the share of pairs on the right side of 0; `start`,
  * the mean of the roll-outs' first steps; `lr`. With an anchor, its `loss_anchor` and `grad_norm_anchor`.
  *
  * ```ts
@@ -298,7 +299,7 @@ async function stepDiscriminator(
   const scalars = stepScalars(step, learningRate(optimizer, step, steps), optimizer.betas);
   const kinds = ["generated", "real", "positive"] as const;
   const augmentations = augmentationsOf(setup, batch, kinds, step, "discriminator");
-  const { next, loss, scoreReal, scoreFake, gradNorm } = functions.updateDiscriminator(
+  const { next, loss, scoreReal, scoreFake, accuracy, gradNorm } = functions.updateDiscriminator(
     state.discriminator,
     { generated, reference: batch.reference, positive: batch.images },
     augmentations,
@@ -309,6 +310,7 @@ async function stepDiscriminator(
     loss_discriminator: loss,
     score_real: scoreReal,
     score_fake: scoreFake,
+    accuracy_discriminator: accuracy,
     grad_norm_discriminator: gradNorm,
   });
   return { discriminator: next, metrics };

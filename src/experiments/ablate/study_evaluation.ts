@@ -1,9 +1,9 @@
-import { bundledPath } from "../../data/bundled.ts";
-import { BUNDLED_NETWORKS, type FeatureKind } from "../../metrics/features/kinds.ts";
+import type { FeatureKind } from "../../metrics/features/kinds.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { listed } from "../../runtime/wording.ts";
 import type { ScoredSplit } from "../evaluate/pipeline_options.ts";
 import { type TuneConfig, tunesPipeline } from "../tune/config.ts";
+import { judgeKind } from "../tune/judge_kind.ts";
 import type { StudyEvaluation } from "./study_config.ts";
 
 /** How models of the digits are scored. */
@@ -80,14 +80,7 @@ interface Arm {
 
 /** The bundled networks that the arms' discriminators see through. */
 async function judgesOf(arms: readonly Arm[]): Promise<FeatureKind[]> {
-  const real = (path: string) => Deno.realPath(path).catch(() => path);
-  const used = new Set<string>();
-  for (const { untuned, config } of arms) {
-    if (!untuned && config.adt.lambda_adv > 0) used.add(await real(config.adt.discriminator.backbone));
-  }
-  const judges: FeatureKind[] = [];
-  for (const [kind, path] of Object.entries(BUNDLED_NETWORKS)) {
-    if (used.has(await real(await bundledPath(path)))) judges.push(kind as FeatureKind);
-  }
-  return judges;
+  const tuned = arms.filter(({ untuned }) => !untuned);
+  const kinds = await Promise.all(tuned.map(({ config }) => judgeKind(config)));
+  return [...new Set(kinds.filter((kind) => kind !== undefined))];
 }

@@ -55,7 +55,7 @@ export async function pipelineEvaluator(
   options: EvaluatorOptions,
 ): Promise<PipelineEvaluator> {
   const networks = await openPipelineNetworks(options, pictograms !== undefined);
-  const { seed, groups, signal } = options, looking = lookingNetworks(networks);
+  const { seed, brief = false, groups, signal } = options, looking = lookingNetworks(networks);
   const texts = prompts.map(({ text }) => text), once = memory();
 
   const seen = (pictures: typeof real, network: FeatureNetwork, name: string) =>
@@ -100,7 +100,7 @@ export async function pipelineEvaluator(
       `scores by ${name}`,
       (onProgress) => compare(samples, { onProgress, signal }),
     );
-    const train = pictograms && await seen(pictograms.train, features, name);
+    const train = pictograms && !brief ? await seen(pictograms.train, features, name) : undefined;
     if (train && samples.n <= train.n) {
       const floor = await once(`floor ${kind}`, () => floorBy(name, reference, train));
       for (const name of ["fid", "kid", "precision", "recall", "density", "coverage"] as const) {
@@ -156,18 +156,18 @@ export async function pipelineEvaluator(
       }
       if (!pictograms) return scored;
       const network = networks.squeezenet!, name = NETWORK_NAMES.squeezenet;
-      const three = {
-        samples: sampled[looking.indexOf(network)]!,
-        real: await seen(real, network, name),
-        train: await seen(pictograms.train, network, name),
-      };
-      const ofTexts = await comparePictureText(three, pictograms.texts, prompts, seed);
-      const ofCopies = compareCopies(three, seed);
-      scored.pictureText = ofTexts.comparison, scored.copies = ofCopies.comparison;
-      if (groups) {
-        for (const [name, values] of Object.entries({ ...ofTexts.values, ...ofCopies.values })) {
-          terms[name] = groupTerms(values, Math.min(groups, values.length), seed);
-        }
+      const two = { samples: sampled[looking.indexOf(network)]!, real: await seen(real, network, name) };
+      const ofTexts = await comparePictureText(two, pictograms.texts, prompts, seed);
+      scored.pictureText = ofTexts.comparison;
+      const values = { ...ofTexts.values };
+      if (!brief) {
+        const train = await seen(pictograms.train, network, name);
+        const ofCopies = compareCopies({ ...two, train }, seed);
+        scored.copies = ofCopies.comparison;
+        Object.assign(values, ofCopies.values);
+      }
+      for (const [name, ofEach] of groups ? Object.entries(values) : []) {
+        terms[name] = groupTerms(ofEach, Math.min(groups!, ofEach.length), seed);
       }
       return scored;
     },

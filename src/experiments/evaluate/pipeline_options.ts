@@ -43,6 +43,8 @@ export interface EvaluatorOptions {
   aesthetic?: string;
   /** Fixes the noise, and all random choices of the scores. */
   seed: number;
+  /** Leaves out what takes the training pictures: floors and copies. */
+  brief?: boolean;
   /** Random groups of pictures, for the terms that comparisons of pipelines need. Default: no terms. */
   groups?: number;
   signal?: AbortSignal;

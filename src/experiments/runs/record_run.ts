@@ -24,8 +24,10 @@ export interface RunRecorder extends AsyncDisposable {
   record(step: number, update: Update): Promise<void>;
   /** The loss scale that a resumed run in float16 goes on with. */
   lossScale: number | undefined;
-  /** Seconds of training so far, those before a resumption included. */
+  /** Seconds of training so far, those before a resumption included, without what was done aside. */
   seconds(): number;
+  /** Does what is no training, as looking at it. */
+  aside(work: () => Promise<void>): Promise<void>;
 }
 
 /** What a checkpoint holds besides tensors. */
@@ -61,13 +63,19 @@ export async function recordRun(
   const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));
   const earlier = saved?.state as RunState | undefined;
   const begun = performance.now(), before = earlier?.seconds ?? 0;
-  const seconds = () => before + (performance.now() - begun) / 1000;
+  let spentAside = 0;
+  const seconds = () => before + (performance.now() - begun - spentAside) / 1000;
   const stop = new AbortController();
   if (signal?.aborted) stop.abort();
   return {
     signal: stop.signal,
     lossScale: earlier?.lossScale,
     seconds,
+    async aside(work) {
+      const start = performance.now();
+      await work();
+      spentAside += performance.now() - start;
+    },
     async record(step, { metrics, note, tensors }) {
       bar.update(last = step, note);
       if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });

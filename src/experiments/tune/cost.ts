@@ -37,6 +37,10 @@ export function costMeter(config: TuneConfig) {
       if (last !== undefined && number > head_start + 1) times.push((now - last) / 1000);
       last = now;
     },
+    /** What came since the last update is not the next one's. */
+    skip(): void {
+      last = undefined;
+    },
     /** Writes `cost.json` into the run's folder. */
     async write(seconds: number): Promise<void> {
       const secondsPerStep = times.length > 0 ? quantile(times, 0.5) : null;

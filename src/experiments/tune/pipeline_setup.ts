@@ -53,7 +53,7 @@ export async function preparePipelineTuning(
   };
   const initial = { generator: initialState(tunable.initial()), discriminator: judge.initial() };
   const held = opened.move();
-  return { setup, initial, batch: images.batch, save: tunable.save, dispose: () => held.dispose() };
+  return { setup, initial, batch: images.batch, pipeline, save: tunable.save, dispose: () => held.dispose() };
 }
 
 /** The sampler that the configuration names on the pipeline's noise schedule; it clips only if that says so. */

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { adtFunctions } from "../../adt/functions.ts";
 import type { AdtState } from "../../adt/setup.ts";
 import { adtStep } from "../../adt/step.ts";
-import type { progress } from "../../display/progress.ts";
+import { type progress, sharedBars } from "../../display/progress.ts";
+import { mean } from "../../metrics/statistics/interval.ts";
 import { startEngine } from "../../runtime/engine/engine.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
@@ -10,10 +11,11 @@ import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
 import { adtState, adtTensors } from "../runs/state_tensors.ts";
-import { headStartFault, type TuneConfig, tuneSchema } from "./config.ts";
+import { headStartFault, type TuneConfig, tuneSchema, tunesPipeline } from "./config.ts";
 import { costMeter } from "./cost.ts";
 import { prepareTuning } from "./setup.ts";
 import type { Tuning } from "./tuning.ts";
+import { type Look, openWatch, type Watcher } from "./watch.ts";
 
 export interface TuneOptions {
   /** Go on with the run in the config's `output` folder. */
@@ -25,6 +27,8 @@ export interface TuneOptions {
   /** Makes the progress bar; `progress` when left out. */
   progress?: typeof progress;
   onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
+  /** Called after every look that the configuration's `watch` asks for. */
+  onLook?(look: Look): void | Promise<void>;
 }
 
 export interface TuneResult {
@@ -70,7 +74,7 @@ async function train(
   run: OpenRun,
   tuning: Tuning,
   state: AdtState,
-  { signal, label = "tuning", progress, onStep }: TuneOptions,
+  { signal, label = "tuning", progress, onStep, onLook }: TuneOptions,
 ): Promise<number> {
   const { setup } = tuning,
     { steps } = config.train,
@@ -78,6 +82,17 @@ async function train(
   const functions = adtFunctions(setup), cost = costMeter(config);
   let drawn: { plans?: unknown; guidance_scales?: number[] } = {};
   try {
+    using _bars = sharedBars();
+    using watcher = await watcherOf(config, tuning, run.from);
+    const accuracies: number[] = [];
+    const look = async (step: number) => {
+      if (!watcher) return;
+      const accuracy = accuracies.length > 0 ? mean(accuracies.splice(0)) : undefined;
+      const seen = await watcher.look(step, state.generator.average, accuracy);
+      console.error(wordsOf(seen));
+      await onLook?.(seen);
+    };
+    if (watcher?.isDue(run.from)) await look(run.from);
     await using recorder = await recordRun(run, config, { label, signal, progress });
     const done = await trainingLoop({
       from: run.from,
@@ -95,17 +110,22 @@ async function train(
       },
       async onStep(step, metrics) {
         cost.step(step);
+        if (metrics.accuracy_discriminator !== undefined) accuracies.push(metrics.accuracy_discriminator);
         await onStep?.(step, metrics);
         await recorder.record(step, {
           metrics: { ...metrics, ...drawn },
           note: noteOf(metrics),
           tensors: () => adtTensors(state),
         });
+        if (!watcher?.isDue(step) || recorder.signal.aborted) return;
+        await recorder.aside(() => look(step));
+        cost.skip();
       },
     });
     if (done === steps) {
       if (run.from < steps) await cost.write(recorder.seconds()); // otherwise only the weights were missing
-      await tuning.save(run.folder.weights, state.generator.average);
+      const { average } = state.generator, kept = watcher ? await watcher.kept(average) : average.clone();
+      await tuning.save(run.folder.weights, kept).finally(() => kept.dispose());
     }
     return done;
   } finally {
@@ -113,6 +133,21 @@ async function train(
     tuning.dispose();
     tf.dispose(state);
   }
+}
+
+async function watcherOf(config: TuneConfig, tuning: Tuning, from: number): Promise<Watcher | null> {
+  if (!config.watch || !tunesPipeline(config)) return null;
+  const { pipeline, setup } = tuning,
+    watched = { pipeline: pipeline!, params: setup.params, base: setup.base!() };
+  return await openWatch(config, config.watch, watched, from);
+}
+
+/** A look in a line. */
+function wordsOf({ step, scores, alarm }: Look): string {
+  const shown = Object.entries(scores).map(([name, value]) => `${name} ${Number(value.toPrecision(3))}`).join(
+    ", ",
+  );
+  return `step ${step}: ${shown}${alarm ? `\nwarning: this looks like a collapse: ${alarm}` : ""}`;
 }
 
 const noteOf = ({ loss_diffusion, loss_discriminator }: StepMetrics) =>

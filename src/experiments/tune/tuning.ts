@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { Pipeline } from "../../pipelines/pipeline.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "../../adt/setup.ts";
 
 /** A tuning that is ready to run. */
@@ -8,6 +9,8 @@ export interface Tuning {
   initial: AdtState;
   /** Reads the batch of step 1, 2, …; the caller disposes its tensors. */
   batch(step: number): Promise<AdtBatch>;
+  /** The pipeline, where one is tuned. */
+  pipeline?: Pipeline;
   /** Writes the network of some tuned weights [P] to a folder. */
   save(folder: string, weights: tf.Tensor): Promise<void>;
   /** Frees what the setup holds on to (not the state). */

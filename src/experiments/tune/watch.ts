@@ -1,0 +1,176 @@
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { extractFeatures } from "../../metrics/features/extract_features.ts";
+import { preparedBatch } from "../../metrics/features/pixel_features.ts";
+import type { Pixels, Preparation } from "../../metrics/features/prepare_image.ts";
+import { detailEnergy } from "../../metrics/scores/high_frequency.ts";
+import { byNetwork } from "../../metrics/scores/named_scores.ts";
+import { mean } from "../../metrics/statistics/interval.ts";
+import type { Pipeline } from "../../pipelines/pipeline.ts";
+import { denoiserOf } from "../../pipelines/assemble.ts";
+import { isThere } from "../../runtime/files.ts";
+import type { Params } from "../../tensor/params.ts";
+import { openMetricsLog, readMetrics } from "../../training/metrics_log.ts";
+import { readTensors, writeTensors } from "../../weights/safetensors.ts";
+import { namedScores, pipelineEvaluator } from "../evaluate/pipeline_evaluator.ts";
+import { promptedReference } from "../evaluate/prompted_reference.ts";
+import { samplerSettings } from "../generate/load_generator.ts";
+import type { PipelineTuneConfig, WatchSettings } from "./config.ts";
+import { judgeKind } from "./judge_kind.ts";
+
+/** What is seen of a tuning on its way. */
+export interface Look {
+  /** Updates done. */
+  step: number;
+  /** Fréchet distances and coverage by networks that do not judge, picture-text scores, `details`, `accuracy_discriminator`. */
+  scores: Record<string, number>;
+  /** What looks like a collapse, if anything does. */
+  alarm?: string;
+}
+
+/** Looks at a tuning from time to time. It never changes the training's numbers. */
+export interface Watcher extends Disposable {
+  /** Whether there is to be a look after so many updates. */
+  isDue(step: number): boolean;
+  /**
+   * Samples with the averaged weights and scores the pictures.
+   *
+   * @param accuracy the discriminator's, since the last look
+   */
+  look(step: number, average: tf.Tensor1D, accuracy?: number): Promise<Look>;
+  /** The averaged weights to keep: those of the best look, or the last ones. @param last stays the caller's */
+  kept(last: tf.Tensor1D): Promise<tf.Tensor1D>;
+}
+
+/** What of a tuning is watched. */
+export interface Watched {
+  pipeline: Pipeline;
+  /** All weights of the denoiser, of the tuned ones. */
+  params(weights: tf.Tensor): Params;
+  /** The same before the tuning, of which `params` may hold some. */
+  base: Params;
+}
+
+/** A look's share of the coverage at the start below which it is low; two low ones in a row are a collapse. */
+const LOW_COVERAGE = 0.9;
+
+/** Accuracy of the discriminator above which it has nothing left to learn from. */
+const SURE = 0.99;
+
+const BATCH = 16;
+
+/**
+ * Prepares to look at the tuning of a pipeline: the same captions and noise each time, compared with real pictures (of
+ * pictograms those of the search split, else the tuning's own) by networks through which the discriminator does not see.
+ *
+ * @param from updates that a resumed run has done
+ */
+export async function openWatch(
+  config: PipelineTuneConfig,
+  watch: WatchSettings,
+  { pipeline, params, base }: Watched,
+  from: number,
+): Promise<Watcher> {
+  const { data, output, train } = config, { every, n, seed, keep } = watch, judge = await judgeKind(config);
+  const reference = data.kind === "folder" ? { folder: data.path, split: data.split } : "search" as const;
+  const prompted = await promptedReference({ reference, n, seed });
+  const options = { features: watch.features, judges: judge ? [judge] : [], seed, brief: true };
+  const evaluator = await pipelineEvaluator(prompted, options);
+  const sampling = samplingOf(config, watch), component = denoiserOf(pipeline.className);
+  const details = detailsAt(prompted.pictograms?.size ?? pipeline.size);
+  const file = join(output, "watch.jsonl"), bestFile = join(output, "best.safetensors");
+  const seen = (await readMetrics(file)).filter(({ step }) => step <= from) as unknown as Look[];
+  const log = await openMetricsLog(file, from);
+  let realEnergy: number | undefined;
+  return {
+    isDue: (step) => (step % every === 0 || step === train.steps) && !seen.some((look) => look.step === step),
+    async look(step, average, accuracy) {
+      realEnergy ??= mean(
+        (await extractFeatures(details.features, prompted.real.source(details.preparation))).data,
+      );
+      const weights = tf.tidy(() => params(average)), energies: number[] = [];
+      const watched: Pipeline = {
+        ...pipeline,
+        generate: (options) => pipeline.generate({ ...options, weights: { [component]: weights } }),
+      };
+      const onPictures = (pictures: readonly Pixels[]) => {
+        energies.push(
+          ...tf.tidy(() => details.features(preparedBatch(pictures, details.preparation)).dataSync()),
+        );
+        return Promise.resolve();
+      };
+      const label = `watching at step ${step}`;
+      const result = await evaluator.evaluate(watched, { ...sampling, batchSize: BATCH, label, onPictures })
+        .finally(() =>
+          tf.dispose(Object.entries(weights).flatMap(([name, x]) => x === base[name] ? [] : [x]))
+        );
+      const named = Object.entries(namedScores(result)).filter(([name]) => isWatched(name));
+      const scores: Record<string, number> = {
+        ...Object.fromEntries(named.map(([name, { value }]) => [name, value])),
+        details: mean(energies) / realEnergy,
+        ...accuracy !== undefined && { accuracy_discriminator: accuracy },
+      };
+      const { features } = result.networks[0]!, distance = byNetwork("fid", features);
+      const alarm = alarmOf([...seen.map(({ scores }) => scores), scores], byNetwork("coverage", features));
+      const look: Look = { step, scores, ...alarm && { alarm } };
+      if (keep === "best" && seen.every((other) => scores[distance]! < other.scores[distance]!)) {
+        const data = Float32Array.from(await average.data<"float32">());
+        await writeTensors(bestFile, { average: { shape: [average.size], data } });
+      }
+      seen.push(look);
+      log.append({ ...look });
+      return look;
+    },
+    async kept(last) {
+      if (keep === "last" || !await isThere(bestFile)) return last.clone();
+      const { average } = await readTensors(bestFile);
+      return tf.tensor1d(Float32Array.from(average!.data));
+    },
+    [Symbol.dispose]() {
+      log[Symbol.dispose]();
+      evaluator.dispose();
+    },
+  };
+}
+
+/** Scores that a look tells. */
+const isWatched = (name: string) =>
+  ["fid", "coverage", "cosine", "recallAt10", "clipScore"].includes(name.split(".")[0]!);
+
+/**
+ * What looks like a collapse: the coverage is below 90 % of that of the first look, for the second time in a row, or the
+ * discriminator has been right in more than 99 % of the pairs since the last look.
+ *
+ * @param looks scores of all looks until now; @param coverage name of the coverage among them
+ */
+export function alarmOf(looks: readonly Record<string, number>[], coverage: string): string | undefined {
+  const [first, ...later] = looks, lastTwo = later.slice(-2);
+  const low = lastTwo.length === 2 &&
+    lastTwo.every((look) => look[coverage]! < LOW_COVERAGE * first![coverage]!);
+  const accuracy = looks.at(-1)!.accuracy_discriminator ?? 0;
+  const signs = [
+    ...low ? [`coverage has been below ${100 * LOW_COVERAGE} % of what it was for two looks`] : [],
+    ...accuracy > SURE ? [`the discriminator is right in more than ${100 * SURE} % of the pairs`] : [],
+  ];
+  return signs.length > 0 ? signs.join("; ") : undefined;
+}
+
+/** How looks are sampled: as the roll-outs, unless told otherwise. */
+function samplingOf(config: PipelineTuneConfig, { steps, guidance_scale }: WatchSettings) {
+  const sampler = guidance_scale === undefined
+    ? samplerSettings(config.sampler)
+    : { ...config.sampler, guidance_scale };
+  const size = config.data.kind === "folder" ? config.data.resolution : undefined;
+  return {
+    sampler: sampler.name,
+    steps: steps ?? sampler.steps,
+    guidanceScale: sampler.guidance_scale,
+    size,
+  };
+}
+
+/** The energy of the finest details as the one feature of a network. */
+function detailsAt(size: number) {
+  const preparation: Preparation = { size, fit: "squash", eightBit: true };
+  return { preparation, features: detailEnergy };
+}
