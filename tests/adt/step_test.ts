@@ -83,6 +83,7 @@ Deno.test("adtStep() changes network, average, discriminator and moments, and re
     for (const [i, values] of after.entries()) assert.notDeepEqual(values, before[i]);
     for (const [i, { metrics, plans }] of records.entries()) {
       assert.deepEqual(Object.keys(metrics).sort(), [
+        "accuracy_discriminator",
         "grad_norm",
         "grad_norm_adv",
         "grad_norm_diffusion",
