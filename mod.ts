@@ -265,6 +265,7 @@ export {
   type Sample,
 } from "./src/display/bar_figure.ts";
 export { smoothed } from "./src/display/series.ts";
+export { type Film, film, type FilmOptions } from "./src/display/film.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
 export { mapGrid, type MapOptions } from "./src/display/maps.ts";
 export { type Progress, progress } from "./src/display/progress.ts";

@@ -7,6 +7,8 @@ import { color, DASHES, SYMBOLS, translucent } from "./theme.ts";
 export interface Figure {
   data: { [key: string]: Json }[];
   layout: { [key: string]: Json };
+  /** What moves: named changes of data and layout that plotly's buttons and sliders play. */
+  frames?: { [key: string]: Json }[];
 }
 
 /** A named series of points; `low` and `high` bound a band around it (a confidence interval, say). */

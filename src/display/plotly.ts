@@ -1,4 +1,6 @@
 import { describeFigure, type Figure } from "./figure.ts";
+import { describeFilm, type Film, isFilm } from "./film.ts";
+import { gridHtml } from "./grid.ts";
 import { type Markup, markup, pngUri, raw, scriptJson } from "./html.ts";
 import type { MimeBundle } from "./host.ts";
 
@@ -16,24 +18,28 @@ const MOUNT = raw(`function(id, figure) {
     if (!window.Plotly) return setTimeout(draw, 100);
     figure.layout.font = Object.assign({}, figure.layout.font, { color: getComputedStyle(element).color });
     element.textContent = "";
-    window.Plotly.newPlot(element, figure.data, figure.layout, { responsive: true, displayModeBar: false });
+    var config = { responsive: true, displayModeBar: false };
+    window.Plotly.newPlot(element, Object.assign({}, figure, { config: config }));
   })();
 }`);
 
 /**
  * A figure as HTML that draws itself once `window.Plotly` is there. Until then, and where no script runs, it is one line
- * of words, or the picture.
+ * of words, or what stands in for it.
  */
-export function figureHtml(figure: Figure, picture?: Uint8Array): Markup {
+export function figureHtml(figure: Figure, picture?: Uint8Array | Markup): Markup {
   const id = `figure-${crypto.randomUUID()}`;
   const height = typeof figure.layout.height === "number" ? figure.layout.height : 360;
   const words = describeFigure(figure);
-  const still = picture
+  const still = picture instanceof Uint8Array
     ? markup`<img alt="${words}" src="${pngUri(picture)}" style="max-width:100%">`
-    : words;
+    : picture ?? words;
   return markup`<div id="${id}" role="img" aria-label="${words}" style="min-height:${height}px">${still}</div>
 <script>(${MOUNT})(${scriptJson(id)}, ${scriptJson(figure)})</script>`;
 }
+
+/** A film as HTML; where no script runs, its still. */
+export const filmHtml = ({ figure, still }: Film): Markup => figureHtml(figure, gridHtml(still));
 
 /** The script element that defines `window.Plotly` unless the page has it. */
 export async function plotlyScript(): Promise<Markup> {
@@ -41,14 +47,25 @@ export async function plotlyScript(): Promise<Markup> {
 }
 
 /** A page of its own, opened by any browser with no network. */
-export async function figurePage(figure: Figure): Promise<string> {
+export async function figurePage(figure: Figure | Film): Promise<string> {
+  const [words, body] = isFilm(figure)
+    ? [describeFilm(figure), filmHtml(figure)]
+    : [describeFigure(figure), figureHtml(figure)];
   return markup`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>${describeFigure(figure)}</title>
+<head><meta charset="utf-8"><title>${words}</title>
 <style>:root { color-scheme: light dark; font-family: system-ui, sans-serif; }</style></head>
-<body>${await plotlyScript()}${figureHtml(figure)}</body>
+<body>${await plotlyScript()}${body}</body>
 </html>
 `.markup;
+}
+
+/** What a notebook gets of a film: frames are large, so they are in it once. */
+export async function filmBundle(film: Film, withLibrary: boolean): Promise<MimeBundle> {
+  return {
+    "text/html": markup`${withLibrary && await plotlyScript()}${filmHtml(film)}`.markup,
+    "text/plain": describeFilm(film),
+  };
 }
 
 let libraryClaimed = false;

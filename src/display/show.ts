@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { describeFigure, type Figure, isFigure } from "./figure.ts";
+import { describeFilm, type Film, isFilm } from "./film.ts";
 import { describeGrid, gridHtml, type ImageGrid, isGrid } from "./grid.ts";
 import { emit, inNotebook, type MimeBundle } from "./host.ts";
 import { escapeHtml, type Markup, markup } from "./html.ts";
-import { claimLibrary, figureBundle, figurePage } from "./plotly.ts";
+import { claimLibrary, figureBundle, figurePage, filmBundle } from "./plotly.ts";
 import {
   columnsOf,
   describeTensor,
@@ -17,11 +18,11 @@ import {
 } from "./text.ts";
 
 export interface ShowOptions {
-  /** Also writes a figure as an HTML page, or a grid as a PNG. */
+  /** Also writes a figure or a film as an HTML page, or a grid as a PNG. */
   saveAs?: string;
 }
 
-async function save(value: Figure | ImageGrid, path: string): Promise<void> {
+async function save(value: Figure | Film | ImageGrid, path: string): Promise<void> {
   if (isGrid(value)) await Deno.writeFile(path, value.png);
   else await Deno.writeTextFile(path, await figurePage(value));
 }
@@ -37,6 +38,7 @@ function tableHtml(rows: Rows): Markup {
 
 /** Any value in words: what a terminal prints, and what a notebook falls back on. */
 export async function describe(value: unknown): Promise<string> {
+  if (isFilm(value)) return describeFilm(value);
   if (isFigure(value)) return describeFigure(value);
   if (isGrid(value)) return describeGrid(value);
   if (value instanceof tf.Tensor) return await describeTensor(value);
@@ -52,6 +54,7 @@ const PREFORMATTED = "font-family:monospace;white-space:pre-wrap;word-break:norm
 
 /** What a notebook is given of a value. */
 export async function bundle(value: unknown): Promise<MimeBundle> {
+  if (isFilm(value)) return await filmBundle(value, claimLibrary());
   if (isFigure(value)) return await figureBundle(value, claimLibrary());
   const text = await describe(value);
   if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };
@@ -63,7 +66,7 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
 }
 
 /**
- * Shows a figure, an image grid, a tensor (shape, range and histogram), a table (a list of plain objects), a configuration
+ * Shows a figure, a film, an image grid, a tensor (shape, range and histogram), a table (a list of plain objects), a configuration
  * (plain objects in one another) or any other value. In a notebook it is drawn; in a terminal it is told in words.
  *
  * @example
@@ -73,7 +76,7 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
  * ```
  */
 export async function show(value: unknown, { saveAs }: ShowOptions = {}): Promise<void> {
-  if (saveAs !== undefined && (isFigure(value) || isGrid(value))) await save(value, saveAs);
+  if (saveAs !== undefined && (isFilm(value) || isFigure(value) || isGrid(value))) await save(value, saveAs);
   if (inNotebook()) return await emit(await bundle(value));
   console.log(await describe(value) + (saveAs === undefined ? "" : ` → ${saveAs}`));
 }
