@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
 import { writeText } from "../weights/atomic_write.ts";
+import { removeLeftovers } from "../weights/temporary.ts";
 import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
 /** The folder of a run, held by this process until it is disposed. */
@@ -58,6 +59,7 @@ export async function openRunFolder(
   try {
     // Again, now that no other process can change it.
     await checkContents(path, resume);
+    await removeLeftovers(path, { below: true });
     await makeFolder(run.checkpoints);
     await makeFolder(run.weights);
     await writeText(run.configFile, config);
@@ -66,6 +68,12 @@ export async function openRunFolder(
     throw error;
   }
   return run;
+}
+
+/** The folder of the run whose own configuration this file is; undefined for any other file. */
+export async function runFolderOf(configFile: string): Promise<string | undefined> {
+  const folder = dirname(configFile);
+  return basename(configFile) === CONFIG && await isThere(join(folder, LOCK)) ? folder : undefined;
 }
 
 /** Removes what opening has made. What cannot be removed stays: why a run is withdrawn is to be told, not this. */

@@ -1,7 +1,8 @@
 import { UserError } from "../runtime/errors.ts";
 import type { FileRange } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
-import { writeAtomically } from "./atomic_write.ts";
+import { type Placed, writeAtomically } from "./atomic_write.ts";
+import { contentDigest, DIGEST_PLACE, digestHasher, headerJson } from "./content_digest.ts";
 import {
   decode,
   DTYPE_BYTES,
@@ -12,6 +13,7 @@ import {
   type WriteDtype,
 } from "./dtypes.ts";
 import { foreignKind } from "./file_kind.ts";
+import { readAt } from "./read_at.ts";
 import { type Header, MAX_HEADER_BYTES, parseHeader, type TensorEntry } from "./safetensors_header.ts";
 
 /**
@@ -32,6 +34,14 @@ export interface SafetensorsFile extends Header, Disposable {
   readBytes(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Where its bytes lie. @throws UserError if there is no such tensor */
   locate(name: string): FileRange;
+  /** Size of the whole file, in bytes. */
+  size: number;
+  /**
+   * Reads the whole file and compares it with the checksum in its header, if it has one (`digest`).
+   *
+   * @throws UserError if it is damaged
+   */
+  verify(): Promise<void>;
 }
 
 /**
@@ -43,7 +53,7 @@ export interface SafetensorsFile extends Header, Disposable {
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path);
   try {
-    const { header, dataStart } = await readHeader(file, path);
+    const { header, dataStart, size } = await readHeader(file, path);
     const entryOf = (name: string) => {
       const entry = header.entries.get(name);
       if (entry) return entry;
@@ -63,21 +73,48 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       const { begin, end } = entryOf(name);
       return { path, begin: dataStart + begin, length: end - begin };
     };
-    return { path, ...header, read, readBytes, locate, [Symbol.dispose]: () => file.close() };
+    const verify = async () => {
+      const { digest } = header;
+      if (digest !== undefined && await contentDigest(file, path) !== digest) throw damaged(path);
+    };
+    const close = () => file.close();
+    return { path, ...header, size, read, readBytes, locate, verify, [Symbol.dispose]: close };
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
+function damaged(path: string): UserError {
+  return new UserError(
+    `${path} is damaged: its content is not what its checksum was made of. Delete it, or bring back a copy; ` +
+      "a program that changes such a file has to leave adt_sha256 out of its metadata",
+  );
+}
+
 /**
- * Reads every tensor of a safetensors file. F64, F16 and BF16 become Float32Array; integers become
+ * Why a file cannot be used, missing or damaged; undefined where it can, as far as its header tells, and its checksum if it
+ * has one.
+ */
+export async function safetensorsFault(path: string): Promise<string | undefined> {
+  try {
+    using file = await openSafetensors(path);
+    await file.verify();
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * Reads every tensor of a safetensors file, and its checksum if it has one. F64, F16 and BF16 become Float32Array; integers become
  * Int32Array, exactly.
  *
  * @throws UserError as `openSafetensors` does, and for integers beyond 32 bits.
  */
 export async function readTensors(path: string): Promise<Record<string, HostTensor>> {
   using file = await openSafetensors(path);
+  await file.verify();
   const tensors: Record<string, HostTensor> = {};
   for (const name of file.entries.keys()) tensors[name] = await file.read(name);
   return tensors;
@@ -98,7 +135,7 @@ export interface StoredSource {
 }
 
 /**
- * Writes tensors to a safetensors file, atomically, loading them one at a time.
+ * Writes tensors to a safetensors file, atomically, loading them one at a time, with a checksum of all of it.
  *
  * @throws UserError when the file cannot be written, when a value does not fit its dtype or a shape does not
  * fit its data.
@@ -158,18 +195,20 @@ async function* serialize(
   path: string,
   sources: [string, TensorSource | StoredSource][],
   metadata: Record<string, string>,
-) {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+): AsyncGenerator<Uint8Array | Placed> {
+  const entries: Record<string, unknown> = {};
   let position = 0;
   for (const [name, source] of sources) {
     const { shape, dtype } = source, end = position + bytesOf(source);
-    header[name] = { dtype, shape, data_offsets: [position, end] };
+    entries[name] = { dtype, shape, data_offsets: [position, end] };
     position = end;
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(headerJson(metadata, entries));
   const padded = new Uint8Array(Math.ceil((8 + json.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(json, 8);
+  const hasher = digestHasher();
+  hasher.update(padded);
   yield padded;
   for (const [name, source] of sources) {
     const stored = "loadBytes" in source;
@@ -178,10 +217,13 @@ async function* serialize(
     if (count !== shape.reduce((a, b) => a * b, 1)) {
       throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${count} numbers`);
     }
-    yield data instanceof Uint8Array
+    const bytes = data instanceof Uint8Array
       ? data
       : named(() => encode(data, (source as TensorSource).dtype), name, path);
+    hasher.update(bytes);
+    yield bytes;
   }
+  yield { at: DIGEST_PLACE, bytes: new TextEncoder().encode(hasher.digest()) };
 }
 
 async function open(path: string): Promise<Deno.FsFile> {
@@ -199,7 +241,10 @@ async function open(path: string): Promise<Deno.FsFile> {
 /** So many bytes tell one kind of file from another. */
 const HEAD_BYTES = 512;
 
-async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: Header; dataStart: number }> {
+async function readHeader(
+  file: Deno.FsFile,
+  path: string,
+): Promise<{ header: Header; dataStart: number; size: number }> {
   const { size, isFile } = await file.stat();
   if (!isFile) throw new UserError(`${path}: not a file`);
   const head = await readAt(file, 0, Math.min(size, HEAD_BYTES), path);
@@ -217,29 +262,7 @@ async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: He
     );
   }
   const text = new TextDecoder().decode(await readAt(file, 8, length, path));
-  return { header: parseHeader(text, size - 8 - length, path), dataStart: 8 + length };
-}
-
-async function readAt(
-  file: Deno.FsFile,
-  start: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await file.seek(start, Deno.SeekMode.Start);
-  for (let done = 0; done < length;) {
-    const count = await file.read(bytes.subarray(done));
-    if (!count) {
-      throw new UserError(
-        `${path}: the file ended at byte ${start + done}, expected ${
-          start + length
-        }: did it change while being read?`,
-      );
-    }
-    done += count;
-  }
-  return bytes;
+  return { header: parseHeader(text, size - 8 - length, path), dataStart: 8 + length, size };
 }
 
 function decodeNamed(

@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
+import { holdTemporary, removeLeftovers, temporaryFor } from "../../weights/temporary.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Progress } from "../../runtime/progress_line.ts";
 import { writeText } from "../../weights/atomic_write.ts";
@@ -68,8 +69,13 @@ export async function convertSingleFile(
   for (const note of notesOn(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
   const parent = dirname(resolve(folder));
   await makeFolder(parent);
-  const temporary = join(parent, `.${basename(resolve(folder))}.${Deno.pid}.tmp`);
+  await removeLeftovers(parent, { of: basename(resolve(folder)) });
+  const temporary = temporaryFor(resolve(folder));
+  await makeFolder(temporary);
+  using held = new DisposableStack();
   try {
+    const opened = await Deno.open(temporary).catch(() => null); // not everywhere can folders be
+    if (opened) await holdTemporary(held.use(opened), temporary);
     await writeParts(temporary, parts, options);
     await writeRest(temporary, shapes, family, template, parts);
     await Deno.remove(folder).catch(() => {}); // an empty one; elsewhere than on Linux it is in the way
