@@ -2,9 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { isThere } from "../runtime/files.ts";
 import type { HostData } from "../weights/dtypes.ts";
-import { readTensors, safetensorsFault, writeTensors } from "../weights/safetensors.ts";
+import { isWhole, readTensors, writeTensors } from "../weights/safetensors.ts";
 import { removeLeftovers } from "../weights/temporary.ts";
 
 type Tensors = Record<string, tf.Tensor>;
@@ -45,12 +44,7 @@ export async function openTensorCache(folder: string): Promise<TensorCache> {
   await removeLeftovers(folder, { below: true });
   const fileOf = (key: string) => join(folder, key.slice(0, 2), `${key}.safetensors`);
   return {
-    async has(key) {
-      if (!await isThere(fileOf(key))) return false;
-      const fault = await safetensorsFault(fileOf(key));
-      if (fault !== undefined) console.error(`passed over what a cache holds: ${fault}`);
-      return fault === undefined;
-    },
+    has: (key) => isWhole(fileOf(key)),
     async get(key) {
       const tensors = await readTensors(fileOf(key));
       return Object.fromEntries(

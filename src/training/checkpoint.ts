@@ -9,12 +9,8 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { quoted } from "../runtime/wording.ts";
 import type { HostData } from "../weights/dtypes.ts";
-import {
-  openSafetensors,
-  type SafetensorsFile,
-  type TensorSource,
-  writeSafetensors,
-} from "../weights/safetensors.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../weights/safetensors.ts";
+import type { TensorSource } from "../weights/serialize.ts";
 import { removeLeftovers } from "../weights/temporary.ts";
 import { namesIn } from "./folder_lock.ts";
 

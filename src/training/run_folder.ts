@@ -30,8 +30,9 @@ const LOCK = "run.lock";
 const CONFIG = "config.yaml";
 
 /**
- * Opens a run's folder and locks it. A new run makes it, or takes an empty one; a resumed run takes its own. The lock
- * belongs to the open file, so the operating system lifts it however the process ends.
+ * Opens a run's folder and locks it. A new run makes it, or takes an empty one; a resumed run takes its own, and removes what
+ * it left half-written when it was killed. The lock belongs to the open file, so the operating system lifts it however the
+ * process ends.
  *
  * @throws UserError when another process is using the folder; when a new run finds a run or other files there; when
  * there is no run to resume; when it cannot be written

@@ -1,20 +1,14 @@
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import type { FileRange } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
-import { type Placed, writeAtomically } from "./atomic_write.ts";
-import { contentDigest, DIGEST_PLACE, digestHasher, headerJson } from "./content_digest.ts";
-import {
-  decode,
-  DTYPE_BYTES,
-  encode,
-  type HostData,
-  type HostTensor,
-  UnfitValue,
-  type WriteDtype,
-} from "./dtypes.ts";
+import { writeAtomically } from "./atomic_write.ts";
+import { contentDigest } from "./content_digest.ts";
+import { decode, forTensor, type HostData, type HostTensor, type WriteDtype } from "./dtypes.ts";
 import { foreignKind } from "./file_kind.ts";
 import { readAt } from "./read_at.ts";
 import { type Header, MAX_HEADER_BYTES, parseHeader, type TensorEntry } from "./safetensors_header.ts";
+import { serialize, type StoredSource, type TensorSource } from "./serialize.ts";
 
 /**
  * An open safetensors file. Tensors are read one at a time, so memory holds no more than the tensor asked
@@ -93,16 +87,18 @@ function damaged(path: string): UserError {
 }
 
 /**
- * Why a file cannot be used, missing or damaged; undefined where it can, as far as its header tells, and its checksum if it
- * has one.
+ * Whether a file is there and whole, as far as its header and its checksum, if it has one, tell; damage is told on stderr.
  */
-export async function safetensorsFault(path: string): Promise<string | undefined> {
+export async function isWhole(path: string): Promise<boolean> {
+  if (!await isThere(path)) return false;
   try {
     using file = await openSafetensors(path);
     await file.verify();
+    return true;
   } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    console.error(`passed over a file: ${error.message}`);
+    return false;
   }
 }
 
@@ -120,20 +116,6 @@ export async function readTensors(path: string): Promise<Record<string, HostTens
   return tensors;
 }
 
-/** What to write under one name; `load` is called only when the turn of this tensor comes. */
-export interface TensorSource {
-  shape: readonly number[];
-  dtype: WriteDtype;
-  load(): HostData | Promise<HostData>;
-}
-
-/** The same for numbers that stay as they were stored elsewhere, of any dtype that can be read. */
-export interface StoredSource {
-  shape: readonly number[];
-  dtype: string;
-  loadBytes(): Promise<Uint8Array<ArrayBuffer>>;
-}
-
 /**
  * Writes tensors to a safetensors file, atomically, loading them one at a time, with a checksum of all of it.
  *
@@ -145,13 +127,7 @@ export function writeSafetensors(
   sources: Record<string, TensorSource | StoredSource>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  // Wide dtypes first: every tensor is aligned to its own element size. Among them, those first after which the next one
-  // can be mapped, then by name.
-  const inOrder = Object.entries(sources).sort(([a, first], [b, second]) =>
-    DTYPE_BYTES[second.dtype]! - DTYPE_BYTES[first.dtype]! ||
-    Number(isWhole(second)) - Number(isWhole(first)) || (a < b ? -1 : 1)
-  );
-  return writeAtomically(path, serialize(path, inOrder, metadata));
+  return writeAtomically(path, serialize(path, sources, metadata));
 }
 
 /**
@@ -181,49 +157,6 @@ export function writeTensors(
     sources[name] = { shape, dtype, load: () => data };
   }
   return writeSafetensors(path, sources, metadata);
-}
-
-/** Data that begins at a multiple of it, in bytes, can be used where the file is mapped. */
-const ALIGNMENT = 64;
-
-const bytesOf = ({ shape, dtype }: TensorSource | StoredSource): number =>
-  shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
-
-const isWhole = (source: TensorSource | StoredSource): boolean => bytesOf(source) % ALIGNMENT === 0;
-
-async function* serialize(
-  path: string,
-  sources: [string, TensorSource | StoredSource][],
-  metadata: Record<string, string>,
-): AsyncGenerator<Uint8Array | Placed> {
-  const entries: Record<string, unknown> = {};
-  let position = 0;
-  for (const [name, source] of sources) {
-    const { shape, dtype } = source, end = position + bytesOf(source);
-    entries[name] = { dtype, shape, data_offsets: [position, end] };
-    position = end;
-  }
-  const json = new TextEncoder().encode(headerJson(metadata, entries));
-  const padded = new Uint8Array(Math.ceil((8 + json.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
-  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
-  padded.set(json, 8);
-  const hasher = digestHasher();
-  hasher.update(padded);
-  yield padded;
-  for (const [name, source] of sources) {
-    const stored = "loadBytes" in source;
-    const data = stored ? await source.loadBytes() : await source.load(), { shape } = source;
-    const count = stored ? data.byteLength / DTYPE_BYTES[source.dtype]! : data.length;
-    if (count !== shape.reduce((a, b) => a * b, 1)) {
-      throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${count} numbers`);
-    }
-    const bytes = data instanceof Uint8Array
-      ? data
-      : named(() => encode(data, (source as TensorSource).dtype), name, path);
-    hasher.update(bytes);
-    yield bytes;
-  }
-  yield { at: DIGEST_PLACE, bytes: new TextEncoder().encode(hasher.digest()) };
 }
 
 async function open(path: string): Promise<Deno.FsFile> {
@@ -271,16 +204,5 @@ function decodeNamed(
   name: string,
   path: string,
 ): HostData {
-  return named(() => decode(bytes, entry.dtype), name, path);
-}
-
-function named<T>(f: () => T, name: string, path: string): T {
-  try {
-    return f();
-  } catch (error) {
-    if (error instanceof UnfitValue) {
-      throw new UserError(`${path}: tensor "${name}": ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
+  return forTensor(() => decode(bytes, entry.dtype), name, path);
 }

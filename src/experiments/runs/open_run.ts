@@ -4,16 +4,8 @@ import { isThere } from "../../runtime/files.ts";
 import { type Checkpoint, loadCheckpoint, type LoadedCheckpoint } from "../../training/checkpoint.ts";
 import { openRunFolder, type RunFolder } from "../../training/run_folder.ts";
 import { loadConfig, stringifyConfig } from "../config/config.ts";
-import type { OptimizerConfig, paceShape } from "../config/parts.ts";
 import { checkSameConfig } from "../config/same_config.ts";
-import { runFault } from "./run_state.ts";
-
-/** What the configurations of all trainings have in common. */
-export interface RunConfig {
-  output: string;
-  optimizer: OptimizerConfig;
-  train: z.output<z.ZodObject<typeof paceShape>>;
-}
+import { type RunConfig, runFault } from "./run_state.ts";
 
 /** A run whose folder this process holds until it is disposed. */
 export interface OpenRun extends Disposable {

@@ -4,8 +4,8 @@ import { onCompile } from "../../tensor/compile_events.ts";
 import { lossScaleValue } from "../../tensor/loss_scale.ts";
 import { saveCheckpoint } from "../../training/checkpoint.ts";
 import { openMetricsLog } from "../../training/metrics_log.ts";
-import type { OpenRun, RunConfig } from "./open_run.ts";
-import type { RunState, UpdateCost } from "./run_state.ts";
+import type { OpenRun } from "./open_run.ts";
+import type { RunConfig, RunState, UpdateCost } from "./run_state.ts";
 
 /** One update, as a run records it. */
 export interface Update {

@@ -1,8 +1,16 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { z } from "zod";
 import { listed } from "../../runtime/wording.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { isRecord } from "../../weights/config.ts";
-import type { RunConfig } from "./open_run.ts";
+import type { OptimizerConfig, paceShape } from "../config/parts.ts";
+
+/** What the configurations of all trainings have in common. */
+export interface RunConfig {
+  output: string;
+  optimizer: OptimizerConfig;
+  train: z.output<z.ZodObject<typeof paceShape>>;
+}
 
 /** What a run's updates took, as measured so far. */
 export interface UpdateCost {

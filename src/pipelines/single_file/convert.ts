@@ -1,16 +1,12 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { holdTemporary, removeLeftovers, temporaryFor } from "../../weights/temporary.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Progress } from "../../runtime/progress_line.ts";
 import { writeText } from "../../weights/atomic_write.ts";
 import { type Config, readJsonObject } from "../../weights/config.ts";
 import { DTYPE_BYTES } from "../../weights/dtypes.ts";
-import {
-  openSafetensors,
-  type StoredSource,
-  type TensorSource,
-  writeSafetensors,
-} from "../../weights/safetensors.ts";
+import { openSafetensors, writeSafetensors } from "../../weights/safetensors.ts";
+import type { StoredSource, TensorSource } from "../../weights/serialize.ts";
+import { holdTemporary, removeLeftovers, temporaryFor } from "../../weights/temporary.ts";
 import { clipTokenizerFiles } from "./clip_tokenizer.ts";
 import { type Component, FAMILIES, type Family } from "./families.ts";
 import { familyOf, type Shapes } from "./family.ts";
