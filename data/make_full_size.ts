@@ -12,7 +12,8 @@ import type { Declaration } from "../src/nn/declare.ts";
 import { uniform } from "../src/runtime/random.ts";
 import type { Config } from "../src/weights/config.ts";
 import { checkpointShape } from "../src/weights/layout.ts";
-import { type TensorSource, writeSafetensors } from "../src/weights/safetensors.ts";
+import { writeSafetensors } from "../src/weights/safetensors.ts";
+import type { TensorSource } from "../src/weights/serialize.ts";
 import { FULL_SIZE } from "./full_size/models.ts";
 import type { FullSize } from "./full_size/parts.ts";
 

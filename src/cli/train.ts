@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type CommandContext, commandLine, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import type { Precision } from "../runtime/precision.ts";
+import { runFolderOf } from "../training/run_folder.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
 /** Options of the commands that train. */
@@ -28,11 +29,21 @@ export function withTrainOptions(command: Command): Command {
     .option("--seed <number>", "fixes all random numbers (default: the file's train.seed)", wholeNumber(0));
 }
 
-/** The configuration with what the command line changes. */
-export function withFlags<C extends TrainConfig>(config: C, options: TrainOptions): C {
+/**
+ * The configuration with what the command line changes. A run that goes on by the configuration in its own folder goes on
+ * there, also when it was moved.
+ *
+ * @param file that the configuration was read from
+ */
+export async function withFlags<C extends TrainConfig>(
+  config: C,
+  file: string,
+  options: TrainOptions,
+): Promise<C> {
   const { output, steps, seed, precision } = options;
   const train = { ...config.train, steps: steps ?? config.train.steps, seed: seed ?? config.train.seed };
-  return { ...config, output: output ?? config.output, train, ...precision && { precision } };
+  const own = options.resume ? await runFolderOf(file) : undefined;
+  return { ...config, output: output ?? own ?? config.output, train, ...precision && { precision } };
 }
 
 /** Runs a training until it ends or is stopped, and says where its result is, or how it goes on. */

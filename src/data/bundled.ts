@@ -6,6 +6,8 @@ import { UserError } from "../runtime/errors.ts";
 import { isFile } from "../runtime/files.ts";
 import { progressLine } from "../runtime/progress_line.ts";
 import { fileSha256, sha256 } from "../runtime/sha256.ts";
+import { writeAtomically } from "../weights/atomic_write.ts";
+import { removeLeftovers } from "../weights/temporary.ts";
 
 /** The folder that holds the bundled data and models, wherever this module lies. */
 export const dataFolder: URL = new URL("../../data/", import.meta.url);
@@ -40,6 +42,7 @@ async function isKept(file: string, entry: Checksum): Promise<boolean> {
 }
 
 async function fetchAll(entries: readonly Checksum[], folder: URL, cache: string): Promise<void> {
+  await removeLeftovers(cache, { below: true });
   const bar = progressLine("fetching bundled files");
   const sizes = new Map<string, { done: number; total: number }>();
   const sum = (of: "done" | "total") => [...sizes.values()].reduce((n, size) => n + size[of], 0);
@@ -96,7 +99,5 @@ async function keep(file: string, bytes: Uint8Array, entry: Checksum, folder: UR
     );
   }
   await Deno.mkdir(dirname(file), { recursive: true });
-  const part = `${file}.${crypto.randomUUID()}.tmp`;
-  await Deno.writeFile(part, bytes);
-  await Deno.rename(part, file);
+  await writeAtomically(file, [bytes]);
 }

@@ -2,14 +2,15 @@ import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { isThere } from "../runtime/files.ts";
 import type { HostData } from "../weights/dtypes.ts";
-import { readTensors, writeTensors } from "../weights/safetensors.ts";
+import { isWhole, readTensors, writeTensors } from "../weights/safetensors.ts";
+import { removeLeftovers } from "../weights/temporary.ts";
 
 type Tensors = Record<string, tf.Tensor>;
 
 /** Tensors kept on disk under keys. */
 export interface TensorCache {
+  /** Whether there are tensors under a key; what is damaged counts as none, and is told on stderr. */
   has(key: string): Promise<boolean>;
   /**
    * The tensors under a key, float32, the caller's to dispose.
@@ -23,7 +24,8 @@ export interface TensorCache {
 
 /**
  * Opens a cache of tensors in a folder, one safetensors file for each key. A file takes its name only when it is complete
- * and on the disk, so whatever stops a run, what is there is whole; several processes may share a cache.
+ * and on the disk, so whatever stops a run, what is there is whole; a checksum shows what is damaged later. Several
+ * processes may share a cache.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -39,9 +41,10 @@ export interface TensorCache {
  */
 export async function openTensorCache(folder: string): Promise<TensorCache> {
   await makeFolder(folder);
+  await removeLeftovers(folder, { below: true });
   const fileOf = (key: string) => join(folder, key.slice(0, 2), `${key}.safetensors`);
   return {
-    has: (key) => isThere(fileOf(key)),
+    has: (key) => isWhole(fileOf(key)),
     async get(key) {
       const tensors = await readTensors(fileOf(key));
       return Object.fromEntries(

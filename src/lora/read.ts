@@ -52,6 +52,7 @@ interface Found extends Factors {
 export async function readLora(path: string, networks: LoraNetworks): Promise<Loras> {
   const source = await loraSource(path);
   using file = await openSafetensors(source.file);
+  await file.verify();
   const alphaOf = alphaReader(file.metadata, source);
   const found: Partial<Record<LoraComponent, Found[]>> = {};
   for (const entry of loraEntries(file, networks)) {

@@ -1,13 +1,17 @@
 /**
  * Checkpoints of a run: one safetensors file each, which holds the tensors and, in its header, everything else as JSON.
- * A file takes its name only when it is complete and on the disk, so a run that is killed while it writes loses nothing.
+ * A file takes its name only when it is complete and on the disk, so a run that is killed while it writes loses nothing. It
+ * carries a checksum of all of it, by which every kind of damage is noticed.
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { quoted } from "../runtime/wording.ts";
 import type { HostData } from "../weights/dtypes.ts";
-import { openSafetensors, type TensorSource, writeSafetensors } from "../weights/safetensors.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../weights/safetensors.ts";
+import type { TensorSource } from "../weights/serialize.ts";
+import { removeLeftovers } from "../weights/temporary.ts";
 import { namesIn } from "./folder_lock.ts";
 
 /** What a run needs to go on as if it had never stopped. */
@@ -23,6 +27,8 @@ export interface Checkpoint {
 /** A checkpoint read from a folder. The caller disposes its tensors. */
 export interface LoadedCheckpoint extends Checkpoint {
   path: string;
+  /** Whether it is known to be whole: earlier versions wrote no checksum. */
+  verified: boolean;
   /** Newer files that could not be read, each with the reason. */
   skipped: string[];
 }
@@ -59,60 +65,97 @@ export async function saveCheckpoint(
   }
   const path = join(folder, `step-${String(step).padStart(6, "0")}.safetensors`);
   await writeSafetensors(path, sources, { step: String(step), state: JSON.stringify(state) });
-  await prune(folder, keep);
+  await prune(folder, step, keep);
   return path;
 }
 
 /**
- * Reads the newest checkpoint that is complete; half-written files are passed over.
+ * Reads the newest checkpoint that is whole; what is damaged or no checkpoint is passed over.
  *
+ * @param faultOf why a checkpoint is not one of the caller's run, which passes it over; undefined if it is
  * @returns undefined when the folder is missing or holds no checkpoint
  * @throws UserError when there are checkpoints, but none of them can be read
  */
-export async function loadCheckpoint(folder: string): Promise<LoadedCheckpoint | undefined> {
+export async function loadCheckpoint(
+  folder: string,
+  { faultOf }: { faultOf?(checkpoint: Checkpoint): string | undefined } = {},
+): Promise<LoadedCheckpoint | undefined> {
   const skipped: string[] = [];
-  for (const path of await checkpointFiles(folder)) {
+  for (const { path, step } of await checkpointFiles(folder)) {
     try {
-      return { ...await readCheckpoint(path), path, skipped };
+      const { verified, ...checkpoint } = await readCheckpoint(path, step), fault = faultOf?.(checkpoint);
+      if (fault === undefined) return { ...checkpoint, verified, path, skipped };
+      tf.dispose(checkpoint.tensors);
+      throw notOne(path, fault);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       skipped.push(error.message);
     }
   }
   if (skipped.length === 0) return undefined;
-  throw new UserError(`no checkpoint in ${folder} can be read:\n  ${skipped.join("\n  ")}`);
+  throw new UserError(
+    `no checkpoint in ${folder} can be read:\n  ${skipped.join("\n  ")}\n` +
+      "Bring back a copy, or delete them to begin again.",
+  );
 }
 
-async function readCheckpoint(path: string): Promise<Checkpoint> {
+async function readCheckpoint(path: string, expected: number): Promise<Checkpoint & { verified: boolean }> {
   using file = await openSafetensors(path);
-  const { step, state } = file.metadata;
-  if (step === undefined || state === undefined) throw new UserError(`${path}: not a checkpoint of a run`);
+  await file.verify();
+  const { step, state, ...others } = file.metadata, [other] = Object.keys(others);
+  if (step === undefined || state === undefined) throw notOne(path, "its header has no step and state");
+  // Without a checksum there is nothing else: a damaged name of the checksum is something else.
+  if (file.digest === undefined && other !== undefined) {
+    throw notOne(path, `its header has no checksum, and ${quoted(other)}`);
+  }
+  if (step !== String(expected)) throw notOne(path, `by its header it is of step ${quoted(step)}`);
+  const parsed = parseState(state, path);
+  return { step: expected, tensors: await readAll(file), state: parsed, verified: file.digest !== undefined };
+}
+
+async function readAll(file: SafetensorsFile): Promise<Record<string, tf.Tensor>> {
   const tensors: Record<string, tf.Tensor> = {};
   try {
-    for (const name of file.entries.keys()) {
-      const { data, shape } = await file.read(name);
-      tensors[name] = tf.tensor(data, [...shape], data instanceof Int32Array ? "int32" : "float32");
+    for (const [name, { dtype, shape }] of file.entries) {
+      if (dtype !== "F32" && dtype !== "I32") throw notOne(file.path, `its tensor "${name}" is ${dtype}`);
+      const { data } = await file.read(name);
+      tensors[name] = tf.tensor(data, [...shape], dtype === "I32" ? "int32" : "float32");
     }
   } catch (error) {
     tf.dispose(tensors);
     throw error;
   }
-  return { step: Number(step), tensors, state: JSON.parse(state) };
+  return tensors;
+}
+
+function parseState(json: string, path: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw notOne(path, `its state is not JSON (${(error as Error).message})`, error);
+  }
+}
+
+function notOne(path: string, why: string, cause?: unknown): UserError {
+  return new UserError(`${path}: not a checkpoint of this run: ${why}`, { cause });
 }
 
 /** Complete checkpoint files, newest first. */
-async function checkpointFiles(folder: string): Promise<string[]> {
+async function checkpointFiles(folder: string): Promise<{ step: number; path: string }[]> {
   const found: { step: number; path: string }[] = [];
   for (const name of await namesIn(folder)) {
     const match = /^step-(\d+)\.safetensors$/.exec(name);
     if (match) found.push({ step: Number(match[1]), path: join(folder, name) });
   }
-  return found.sort((a, b) => b.step - a.step).map(({ path }) => path);
+  return found.sort((a, b) => b.step - a.step);
 }
 
-/** Deletes old checkpoints, and what killed runs left half-written. */
-async function prune(folder: string, keep: number): Promise<void> {
-  const halfWritten = (await namesIn(folder)).filter((name) => /^\.step-.*\.tmp$/.test(name));
-  const old = (await checkpointFiles(folder)).slice(Math.max(1, keep));
-  for (const path of [...halfWritten.map((name) => join(folder, name)), ...old]) await Deno.remove(path);
+/**
+ * Deletes checkpoints older than the newest `keep`, and what killed runs left half-written. Files of later steps than this
+ * one were passed over, or the run would have gone on from them: they take no place.
+ */
+async function prune(folder: string, step: number, keep: number): Promise<void> {
+  await removeLeftovers(folder);
+  const upToNow = (await checkpointFiles(folder)).filter((file) => file.step <= step);
+  for (const { path } of upToNow.slice(Math.max(1, keep))) await Deno.remove(path);
 }

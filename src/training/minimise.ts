@@ -7,7 +7,7 @@ import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
 import { emaDecay, emaUpdate } from "./ema.ts";
 import { type StepMetrics, trainingLoop } from "./loop.ts";
 import { learningRate, type LearningRateSchedule } from "./schedules.ts";
-import { initialState, type TrainingState } from "./training_state.ts";
+import { expectSize, initialState, type TrainingState } from "./training_state.ts";
 
 /** Settings of every training from scratch. */
 export interface Training {
@@ -61,6 +61,8 @@ export async function minimise<B extends tf.TensorContainer>(
   const update = compiledUpdate(objective, layout, optimizer);
   let state = resume?.state ?? initialState(tf.tidy(() => flatten(initParams(declarations, seed), layout)));
   try {
+    const { weights, average, moments } = state;
+    expectSize([weights, average, moments.first, moments.second], layout.length, "network");
     const steps = await trainingLoop({
       from: resume?.step,
       steps: training.steps,

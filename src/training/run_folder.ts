@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
 import { writeText } from "../weights/atomic_write.ts";
+import { removeLeftovers } from "../weights/temporary.ts";
 import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
 /** The folder of a run, held by this process until it is disposed. */
@@ -29,8 +30,9 @@ const LOCK = "run.lock";
 const CONFIG = "config.yaml";
 
 /**
- * Opens a run's folder and locks it. A new run makes it, or takes an empty one; a resumed run takes its own. The lock
- * belongs to the open file, so the operating system lifts it however the process ends.
+ * Opens a run's folder and locks it. A new run makes it, or takes an empty one; a resumed run takes its own, and removes what
+ * it left half-written when it was killed. The lock belongs to the open file, so the operating system lifts it however the
+ * process ends.
  *
  * @throws UserError when another process is using the folder; when a new run finds a run or other files there; when
  * there is no run to resume; when it cannot be written
@@ -58,6 +60,7 @@ export async function openRunFolder(
   try {
     // Again, now that no other process can change it.
     await checkContents(path, resume);
+    await removeLeftovers(path, { below: true });
     await makeFolder(run.checkpoints);
     await makeFolder(run.weights);
     await writeText(run.configFile, config);
@@ -66,6 +69,12 @@ export async function openRunFolder(
     throw error;
   }
   return run;
+}
+
+/** The folder of the run whose own configuration this file is; undefined for any other file. */
+export async function runFolderOf(configFile: string): Promise<string | undefined> {
+  const folder = dirname(configFile);
+  return basename(configFile) === CONFIG && await isThere(join(folder, LOCK)) ? folder : undefined;
 }
 
 /** Removes what opening has made. What cannot be removed stays: why a run is withdrawn is to be told, not this. */

@@ -1,7 +1,11 @@
-import { basename, dirname, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { holdTemporary, temporaryFor } from "./temporary.ts";
 
-let temporaries = 0;
+/** Bytes that take the place of some that were written before. */
+export interface Placed {
+  at: number;
+  bytes: Uint8Array;
+}
 
 /**
  * Writes a file so that a reader, a crash or a full disk never sees half of it: the chunks go to a temporary
@@ -12,28 +16,41 @@ let temporaries = 0;
  */
 export async function writeAtomically(
   path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  chunks: Iterable<Uint8Array | Placed> | AsyncIterable<Uint8Array | Placed>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${Deno.pid}-${temporaries++}.tmp`);
+  let temporary: string | undefined;
   try {
-    using file = await Deno.open(temporary, { write: true, createNew: true });
-    for await (const chunk of chunks) await writeAll(file, chunk);
-    await file.sync();
+    using opened = await openTemporary(path);
+    temporary = opened.path;
+    for await (const chunk of chunks) await writeChunk(opened.file, chunk);
+    await opened.file.sync();
+    await Deno.rename(temporary, path); // while it is held: it is nobody's leftover
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    if (temporary !== undefined) await Deno.remove(temporary).catch(() => {});
     throw explain(error, path);
   }
-  try {
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw explain(error, path);
+}
+
+async function openTemporary(path: string): Promise<{ file: Deno.FsFile; path: string } & Disposable> {
+  for (;;) {
+    const temporary = temporaryFor(path), file = await Deno.open(temporary, { write: true, createNew: true });
+    if (await holdTemporary(file, temporary)) {
+      return { file, path: temporary, [Symbol.dispose]: () => file.close() };
+    }
+    file.close();
   }
 }
 
 /** Writes a text file in UTF-8, as `writeAtomically`. */
 export function writeText(path: string, text: string): Promise<void> {
   return writeAtomically(path, [new TextEncoder().encode(text)]);
+}
+
+async function writeChunk(file: Deno.FsFile, chunk: Uint8Array | Placed): Promise<void> {
+  if (chunk instanceof Uint8Array) return await writeAll(file, chunk);
+  await file.seek(chunk.at, Deno.SeekMode.Start);
+  await writeAll(file, chunk.bytes);
+  await file.seek(0, Deno.SeekMode.End);
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

@@ -9,7 +9,8 @@ import { writeText } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
 import type { HostData } from "./dtypes.ts";
 import { checkpointShape, fromCheckpointLayout, toCheckpointLayout } from "./layout.ts";
-import { type TensorSource, writeSafetensors } from "./safetensors.ts";
+import { writeSafetensors } from "./safetensors.ts";
+import type { TensorSource } from "./serialize.ts";
 import { openWeightFiles, type WeightFiles } from "./weight_files.ts";
 
 /** What a model declares: its parameters' shapes in memory (convolutions HWIO), and what to round them to, if to anything. */

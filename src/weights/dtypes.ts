@@ -1,3 +1,5 @@
+import { UserError } from "../runtime/errors.ts";
+
 /**
  * Numbers of one tensor on the host: floats of any width as Float32Array, integers and booleans as
  * Int32Array.
@@ -33,8 +35,20 @@ export const DTYPE_BYTES: Readonly<Record<string, number>> = {
   F8_E5M2: 1,
 };
 
-/** A value that its new type cannot hold. Callers add the names of the file and the tensor. */
+/** A value that its new type cannot hold; `forTensor` adds the names of the file and the tensor. */
 export class UnfitValue extends Error {}
+
+/** Runs `f` on the numbers of a tensor. @throws UserError in place of `UnfitValue` */
+export function forTensor<T>(f: () => T, name: string, path: string): T {
+  try {
+    return f();
+  } catch (error) {
+    if (error instanceof UnfitValue) {
+      throw new UserError(`${path}: tensor "${name}": ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
 
 /** Little-endian bytes of a stored tensor as numbers. Throws `UnfitValue` for integers beyond 32 bits. */
 export function decode(bytes: Uint8Array<ArrayBuffer>, dtype: string): HostData {

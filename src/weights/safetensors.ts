@@ -1,18 +1,14 @@
 import { UserError } from "../runtime/errors.ts";
+import { isThere } from "../runtime/files.ts";
 import type { FileRange } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
 import { writeAtomically } from "./atomic_write.ts";
-import {
-  decode,
-  DTYPE_BYTES,
-  encode,
-  type HostData,
-  type HostTensor,
-  UnfitValue,
-  type WriteDtype,
-} from "./dtypes.ts";
+import { contentDigest } from "./content_digest.ts";
+import { decode, forTensor, type HostData, type HostTensor, type WriteDtype } from "./dtypes.ts";
 import { foreignKind } from "./file_kind.ts";
+import { readAt } from "./read_at.ts";
 import { type Header, MAX_HEADER_BYTES, parseHeader, type TensorEntry } from "./safetensors_header.ts";
+import { serialize, type StoredSource, type TensorSource } from "./serialize.ts";
 
 /**
  * An open safetensors file. Tensors are read one at a time, so memory holds no more than the tensor asked
@@ -32,6 +28,14 @@ export interface SafetensorsFile extends Header, Disposable {
   readBytes(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Where its bytes lie. @throws UserError if there is no such tensor */
   locate(name: string): FileRange;
+  /** Size of the whole file, in bytes. */
+  size: number;
+  /**
+   * Reads the whole file and compares it with the checksum in its header, if it has one (`digest`).
+   *
+   * @throws UserError if it is damaged
+   */
+  verify(): Promise<void>;
 }
 
 /**
@@ -43,7 +47,7 @@ export interface SafetensorsFile extends Header, Disposable {
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path);
   try {
-    const { header, dataStart } = await readHeader(file, path);
+    const { header, dataStart, size } = await readHeader(file, path);
     const entryOf = (name: string) => {
       const entry = header.entries.get(name);
       if (entry) return entry;
@@ -63,42 +67,57 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       const { begin, end } = entryOf(name);
       return { path, begin: dataStart + begin, length: end - begin };
     };
-    return { path, ...header, read, readBytes, locate, [Symbol.dispose]: () => file.close() };
+    const verify = async () => {
+      const { digest } = header;
+      if (digest !== undefined && await contentDigest(file, path) !== digest) throw damaged(path);
+    };
+    const close = () => file.close();
+    return { path, ...header, size, read, readBytes, locate, verify, [Symbol.dispose]: close };
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
+function damaged(path: string): UserError {
+  return new UserError(
+    `${path} is damaged: its content is not what its checksum was made of. Delete it, or bring back a copy; ` +
+      "a program that changes such a file has to leave adt_sha256 out of its metadata",
+  );
+}
+
 /**
- * Reads every tensor of a safetensors file. F64, F16 and BF16 become Float32Array; integers become
+ * Whether a file is there and whole, as far as its header and its checksum, if it has one, tell; damage is told on stderr.
+ */
+export async function isWhole(path: string): Promise<boolean> {
+  if (!await isThere(path)) return false;
+  try {
+    using file = await openSafetensors(path);
+    await file.verify();
+    return true;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(`passed over a file: ${error.message}`);
+    return false;
+  }
+}
+
+/**
+ * Reads every tensor of a safetensors file, and its checksum if it has one. F64, F16 and BF16 become Float32Array; integers become
  * Int32Array, exactly.
  *
  * @throws UserError as `openSafetensors` does, and for integers beyond 32 bits.
  */
 export async function readTensors(path: string): Promise<Record<string, HostTensor>> {
   using file = await openSafetensors(path);
+  await file.verify();
   const tensors: Record<string, HostTensor> = {};
   for (const name of file.entries.keys()) tensors[name] = await file.read(name);
   return tensors;
 }
 
-/** What to write under one name; `load` is called only when the turn of this tensor comes. */
-export interface TensorSource {
-  shape: readonly number[];
-  dtype: WriteDtype;
-  load(): HostData | Promise<HostData>;
-}
-
-/** The same for numbers that stay as they were stored elsewhere, of any dtype that can be read. */
-export interface StoredSource {
-  shape: readonly number[];
-  dtype: string;
-  loadBytes(): Promise<Uint8Array<ArrayBuffer>>;
-}
-
 /**
- * Writes tensors to a safetensors file, atomically, loading them one at a time.
+ * Writes tensors to a safetensors file, atomically, loading them one at a time, with a checksum of all of it.
  *
  * @throws UserError when the file cannot be written, when a value does not fit its dtype or a shape does not
  * fit its data.
@@ -108,13 +127,7 @@ export function writeSafetensors(
   sources: Record<string, TensorSource | StoredSource>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  // Wide dtypes first: every tensor is aligned to its own element size. Among them, those first after which the next one
-  // can be mapped, then by name.
-  const inOrder = Object.entries(sources).sort(([a, first], [b, second]) =>
-    DTYPE_BYTES[second.dtype]! - DTYPE_BYTES[first.dtype]! ||
-    Number(isWhole(second)) - Number(isWhole(first)) || (a < b ? -1 : 1)
-  );
-  return writeAtomically(path, serialize(path, inOrder, metadata));
+  return writeAtomically(path, serialize(path, sources, metadata));
 }
 
 /**
@@ -146,44 +159,6 @@ export function writeTensors(
   return writeSafetensors(path, sources, metadata);
 }
 
-/** Data that begins at a multiple of it, in bytes, can be used where the file is mapped. */
-const ALIGNMENT = 64;
-
-const bytesOf = ({ shape, dtype }: TensorSource | StoredSource): number =>
-  shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]!);
-
-const isWhole = (source: TensorSource | StoredSource): boolean => bytesOf(source) % ALIGNMENT === 0;
-
-async function* serialize(
-  path: string,
-  sources: [string, TensorSource | StoredSource][],
-  metadata: Record<string, string>,
-) {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
-  let position = 0;
-  for (const [name, source] of sources) {
-    const { shape, dtype } = source, end = position + bytesOf(source);
-    header[name] = { dtype, shape, data_offsets: [position, end] };
-    position = end;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = new Uint8Array(Math.ceil((8 + json.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
-  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
-  padded.set(json, 8);
-  yield padded;
-  for (const [name, source] of sources) {
-    const stored = "loadBytes" in source;
-    const data = stored ? await source.loadBytes() : await source.load(), { shape } = source;
-    const count = stored ? data.byteLength / DTYPE_BYTES[source.dtype]! : data.length;
-    if (count !== shape.reduce((a, b) => a * b, 1)) {
-      throw new UserError(`${path}: tensor "${name}" of shape [${shape}] was given ${count} numbers`);
-    }
-    yield data instanceof Uint8Array
-      ? data
-      : named(() => encode(data, (source as TensorSource).dtype), name, path);
-  }
-}
-
 async function open(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path);
@@ -199,7 +174,10 @@ async function open(path: string): Promise<Deno.FsFile> {
 /** So many bytes tell one kind of file from another. */
 const HEAD_BYTES = 512;
 
-async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: Header; dataStart: number }> {
+async function readHeader(
+  file: Deno.FsFile,
+  path: string,
+): Promise<{ header: Header; dataStart: number; size: number }> {
   const { size, isFile } = await file.stat();
   if (!isFile) throw new UserError(`${path}: not a file`);
   const head = await readAt(file, 0, Math.min(size, HEAD_BYTES), path);
@@ -217,29 +195,7 @@ async function readHeader(file: Deno.FsFile, path: string): Promise<{ header: He
     );
   }
   const text = new TextDecoder().decode(await readAt(file, 8, length, path));
-  return { header: parseHeader(text, size - 8 - length, path), dataStart: 8 + length };
-}
-
-async function readAt(
-  file: Deno.FsFile,
-  start: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await file.seek(start, Deno.SeekMode.Start);
-  for (let done = 0; done < length;) {
-    const count = await file.read(bytes.subarray(done));
-    if (!count) {
-      throw new UserError(
-        `${path}: the file ended at byte ${start + done}, expected ${
-          start + length
-        }: did it change while being read?`,
-      );
-    }
-    done += count;
-  }
-  return bytes;
+  return { header: parseHeader(text, size - 8 - length, path), dataStart: 8 + length, size };
 }
 
 function decodeNamed(
@@ -248,16 +204,5 @@ function decodeNamed(
   name: string,
   path: string,
 ): HostData {
-  return named(() => decode(bytes, entry.dtype), name, path);
-}
-
-function named<T>(f: () => T, name: string, path: string): T {
-  try {
-    return f();
-  } catch (error) {
-    if (error instanceof UnfitValue) {
-      throw new UserError(`${path}: tensor "${name}": ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
+  return forTensor(() => decode(bytes, entry.dtype), name, path);
 }

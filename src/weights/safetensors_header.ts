@@ -1,6 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
 import { quoted } from "../runtime/wording.ts";
 import { isRecord } from "./config.ts";
+import { DIGEST_KEY, digestIn } from "./content_digest.ts";
 import { DTYPE_BYTES } from "./dtypes.ts";
 
 /** Where one tensor lies; offsets in bytes from the start of the data section. */
@@ -15,6 +16,8 @@ export interface TensorEntry {
 export interface Header {
   metadata: Record<string, string>;
   entries: Map<string, TensorEntry>;
+  /** The checksum that this project writes into a file; others have none. */
+  digest?: string;
 }
 
 /** The format's own limit on the length of the header. */
@@ -51,7 +54,9 @@ export function parseHeader(text: string, dataBytes: number, path: string): Head
   const duplicate = firstDuplicateKey(text);
   if (duplicate !== undefined) fail(`tensor "${duplicate}" is listed twice`);
   checkLayout(entries, dataBytes, fail);
-  return { metadata: metadata as Record<string, string>, entries };
+  const own = metadata as Record<string, string>, digest = digestIn(text);
+  if (digest !== undefined) delete own[DIGEST_KEY];
+  return { metadata: own, entries, digest };
 }
 
 type Fail = (why: string) => never;

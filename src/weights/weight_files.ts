@@ -29,9 +29,9 @@ export interface WeightFiles extends Disposable {
 
 /**
  * Opens the weights of a model folder, under any name that `chooseWeights` knows. Names of tensors are without what
- * compiled or wrapped PyTorch modules put into them (`_orig_mod.` and the like).
+ * compiled or wrapped PyTorch modules put into them (`_orig_mod.` and the like). Small files with a checksum are verified.
  *
- * @throws UserError if there are none, if they are quantised, if the index is broken, or if a shard is missing or lacks a tensor.
+ * @throws UserError if there are none, if they are quantised or damaged, if the index is broken, or if a shard is missing or lacks a tensor.
  */
 export async function openWeightFiles(folder: string): Promise<WeightFiles> {
   const { file, sharded } = await findWeights(folder), path = join(folder, file);
@@ -61,7 +61,7 @@ async function findWeights(folder: string): Promise<WeightChoice> {
 }
 
 async function openWhole(path: string): Promise<WeightFiles> {
-  const file = await openSafetensors(path);
+  const file = await openVerified(path);
   const shapes = new Map([...file.entries].map(([name, { shape }]) => [name, shape]));
   return {
     path,
@@ -70,6 +70,23 @@ async function openWhole(path: string): Promise<WeightFiles> {
     tensor: (name, precision) => tensorOf(file, name, precision),
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
+}
+
+/**
+ * Up to so many bytes a file with a checksum is compared with it, which takes tenths of a second; larger ones are not read
+ * before their weights are used, and those that are mapped not even then.
+ */
+const MOST_VERIFIED = 2 ** 28;
+
+async function openVerified(path: string): Promise<SafetensorsFile> {
+  const file = await openSafetensors(path);
+  try {
+    if (file.size <= MOST_VERIFIED) await file.verify();
+    return file;
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
 }
 
 async function tensorOf(
@@ -119,7 +136,7 @@ async function openShards(folder: string, path: string): Promise<WeightFiles> {
   const files = new Map<string, SafetensorsFile>();
   const dispose = () => files.forEach((file) => file[Symbol.dispose]());
   try {
-    for (const name of new Set(fileOf.values())) files.set(name, await openSafetensors(join(folder, name)));
+    for (const name of new Set(fileOf.values())) files.set(name, await openVerified(join(folder, name)));
     const lost = [...fileOf].filter(([name, file]) => !files.get(file)!.entries.has(name));
     if (lost.length > 0) {
       throw new UserError(

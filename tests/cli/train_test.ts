@@ -52,6 +52,19 @@ Deno.test("Ctrl-C leaves a checkpoint, and the command it prints goes on from th
     assert.ok(again.stderr.includes(`deno task adt ${resume}\n`), again.stderr);
   }));
 
+Deno.test("a run that was moved goes on where it lies, by its own configuration", () =>
+  withFolder(async (folder) => {
+    const run = join(folder, "run"), moved = join(folder, "moved");
+    const first = await adt("pretrain", await tinyTraining(folder), "--steps", "2");
+    assert.equal(first.code, 0, first.stderr);
+    await Deno.rename(run, moved);
+    await Deno.remove(join(moved, "weights"), { recursive: true });
+    const { code, stdout, stderr } = await adt("pretrain", join(moved, "config.yaml"), "--resume");
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, `${join(moved, "weights")}\n`);
+    await assert.rejects(Deno.stat(run), Deno.errors.NotFound);
+  }));
+
 function checkpoints(run: string): string[] {
   return [...Deno.readDirSync(join(run, "checkpoints"))].map(({ name }) => name).sort();
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/runtime/errors.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.ts";
 import { writeTensors } from "../../src/weights/safetensors.ts";
+import { withoutDigest } from "../weights/support.ts";
 import { noLeak, startTestEngine } from "../support.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -95,6 +96,89 @@ Deno.test("loadCheckpoint() passes over files that are not complete, and says so
     assert.equal(skipped.length, 4);
     assert.match(skipped[0]!, /step-000005\.safetensors: not a checkpoint/);
     assert.match(skipped[1]!, /step-000004\.safetensors: truncated/);
+    tf.dispose(tensors);
+  }));
+
+/** Fails unless the only checkpoint of a folder is refused by a UserError. */
+async function assertRefused(folder: string, what: string): Promise<void> {
+  try {
+    tf.dispose((await loadCheckpoint(folder))!.tensors);
+  } catch (error) {
+    return assert.ok(error instanceof UserError, `${what}: ${error}`);
+  }
+  assert.fail(`${what} was not noticed`);
+}
+
+Deno.test("loadCheckpoint() notices every flipped bit of a file, wherever it is", () =>
+  withFolder((folder) =>
+    noLeak(async () => {
+      const tensors = { x: tf.tensor1d([1, 2]), n: tf.scalar(3, "int32") }, state = { note: 'a "b"' };
+      const path = await saveCheckpoint(folder, { step: 30, tensors, state }),
+        bytes = await Deno.readFile(path);
+      tf.dispose(tensors);
+      for (let bit = 0; bit < 8 * bytes.length; bit++) {
+        const damaged = bytes.slice();
+        damaged[bit >> 3]! ^= 1 << (bit & 7);
+        await Deno.writeFile(path, damaged);
+        await assertRefused(folder, `bit ${bit & 7} of byte ${bit >> 3}`);
+      }
+      await Deno.writeFile(path, bytes);
+      const loaded = (await loadCheckpoint(folder))!;
+      assert.deepEqual([loaded.state, loaded.verified], [state, true]);
+      tf.dispose(loaded.tensors);
+    })
+  ));
+
+Deno.test("loadCheckpoint() passes over a damaged checkpoint and says so", () =>
+  withFolder(async (folder) => {
+    await save(folder, 1);
+    const path = await save(folder, 2), bytes = await Deno.readFile(path);
+    await Deno.writeFile(path, bytes.fill(0, bytes.length - 4));
+    const { step, tensors, skipped } = (await loadCheckpoint(folder))!;
+    assert.equal(step, 1);
+    assert.match(skipped[0]!, /step-000002\.safetensors is damaged: its content is not .* bring back a copy/);
+    tf.dispose(tensors);
+    const other = "it is not of this run";
+    await assert.rejects(
+      loadCheckpoint(folder, { faultOf: () => other }),
+      new RegExp(`step-000001.*${other}`),
+    );
+  }));
+
+Deno.test("loadCheckpoint() reads what earlier versions wrote, without a checksum, as far as it makes sense", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "step-000005.safetensors");
+    const refused = async (metadata: Record<string, string>, message: RegExp) => {
+      await writeTensors(path, { x: { shape: [1], data: Float32Array.of(5) } }, metadata);
+      await withoutDigest(path);
+      await assert.rejects(loadCheckpoint(folder), (error: Error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    await refused({ step: "5", state: "{" }, /not a checkpoint of this run: its state is not JSON/);
+    await refused({ step: "4", state: "{}" }, /by its header it is of step "4"/);
+    await refused({ step: "five", state: "{}" }, /of step "five"/);
+    await refused({ step: "5", state: "{}", adt_sha257: "0" }, /has no checksum, and "adt_sha257"/);
+    await refused({ step: "5" }, /has no step and state/);
+    await Deno.remove(path);
+    await withoutDigest(await save(folder, 6));
+    const { step, state, tensors, verified } = (await loadCheckpoint(folder))!;
+    assert.deepEqual([step, state, verified, [...tensors.x!.dataSync()]], [6, { step: 6 }, false, [6]]);
+    tf.dispose(tensors);
+  }));
+
+Deno.test("saveCheckpoint() after damaged ones keeps what can be read", () =>
+  withFolder(async (folder) => {
+    await save(folder, 1);
+    await save(folder, 2);
+    for (const step of ["000003", "000004"]) {
+      await Deno.writeTextFile(join(folder, `step-${step}.safetensors`), "");
+    }
+    await save(folder, 2);
+    const { step, tensors } = (await loadCheckpoint(folder))!;
+    assert.equal(step, 2);
     tf.dispose(tensors);
   }));
 

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { isThere } from "../../runtime/files.ts";
 import { readJsonIfThere } from "../../weights/config.ts";
-import { readTensors, writeTensors } from "../../weights/safetensors.ts";
+import { isWhole, readTensors, writeTensors } from "../../weights/safetensors.ts";
 import type { ImageBatch } from "../report/grids.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { Scored, ScoredModel, StudyScorer } from "./scorer.ts";
@@ -22,7 +21,7 @@ const folderOf = ({ evaluations }: StudyRun, variant: Variant) => join(evaluatio
 export async function readEvaluation(run: StudyRun, variant: Variant): Promise<Evaluation | undefined> {
   const folder = folderOf(run, variant);
   const kept = await readJsonIfThere(join(folder, SCORES)) as Evaluation | undefined;
-  if (!kept || !await isThere(join(folder, SHOWN))) return undefined;
+  if (!kept || !await isWhole(join(folder, SHOWN))) return undefined;
   const terms = Object.entries(kept.terms).map(([name, values]) => [name, Float64Array.from(values)]);
   return { ...kept, variant, terms: Object.fromEntries(terms) };
 }

@@ -1,9 +1,10 @@
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { AdtState } from "../../adt/setup.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { loadCheckpoint } from "../../training/checkpoint.ts";
-import { adtState } from "../runs/state_tensors.ts";
+import { runFault } from "../runs/run_state.ts";
+import { ADT_TENSORS } from "../runs/state_tensors.ts";
+import { resumedState } from "../tune/resumed_state.ts";
 import { prepareTuning } from "../tune/setup.ts";
 import type { Tuning } from "../tune/tuning.ts";
 import { runName } from "./evaluate_run.ts";
@@ -39,11 +40,10 @@ export async function openStudyRun({ run }: FinishedRun): Promise<OpenedRun> {
       `"${arm.name}" was not trained: there is no training to go on with; open another arm`,
     );
   }
-  const saved = await loadCheckpoint(folder);
+  const saved = await loadCheckpoint(folder, { faultOf: (one) => runFault(one, ADT_TENSORS) });
   if (!saved) {
     throw new UserError(`${runName(run)}: no checkpoint is in ${folder}; was it deleted?`);
   }
   const tuning = await prepareTuning(config);
-  tf.dispose(tuning.initial);
-  return { tuning, state: adtState(saved.tensors), step: saved.step };
+  return { tuning, state: resumedState(saved.tensors, tuning), step: saved.step };
 }

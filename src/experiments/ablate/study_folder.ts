@@ -4,6 +4,7 @@ import { isFolder, isThere } from "../../runtime/files.ts";
 import { lockFolder, makeFolder, namesIn } from "../../training/folder_lock.ts";
 import { checkSameConfig } from "../config/same_config.ts";
 import { readJsonIfThere } from "../../weights/config.ts";
+import { removeLeftovers } from "../../weights/temporary.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { Study } from "./study.ts";
 
@@ -30,6 +31,7 @@ export async function openStudyFolder(study: Study): Promise<Disposable> {
   const lock = await lockFolder(output, LOCK);
   try {
     const began = await checkStudyFolder(study), record = recordOf(study); // again, now that no other process can change it
+    await removeLeftovers(output, { below: true });
     await writeJson(join(output, RECORD), { ...record, arms: { ...began?.arms, ...record.arms } });
   } catch (error) {
     lock.close();

@@ -1,7 +1,6 @@
 import type { Features } from "../../metrics/features/features.ts";
 import type { Floor } from "../../metrics/scores/floor.ts";
-import { isThere } from "../../runtime/files.ts";
-import { readTensors, writeTensors } from "../../weights/safetensors.ts";
+import { isWhole, readTensors, writeTensors } from "../../weights/safetensors.ts";
 import { readJsonIfThere } from "../../weights/config.ts";
 import { writeJson } from "../runs/write_json.ts";
 
@@ -37,7 +36,7 @@ export async function keptRealDigits(path: string, measure: () => Promise<RealDi
 
 async function readRealDigits(path: string): Promise<RealDigits | undefined> {
   const floor = await readJsonIfThere(`${path}.json`) as Floor | undefined;
-  if (!floor || !await isThere(`${path}.safetensors`)) return undefined;
+  if (!floor || !await isWhole(`${path}.safetensors`)) return undefined;
   const tensors = await readTensors(`${path}.safetensors`);
   return {
     reference: featuresOf(tensors.reference!),

@@ -7,7 +7,7 @@ import type { StepMetrics } from "../../training/loop.ts";
 import { readMetrics } from "../../training/metrics_log.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
-import { trainingState, trainingTensors } from "../runs/state_tensors.ts";
+import { TRAINING_TENSORS, trainingState, trainingTensors } from "../runs/state_tensors.ts";
 import { writeJson } from "../runs/write_json.ts";
 import { type PretrainConfig, pretrainSchema } from "./config.ts";
 import type { Pretraining } from "./pretraining.ts";
@@ -43,7 +43,7 @@ export async function pretrain(
   options: PretrainOptions = {},
 ): Promise<PretrainResult> {
   const { description: engine } = await startEngine({ precision: config.precision });
-  using run = await openRun(config, pretrainSchema, options.resume);
+  using run = await openRun(config, { schema: pretrainSchema, tensors: TRAINING_TENSORS }, options.resume);
   using held = new DisposableStack();
   const { weights, metricsFile } = run.folder;
   const pretraining = await preparePretraining(config).catch(async (error) => {

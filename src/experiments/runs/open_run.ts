@@ -1,18 +1,11 @@
 import { join } from "node:path";
 import type { z } from "zod";
 import { isThere } from "../../runtime/files.ts";
-import { loadCheckpoint, type LoadedCheckpoint } from "../../training/checkpoint.ts";
+import { type Checkpoint, loadCheckpoint, type LoadedCheckpoint } from "../../training/checkpoint.ts";
 import { openRunFolder, type RunFolder } from "../../training/run_folder.ts";
 import { loadConfig, stringifyConfig } from "../config/config.ts";
-import type { OptimizerConfig, paceShape } from "../config/parts.ts";
 import { checkSameConfig } from "../config/same_config.ts";
-
-/** What the configurations of all trainings have in common. */
-export interface RunConfig {
-  output: string;
-  optimizer: OptimizerConfig;
-  train: z.output<z.ZodObject<typeof paceShape>>;
-}
+import { type RunConfig, runFault } from "./run_state.ts";
 
 /** A run whose folder this process holds until it is disposed. */
 export interface OpenRun extends Disposable {
@@ -27,17 +20,26 @@ export interface OpenRun extends Disposable {
  * Opens the folder of a new run, or of one that is to go on. With a constant learning rate it may go on for longer than it
  * began with: its updates do not depend on how many come.
  *
- * @param schema reads the configuration that the run began with
+ * @param kind `schema` reads the configuration that the run began with; `tensors` are the names of those that its
+ * checkpoints hold. A checkpoint that is damaged or of something else is passed over, which is told on stderr
  * @throws UserError when the run began with other settings (it is left as it was), and as `openRunFolder` and
  * `loadCheckpoint` do
  */
-export async function openRun(config: RunConfig, schema: z.ZodType, resume = false): Promise<OpenRun> {
+export async function openRun(
+  config: RunConfig,
+  { schema, tensors }: { schema: z.ZodType; tensors: readonly string[] },
+  resume = false,
+): Promise<OpenRun> {
   if (resume) await checkBeginning(config, schema);
   const folder = await openRunFolder(config.output, { config: stringifyConfig(config), resume });
   const close = () => folder[Symbol.dispose]();
   try {
-    const saved = resume ? await loadCheckpoint(folder.checkpoints) : undefined;
+    const faultOf = (checkpoint: Checkpoint) => runFault(checkpoint, tensors);
+    const saved = resume ? await loadCheckpoint(folder.checkpoints, { faultOf }) : undefined;
     for (const reason of saved?.skipped ?? []) console.error(`passed over a checkpoint: ${reason}`);
+    if (saved && !saved.verified) {
+      console.error(`${saved.path} cannot be verified: an earlier version wrote it, without a checksum`);
+    }
     return { folder, saved, from: saved?.step ?? 0, [Symbol.dispose]: close };
   } catch (error) {
     close();
@@ -48,7 +50,8 @@ export async function openRun(config: RunConfig, schema: z.ZodType, resume = fal
 async function checkBeginning(config: RunConfig, schema: z.ZodType): Promise<void> {
   const file = join(config.output, "config.yaml");
   if (await isThere(file)) {
-    const began = await loadConfig(file, schema) as RunConfig;
+    // the folder is where it lies now
+    const began = { ...await loadConfig(file, schema) as RunConfig, output: config.output };
     checkSameConfig(isLonger(config, began) ? withSteps(began, config.train.steps) : began, config, file);
   }
 }

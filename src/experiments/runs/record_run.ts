@@ -4,7 +4,8 @@ import { onCompile } from "../../tensor/compile_events.ts";
 import { lossScaleValue } from "../../tensor/loss_scale.ts";
 import { saveCheckpoint } from "../../training/checkpoint.ts";
 import { openMetricsLog } from "../../training/metrics_log.ts";
-import type { OpenRun, RunConfig } from "./open_run.ts";
+import type { OpenRun } from "./open_run.ts";
+import type { RunConfig, RunState, UpdateCost } from "./run_state.ts";
 
 /** One update, as a run records it. */
 export interface Update {
@@ -14,6 +15,8 @@ export interface Update {
   note: string;
   /** What a checkpoint holds; asked for only when one is written. */
   tensors(): Record<string, tf.Tensor>;
+  /** What the updates took so far, where it is measured; likewise. */
+  cost?(): UpdateCost;
 }
 
 /** Log, checkpoints and progress bar of a run. */
@@ -28,14 +31,6 @@ export interface RunRecorder extends AsyncDisposable {
   seconds(): number;
   /** Does what is no training, as looking at it. */
   aside(work: () => Promise<void>): Promise<void>;
-}
-
-/** What a checkpoint holds besides tensors. */
-interface RunState {
-  config: RunConfig;
-  seconds: number;
-  /** In float16. */
-  lossScale?: number;
 }
 
 export interface RecordOptions {
@@ -76,12 +71,15 @@ export async function recordRun(
       await work();
       spentAside += performance.now() - start;
     },
-    async record(step, { metrics, note, tensors }) {
+    async record(step, { metrics, note, tensors, cost }) {
       bar.update(last = step, note);
       if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });
       const stopping = signal?.aborted ?? false;
       if (stopping || step % checkpoint_every === 0 || step === steps) {
-        const state: RunState = { config, seconds: seconds(), lossScale: lossScaleValue() };
+        const state: RunState = {
+          ...{ config, seconds: seconds(), lossScale: lossScaleValue() },
+          ...cost && { cost: cost() },
+        };
         await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state });
       }
       if (stopping) stop.abort();

@@ -1,8 +1,17 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { AdtState } from "../../adt/setup.ts";
-import type { TrainingState } from "../../training/training_state.ts";
+import { expectSize, type TrainingState } from "../../training/training_state.ts";
 
 type Tensors = Record<string, tf.Tensor>;
+
+/** Names of the tensors of `trainingTensors`. */
+export const TRAINING_TENSORS = ["weights", "average", "moments.first", "moments.second"] as const;
+
+/** Names of the tensors of `adtTensors`. */
+export const ADT_TENSORS: readonly string[] = [
+  ...TRAINING_TENSORS.map((name) => `generator.${name}`),
+  ...["weights", "moments.first", "moments.second"].map((name) => `discriminator.${name}`),
+];
 
 /** The tensors of a training's state by name, for a checkpoint. */
 export function trainingTensors({ weights, average, moments }: TrainingState, prefix = ""): Tensors {
@@ -34,8 +43,17 @@ export function adtTensors({ generator, discriminator }: AdtState): Tensors {
   };
 }
 
-/** The state that `adtTensors` took apart. */
-export function adtState(tensors: Tensors): AdtState {
+/**
+ * The state that `adtTensors` took apart.
+ *
+ * @param initial of the same tuning
+ * @throws UserError for the state of a tuning of other networks
+ */
+export function adtState(tensors: Tensors, initial: AdtState): AdtState {
+  const of = (prefix: string) =>
+    ADT_TENSORS.filter((name) => name.startsWith(prefix)).map((name) => tensors[name] as tf.Tensor1D);
+  expectSize(of("generator."), initial.generator.weights.size, "network");
+  expectSize(of("discriminator."), initial.discriminator.weights.size, "discriminator");
   const get = (name: string) => tensors[`discriminator.${name}`] as tf.Tensor1D;
   return {
     generator: trainingState(tensors, "generator."),

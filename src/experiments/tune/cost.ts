@@ -2,20 +2,14 @@ import { join } from "node:path";
 import { quantile } from "../../metrics/statistics/interval.ts";
 import { memoryUse, resetPeakResident } from "../../runtime/engine/memory.ts";
 import { readJsonIfThere } from "../../weights/config.ts";
+import type { RunState, UpdateCost } from "../runs/run_state.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { TuneConfig } from "./config.ts";
 
 /** What a tuning took. */
-export interface TuneCost {
+export interface TuneCost extends UpdateCost {
   /** Wall time of all updates, those before a resumption included. */
   seconds: number;
-  /**
-   * Median wall time of an update, without those of the discriminator's head start and the first of the process, which
-   * compiles; null where none is left.
-   */
-  secondsPerStep: number | null;
-  /** The most memory that the process had meanwhile; of a resumed tuning, its last process. */
-  peakBytes: number;
 }
 
 const fileOf = ({ output }: TuneConfig) => join(output, "cost.json");
@@ -25,11 +19,31 @@ export async function readCost(config: TuneConfig): Promise<TuneCost | undefined
   return await readJsonIfThere(fileOf(config)) as TuneCost | undefined;
 }
 
+/**
+ * Writes the `cost.json` of a tuning that has come to its end, from its last checkpoint, if it was killed before it did so.
+ *
+ * @param state of that checkpoint
+ */
+export async function mendCost(config: TuneConfig, state: unknown): Promise<void> {
+  const { seconds, cost = { secondsPerStep: null, peakBytes: peakBytes() } } = state as RunState;
+  const known = await readCost(config);
+  if (known && known.seconds >= seconds) return; // else it is of the time before the run was to be longer
+  await writeCost(config, { seconds, ...cost });
+}
+
+const peakBytes = () => memoryUse().peakResidentBytes;
+
+const writeCost = (config: TuneConfig, cost: TuneCost) => writeJson(fileOf(config), cost);
+
 /** Measures a tuning from now on. */
 export function costMeter(config: TuneConfig) {
   resetPeakResident();
   const times: number[] = [], { head_start } = config.adt.discriminator;
   let last: number | undefined;
+  const soFar = (): UpdateCost => ({
+    secondsPerStep: times.length > 0 ? quantile(times, 0.5) : null,
+    peakBytes: peakBytes(),
+  });
   return {
     /** An update has ended. */
     step(number: number): void {
@@ -41,11 +55,8 @@ export function costMeter(config: TuneConfig) {
     skip(): void {
       last = undefined;
     },
+    soFar,
     /** Writes `cost.json` into the run's folder. */
-    async write(seconds: number): Promise<void> {
-      const secondsPerStep = times.length > 0 ? quantile(times, 0.5) : null;
-      const cost: TuneCost = { seconds, secondsPerStep, peakBytes: memoryUse().peakResidentBytes };
-      await writeJson(fileOf(config), cost);
-    },
+    write: (seconds: number): Promise<void> => writeCost(config, { seconds, ...soFar() }),
   };
 }

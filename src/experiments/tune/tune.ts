@@ -10,9 +10,10 @@ import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
-import { adtState, adtTensors } from "../runs/state_tensors.ts";
+import { ADT_TENSORS, adtTensors } from "../runs/state_tensors.ts";
 import { headStartFault, type TuneConfig, tuneSchema, tunesPipeline } from "./config.ts";
-import { costMeter } from "./cost.ts";
+import { costMeter, mendCost } from "./cost.ts";
+import { resumedState } from "./resumed_state.ts";
 import { prepareTuning } from "./setup.ts";
 import type { Tuning } from "./tuning.ts";
 import { type Look, openWatch, type Watcher } from "./watch.ts";
@@ -52,7 +53,7 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
   const fault = headStartFault(config); // with the steps of the command line
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
   if (config.precision) await startEngine({ precision: config.precision });
-  using run = await openRun(config, tuneSchema, options.resume);
+  using run = await openRun(config, { schema: tuneSchema, tensors: ADT_TENSORS }, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
   const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
     tf.dispose(run.saved?.tensors ?? []);
@@ -61,11 +62,7 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
     throw error;
   });
   if (!tuning) return { ...result, steps: run.from };
-  let state = tuning.initial;
-  if (run.saved) {
-    tf.dispose(state);
-    state = adtState(run.saved.tensors);
-  }
+  const state = run.saved ? resumedState(run.saved.tensors, tuning) : tuning.initial;
   return { ...result, steps: await train(config, run, tuning, state, options) };
 }
 
@@ -116,6 +113,7 @@ async function train(
           metrics: { ...metrics, ...drawn },
           note: noteOf(metrics),
           tensors: () => adtTensors(state),
+          cost: cost.soFar,
         });
         if (!watcher?.isDue(step) || recorder.signal.aborted) return;
         await recorder.aside(() => look(step));
@@ -123,7 +121,8 @@ async function train(
       },
     });
     if (done === steps) {
-      if (run.from < steps) await cost.write(recorder.seconds()); // otherwise only the weights were missing
+      if (run.from < steps) await cost.write(recorder.seconds());
+      else await mendCost(config, run.saved!.state);
       const { average } = state.generator, kept = watcher ? await watcher.kept(average) : average.clone();
       await tuning.save(run.folder.weights, kept).finally(() => kept.dispose());
     }

@@ -4,12 +4,9 @@ import type { Progress } from "../../runtime/progress_line.ts";
 import { writeText } from "../../weights/atomic_write.ts";
 import { type Config, readJsonObject } from "../../weights/config.ts";
 import { DTYPE_BYTES } from "../../weights/dtypes.ts";
-import {
-  openSafetensors,
-  type StoredSource,
-  type TensorSource,
-  writeSafetensors,
-} from "../../weights/safetensors.ts";
+import { openSafetensors, writeSafetensors } from "../../weights/safetensors.ts";
+import type { StoredSource, TensorSource } from "../../weights/serialize.ts";
+import { holdTemporary, removeLeftovers, temporaryFor } from "../../weights/temporary.ts";
 import { clipTokenizerFiles } from "./clip_tokenizer.ts";
 import { type Component, FAMILIES, type Family } from "./families.ts";
 import { familyOf, type Shapes } from "./family.ts";
@@ -68,8 +65,13 @@ export async function convertSingleFile(
   for (const note of notesOn(file, shapes, family, parts)) (options.onNote ?? console.error)(note);
   const parent = dirname(resolve(folder));
   await makeFolder(parent);
-  const temporary = join(parent, `.${basename(resolve(folder))}.${Deno.pid}.tmp`);
+  await removeLeftovers(parent, { of: basename(resolve(folder)) });
+  const temporary = temporaryFor(resolve(folder));
+  await makeFolder(temporary);
+  using held = new DisposableStack();
   try {
+    const opened = await Deno.open(temporary).catch(() => null); // not everywhere can folders be
+    if (opened) await holdTemporary(held.use(opened), temporary);
     await writeParts(temporary, parts, options);
     await writeRest(temporary, shapes, family, template, parts);
     await Deno.remove(folder).catch(() => {}); // an empty one; elsewhere than on Linux it is in the way

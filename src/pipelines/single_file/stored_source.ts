@@ -1,4 +1,5 @@
-import type { SafetensorsFile, StoredSource } from "../../weights/safetensors.ts";
+import type { SafetensorsFile } from "../../weights/safetensors.ts";
+import type { StoredSource } from "../../weights/serialize.ts";
 import type { Place } from "./places.ts";
 
 /** A tensor of a file, or the part of it at a place, in the dtype in which it is stored. */

@@ -13,8 +13,10 @@ import type { FinishedRun } from "../../../src/experiments/ablate/summary.ts";
 import { loadGenerator } from "../../../src/experiments/generate/load_generator.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { temporaryFor } from "../../../src/weights/temporary.ts";
 import { noLeak } from "../../support.ts";
 import { withPipelineTuning } from "../tune/tiny_pipeline_tuning.ts";
+import { damage } from "../../weights/support.ts";
 import { withStudy } from "./tiny_study.ts";
 
 /** Times of last change of all files of runs and evaluations. */
@@ -117,6 +119,27 @@ Deno.test("ablate() again repeats nothing, and a study that grows runs what is n
     assert.equal(grown.finished.length, 3);
     const after = await changes(folder);
     for (const [path, time] of before) assert.equal(after.get(path), time, path);
+  }));
+
+Deno.test("ablate() in a folder that was moved repeats nothing but what is lost or damaged, and clears what was left", () =>
+  withStudy(async (input) => {
+    const small = { ...input, seeds: [0], arms: { untuned: { untuned: true }, ADT: {} } };
+    const { finished, scores } = await ablate(small), output = `${input.output}-moved`;
+    await Deno.rename(input.output, output);
+    const { config, evaluations } = finished[1]!.run,
+      inside = (path: string) => path.replace(input.output, output);
+    await Deno.remove(join(inside(config.output), "cost.json"));
+    const [way] = [...Deno.readDirSync(inside(evaluations))].map(({ name }) => name);
+    await damage(join(inside(evaluations), way!, "shown.safetensors"));
+    for (const file of ["study.json", "runs.csv"]) {
+      await Deno.writeTextFile(temporaryFor(join(output, file)), "half");
+    }
+    const weights = inside(finished[1]!.weights), before = await changes(weights);
+    const again = await ablate({ ...small, output });
+    assert.deepEqual(await changes(weights), before);
+    assert.deepEqual(again.scores, scores);
+    assert.ok(again.finished[1]!.cost!.seconds > 0);
+    assert.ok([...Deno.readDirSync(output)].every(({ name }) => !name.endsWith(".tmp")));
   }));
 
 Deno.test("ablate() samples the same models in several ways and draws the FID over the steps", () =>

@@ -4,10 +4,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TuneConfig } from "../../../src/experiments/tune/config.ts";
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
+import { readCost } from "../../../src/experiments/tune/cost.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
+import { tuneOrResume } from "../../../src/experiments/tune/tune_or_resume.ts";
 import type { Tuning } from "../../../src/experiments/tune/tuning.ts";
 import { unflatten } from "../../../src/tensor/params.ts";
-import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../../src/training/checkpoint.ts";
+import { temporaryFor } from "../../../src/weights/temporary.ts";
+import { noLeak } from "../../support.ts";
+import { damage, withoutDigest } from "../../weights/support.ts";
 import { withTuning } from "./tiny_tuning.ts";
 
 /** Fails unless two runs have the same log, the same resulting weights, and the same state, bit for bit. */
@@ -154,4 +159,83 @@ Deno.test("tune() that lacks nothing but its weights writes them, and keeps what
     assert.equal((await tune(config, { resume: true })).steps, 4);
     await Deno.stat(join(weights, "config.json"));
     assert.equal(await Deno.readTextFile(cost), told);
+  }));
+
+Deno.test("a tuning killed before it wrote what it cost tells it on the next call, from its last checkpoint", () =>
+  withTuning(async (config) => {
+    const { weights } = await tune(config), cost = join(config.output, "cost.json");
+    const told = (await readCost(config))!;
+    await Deno.remove(cost);
+    await Deno.remove(join(weights, "config.json"));
+    await tune(config, { resume: true });
+    const mended = (await readCost(config))!;
+    assert.ok(mended.seconds > 0 && mended.seconds <= told.seconds);
+    assert.equal(mended.secondsPerStep, told.secondsPerStep);
+    await Deno.remove(cost);
+    const before = await Deno.stat(join(weights, "config.json"));
+    await noLeak(async () => assert.equal(await tuneOrResume(config, {}), weights));
+    assert.deepEqual(await readCost(config), mended);
+    assert.deepEqual((await Deno.stat(join(weights, "config.json"))).mtime, before.mtime);
+    await Deno.remove(cost);
+    await Deno.remove(join(config.output, "checkpoints"), { recursive: true });
+    assert.equal(await tuneOrResume(config, {}), weights); // nothing to tell it from
+  }));
+
+Deno.test("a tuning goes on from what is whole, as if nothing had happened, in the folder where it lies", () =>
+  withTuning(async (config) => {
+    const whole = { ...config, output: `${config.output}-whole` }, moved = `${config.output}-moved`;
+    await tune(whole);
+    const stop = new AbortController();
+    await tune(config, { signal: stop.signal, onStep: (step) => step === 3 ? stop.abort() : undefined });
+    await Deno.rename(config.output, moved);
+    const checkpoint = (step: number) => join(moved, "checkpoints", `step-00000${step}.safetensors`);
+    await damage(checkpoint(3));
+    await withoutDigest(checkpoint(2)); // as earlier versions wrote it
+    await Deno.copyFile(join(moved, "config.yaml"), temporaryFor(join(moved, "weights", "config.json")));
+    const seen: number[] = [];
+    const { weights } = await tune({ ...config, output: moved }, {
+      resume: true,
+      onStep: (step) => void seen.push(step),
+    });
+    assert.deepEqual(seen, [3, 4]);
+    await assertSameRun({ ...config, output: moved }, whole);
+    assert.ok([...Deno.readDirSync(weights)].every(({ name }) => !name.endsWith(".tmp")));
+    const back = { ...config, output: `${moved}-again` };
+    await Deno.rename(moved, back.output);
+    assert.equal(await tuneOrResume(back, {}), join(back.output, "weights"));
+  }));
+
+Deno.test("tune() passes over checkpoints that are none of a tuning, and refuses that of other networks", () =>
+  withTuning(async (config) => {
+    const stop = new AbortController(), checkpoints = join(config.output, "checkpoints");
+    await tune(config, { signal: stop.signal, onStep: () => stop.abort() });
+    const { tensors, state } = (await loadCheckpoint(checkpoints))!,
+      { ["generator.average"]: _, ...some } = tensors;
+    const wrong = [
+      { tensors: some, state },
+      { tensors: { ...tensors, more: tensors["generator.average"]! }, state },
+      { tensors: { ...tensors, "generator.average": tf.ones([2, 3]) }, state },
+      { tensors, state: [] },
+      { tensors, state: { ...state as object, seconds: "3" } },
+    ];
+    for (const [i, one] of wrong.entries()) {
+      await saveCheckpoint(checkpoints, { step: 2 + i, ...one }, { keep: 9 });
+    }
+    const seen: number[] = [], again = new AbortController();
+    const onStep = (step: number) => {
+      seen.push(step);
+      again.abort();
+    };
+    await noLeak(async () => void await tune(config, { resume: true, signal: again.signal, onStep }));
+    assert.deepEqual(seen, [2]);
+
+    const other = Object.fromEntries(Object.keys(tensors).map((name) => [name, tf.ones([5])]));
+    await saveCheckpoint(checkpoints, { step: 9, tensors: other, state });
+    await noLeak(() =>
+      assert.rejects(tune(config, { resume: true }), {
+        name: "UserError",
+        message:
+          /the checkpoint is of another network: it has 5 trained numbers, that of this run \d+\. Was a model/,
+      })
+    );
   }));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { buildNamedModel } from "../../../src/models/by_class/classes.ts";
 import { parseAutoencoderKLConfig } from "../../../src/models/autoencoder_kl/config.ts";
 import { parseClipTextConfig } from "../../../src/models/clip/text_config.ts";
@@ -12,6 +12,7 @@ import { saveParams } from "../../../src/weights/checkpoint.ts";
 import type { Config } from "../../../src/weights/config.ts";
 import { readTensors, writeTensors } from "../../../src/weights/safetensors.ts";
 import { fixture, noLeak, startTestEngine } from "../../support.ts";
+import { temporaryFor } from "../../../src/weights/temporary.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
 import { copyPipeline, editJson } from "../copies.ts";
 import { type Tensors, writeOriginal } from "./original.ts";
@@ -246,6 +247,19 @@ Deno.test("a folder that holds something is refused, and so are templates of ano
     await assert.rejects(() => convertSingleFile(file, join(folder, "x"), options), stop);
     const left = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
     assert.deepEqual(left, ["full", "one.safetensors"]);
+  }));
+
+Deno.test("convertSingleFile() removes what it left when it was killed, and nothing of other folders", () =>
+  inTempFolder(async (folder) => {
+    const file = join(folder, "one.safetensors"), made = join(folder, "made");
+    await writeOriginal(file, "pipeline_sd15");
+    const [left, other] = [made, join(folder, "other")].map(temporaryFor) as [string, string];
+    for (const path of [left, other, join(folder, ".made.77.tmp")]) {
+      await Deno.mkdir(join(path, "unet"), { recursive: true });
+    }
+    await convertSingleFile(file, made, { configFrom: fixture("pipeline_sd15") });
+    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assert.deepEqual(names, [basename(other), "made", "one.safetensors"]);
   }));
 
 Deno.test("a checkpoint's marks of v-prediction and zero terminal SNR go into the scheduler's config", () =>

@@ -1,0 +1,59 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { z } from "zod";
+import { listed } from "../../runtime/wording.ts";
+import type { Checkpoint } from "../../training/checkpoint.ts";
+import { isRecord } from "../../weights/config.ts";
+import type { OptimizerConfig, paceShape } from "../config/parts.ts";
+
+/** What the configurations of all trainings have in common. */
+export interface RunConfig {
+  output: string;
+  optimizer: OptimizerConfig;
+  train: z.output<z.ZodObject<typeof paceShape>>;
+}
+
+/** What a run's updates took, as measured so far. */
+export interface UpdateCost {
+  /**
+   * Median wall time of an update, without those of the discriminator's head start and the first of the process, which
+   * compiles; null where none is left.
+   */
+  secondsPerStep: number | null;
+  /** The most memory that the process had meanwhile; of a resumed run, its last process. */
+  peakBytes: number;
+}
+
+/** What a checkpoint holds besides tensors. */
+export interface RunState {
+  config: RunConfig;
+  /** Of training, so far. */
+  seconds: number;
+  /** In float16. */
+  lossScale?: number;
+  /** Of a tuning. */
+  cost?: UpdateCost;
+}
+
+/**
+ * Why a checkpoint is not one of a run with these tensors, flat float32 vectors; undefined if it is.
+ *
+ * @param names of all of them
+ */
+export function runFault({ tensors, state }: Checkpoint, names: readonly string[]): string | undefined {
+  const missing = names.filter((name) => !Object.hasOwn(tensors, name));
+  if (missing.length > 0) return `it lacks ${listed(missing)}`;
+  const unknown = Object.keys(tensors).filter((name) => !names.includes(name));
+  if (unknown.length > 0) return `it holds ${listed(unknown)}, which this run does not have`;
+  const [other] = Object.entries(tensors).filter(([, x]) => !isVector(x));
+  if (other) return `its ${other[0]} is ${other[1].dtype} [${other[1].shape}], expected a vector of float32`;
+  if (!isRecord(state)) return "its state is no mapping";
+  if (typeof state.seconds !== "number") return "its state tells no seconds";
+  if (!["number", "undefined"].includes(typeof state.lossScale)) return "its state's lossScale is no number";
+  if (state.cost !== undefined && !isCost(state.cost)) return "its state's cost is none";
+}
+
+const isVector = (x: tf.Tensor): boolean => x.dtype === "float32" && x.shape.length === 1;
+
+const isCost = (cost: unknown): boolean =>
+  isRecord(cost) && typeof cost.peakBytes === "number" &&
+  (cost.secondsPerStep === null || typeof cost.secondsPerStep === "number");
