@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { GuidanceRange } from "../../adt/guidance_scale.ts";
 import { spaceToDepth } from "../../models/autoencoder.ts";
 import { unetDenoiser } from "../../models/unet2d_condition/denoiser.ts";
 import { loadUNet2DCondition } from "../../models/unet2d_condition/load.ts";
@@ -9,7 +10,6 @@ import { SAMPLER_CLASSES, type SamplerName } from "../../sampling/sampler_names.
 import { readSchedulerConfig } from "../../sampling/scheduler_config.ts";
 import { compile } from "../../tensor/compile.ts";
 import { UserError } from "../../runtime/errors.ts";
-import type { RollOutSettings } from "../tune/config.ts";
 import type { Generator } from "./generate.ts";
 
 /** How a model is sampled. */
@@ -18,6 +18,14 @@ export interface SamplerSettings {
   steps: number;
   /** Classifier-free guidance; 1 is none. */
   guidance_scale: number;
+}
+
+/** How roll-outs run. */
+export interface RollOutSettings {
+  name: SamplerName;
+  steps: number;
+  /** w of classifier-free guidance, 1 is none; a range is drawn from anew for each roll-out. */
+  guidance_scale: number | GuidanceRange;
 }
 
 /**

@@ -12,7 +12,8 @@ import { FEATURE_KINDS, type FeatureKind } from "../../metrics/features/kinds.ts
 import { LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { Precision } from "../../runtime/precision.ts";
 import { quoted } from "../../runtime/wording.ts";
-import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts";
+import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
+import type { RollOutSettings } from "../generate/load_generator.ts";
 import {
   count,
   type DataConfig,
@@ -48,14 +49,6 @@ export interface DiscriminatorSettings {
   head_start: number;
   lr: number;
   betas: [number, number];
-}
-
-/** How roll-outs run. */
-export interface RollOutSettings {
-  name: SamplerName;
-  steps: number;
-  /** w of classifier-free guidance, 1 is none; a range is drawn from anew for each roll-out. */
-  guidance_scale: number | GuidanceRange;
 }
 
 /** How a tuning is looked at on its way, always with the same captions and noise. */
