@@ -1,4 +1,6 @@
 import { UserError } from "../../runtime/errors.ts";
+import { quoted } from "../../runtime/wording.ts";
+import { LARGEST_SIZE, MOST_LAYERS } from "../config_limits.ts";
 
 /** transformers' `model_type` of the two networks: the second has register tokens. */
 export type Dinov2Type = "dinov2" | "dinov2_with_registers";
@@ -37,16 +39,17 @@ export interface Dinov2Config {
 export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type = "dinov2"): Dinov2Config {
   const problems: string[] = [], registers = type === "dinov2_with_registers";
   const complain = (key: string, expected: string) =>
-    problems.push(`${key}: expected ${expected}, got ${JSON.stringify(raw[key])}`);
-  const integer = (key: string, fallback: number, least = 1): number => {
+    problems.push(`${key}: expected ${expected}, got ${quoted(raw[key])}`);
+  const integer = (key: string, fallback: number, least = 1, most = LARGEST_SIZE): number => {
     const value = raw[key] ?? fallback;
     const side = Array.isArray(value) && value.length === 2 && value[0] === value[1] ? value[0] : value;
     if (!Number.isInteger(side) || side < least) complain(key, `a whole number of at least ${least}`);
+    else if (side > most) complain(key, `a whole number of at most ${most}`);
     return side as number;
   };
   const number = (key: string, fallback: number): number => {
     const value = raw[key] ?? fallback;
-    if (typeof value !== "number" || !(value > 0)) complain(key, "a number above 0");
+    if (!Number.isFinite(value) || !(value as number > 0)) complain(key, "a number above 0");
     return value as number;
   };
   const flag = (key: string, fallback: boolean): boolean => {
@@ -58,7 +61,7 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
   if ((raw.hidden_act ?? "gelu") !== "gelu") complain("hidden_act", `"gelu"`);
   const config: Dinov2Config = {
     hidden_size: integer("hidden_size", 768),
-    num_hidden_layers: integer("num_hidden_layers", 12),
+    num_hidden_layers: integer("num_hidden_layers", 12, 1, MOST_LAYERS),
     num_attention_heads: integer("num_attention_heads", 12),
     mlp_ratio: number("mlp_ratio", 4),
     layer_norm_eps: number("layer_norm_eps", 1e-6),
@@ -74,6 +77,9 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
     apply_layernorm: flag("apply_layernorm", true),
     initializer_range: number("initializer_range", 0.02),
   };
+  if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
+    complain("mlp_ratio", `times hidden_size at most ${LARGEST_SIZE}`);
+  }
   if (config.hidden_size % config.num_attention_heads !== 0) {
     complain("hidden_size", `a multiple of num_attention_heads (${config.num_attention_heads})`);
   }
