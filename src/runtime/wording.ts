@@ -50,6 +50,11 @@ export function meant(given: string, names: readonly string[]): string {
   return distance(given, nearest) <= Math.max(2, given.length / 3) ? `, did you mean "${nearest}"?` : "";
 }
 
+/** A name in a message; what is no text as JSON. */
+export function named(value: unknown, most = 80): string {
+  return typeof value === "string" ? cut(value, most) : quoted(value, most);
+}
+
 /** A text in a message, cut to the length of a line. */
 export function cut(text: string, most = 80): string {
   return text.length <= most ? text : `${text.slice(0, most)}…`;

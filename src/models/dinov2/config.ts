@@ -77,14 +77,16 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
     apply_layernorm: flag("apply_layernorm", true),
     initializer_range: number("initializer_range", 0.02),
   };
-  if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
-    complain("mlp_ratio", `times hidden_size at most ${LARGEST_SIZE}`);
-  }
-  if (config.hidden_size % config.num_attention_heads !== 0) {
-    complain("hidden_size", `a multiple of num_attention_heads (${config.num_attention_heads})`);
-  }
-  if (config.image_size < config.patch_size) {
-    complain("image_size", `at least patch_size (${config.patch_size})`);
+  if (problems.length === 0) {
+    if (config.hidden_size % config.num_attention_heads !== 0) {
+      complain("hidden_size", `a multiple of num_attention_heads (${config.num_attention_heads})`);
+    }
+    if (config.image_size < config.patch_size) {
+      complain("image_size", `at least patch_size (${config.patch_size})`);
+    }
+    if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
+      complain("mlp_ratio", `at most ${Math.floor(LARGEST_SIZE / config.hidden_size)}`);
+    }
   }
   const name = registers ? "Dinov2WithRegistersModel" : "Dinov2Model";
   if (problems.length) throw new UserError(`${name} config.json:\n  ${problems.join("\n  ")}`);

@@ -59,7 +59,7 @@ export function parseSD3Config(raw: Record<string, unknown>): SD3TransformerConf
       problems.push(`attention_head_dim: over all heads ${width}, which does not divide by 4`);
     }
     const isBlock = (i: unknown) => Number.isInteger(i) && (i as number) >= 0 && (i as number) < c.num_layers;
-    if (!Array.isArray(dual) || !dual.every(isBlock)) {
+    if (!Array.isArray(dual) || dual.length > c.num_layers || !dual.every(isBlock)) {
       problems.push(
         `dual_attention_layers: expected some of 0 to ${c.num_layers - 1}, the blocks, got ${quoted(dual)}`,
       );
