@@ -38,7 +38,7 @@ Deno.test("a YAML file that is too large is refused before it is read as YAML", 
 Deno.test("many keys and long lists of a size that is allowed are soon read, and told in few words", async () => {
   await refusedSoon(repeated(30_000, (i) => `key${i}: ${i}`), /\d{5} faults:(.|\n)*and \d{5} more$/);
   await refusedSoon(`base:\n${repeated(20_000, (i) => `  key${i}: ${i}`)}\nkey: 1\nkey: 2`, /unique at line 20003, column 1/);
-  await refusedSoon(`optimizer: { betas: [${"x, ".repeat(100_000)}] }`, /got 100000 items/);
+  await refusedSoon(`optimizer: { betas: [${"x, ".repeat(100_000)}] }`, /got 100000 items|optimizer: there is no such key/);
   await refusedSoon(`arms:\n${repeated(80_000, () => "  - x")}`, /arms/);
 });
 
