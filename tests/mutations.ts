@@ -3,8 +3,26 @@ import { UserError } from "../src/runtime/errors.ts";
 
 /** What a value of a JSON file is replaced by; undefined: left out. */
 const ODD: readonly unknown[] = [
-  undefined, null, true, -1, 0, 0.5, 3e7, 1e308, "", "x", "x".repeat(1e5), [], [[]], [null], {}, { x: { x: null } },
-  { toString: 1, length: -1 }, Array(1e5).fill(1), Array(1e5).fill("x"), [["x", 1], ["x"]],
+  undefined,
+  null,
+  true,
+  -1,
+  0,
+  0.5,
+  3e7,
+  1e308,
+  "",
+  "x",
+  "x".repeat(1e5),
+  [],
+  [[]],
+  [null],
+  {},
+  { x: { x: null } },
+  { toString: 1, length: -1 },
+  Array(1e5).fill(1),
+  Array(1e5).fill("x"),
+  [["x", 1], ["x"]],
 ]; // deno-fmt-ignore
 
 type Key = string | number;
@@ -13,7 +31,11 @@ type Key = string | number;
  * Copies of a JSON value in which one node, anywhere in it, is another value than what is expected there. The nodes and
  * values are drawn by the seed.
  */
-export function* mutations(value: unknown, count: number, seed = 1): Generator<{ mutant: unknown; told: string }> {
+export function* mutations(
+  value: unknown,
+  count: number,
+  seed = 1,
+): Generator<{ mutant: unknown; told: string }> {
   const random = randomBelow(seed), text = JSON.stringify(value);
   for (let i = 0; i < count; i++) {
     const mutant = JSON.parse(text), path = drawPath(mutant, random), odd = ODD[random(ODD.length)];

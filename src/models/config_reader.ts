@@ -85,9 +85,7 @@ export function configReader(raw: Readonly<Record<string, unknown>>, className: 
     return problems.length > before ? [] : given as number[];
   };
   const perLevel = (key: string, most: number, levels: number, fallback?: number) =>
-    Array.isArray(at(key))
-      ? counts(key, most)
-      : new Array<number>(levels).fill(count(key, most, fallback));
+    Array.isArray(at(key)) ? counts(key, most) : new Array<number>(levels).fill(count(key, most, fallback));
   const reader: ConfigReader = {
     integer: (key, fallback, least) => count(key, LARGEST_SIZE, fallback, least),
     layers: (key, fallback) => count(key, MOST_LAYERS, fallback),

@@ -96,19 +96,22 @@ export function digitClassifier(config: Record<string, unknown>): DigitClassifie
 
 function parseConfig(raw: Record<string, unknown>): DigitClassifierConfig {
   const read = configReader(raw, "DigitClassifier");
-  return read.finish({
-    _class_name: read.oneOf("_class_name", ["DigitClassifier"]),
-    image_size: read.integer("image_size"),
-    in_channels: read.integer("in_channels"),
-    channels: read.integers("channels"),
-    strides: read.integers("strides"),
-    norm_num_groups: read.integer("norm_num_groups"),
-    feature_size: read.integer("feature_size"),
-    num_classes: read.integer("num_classes"),
-  }, ({ channels, strides }) =>
-    channels.length === strides.length
-      ? []
-      : [`strides: ${strides.length} entries for ${channels.length} channels`]);
+  return read.finish(
+    {
+      _class_name: read.oneOf("_class_name", ["DigitClassifier"]),
+      image_size: read.integer("image_size"),
+      in_channels: read.integer("in_channels"),
+      channels: read.integers("channels"),
+      strides: read.integers("strides"),
+      norm_num_groups: read.integer("norm_num_groups"),
+      feature_size: read.integer("feature_size"),
+      num_classes: read.integer("num_classes"),
+    },
+    ({ channels, strides }) =>
+      channels.length === strides.length
+        ? []
+        : [`strides: ${strides.length} entries for ${channels.length} channels`],
+  );
 }
 
 /** Loads the evaluation network of the digits; errors as `loadUNet2DCondition`. */

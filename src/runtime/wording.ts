@@ -25,7 +25,8 @@ function jsonList(items: readonly unknown[], most: number): string {
   let text = "[";
   for (let i = 0; i < items.length; i++) {
     if (text.length > most) return text;
-    text += (i > 0 ? "," : "") + (items[i] === undefined ? "null" : json(items[i], Math.max(0, most - text.length)));
+    text += (i > 0 ? "," : "") +
+      (items[i] === undefined ? "null" : json(items[i], Math.max(0, most - text.length)));
   }
   return `${text}]`;
 }

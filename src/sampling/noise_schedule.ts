@@ -20,7 +20,8 @@ const SCHEDULE = z.object({
   beta_start: setting(z.number().gt(0).lt(1), 0.0001),
   beta_end: setting(z.number().gt(0).lt(1), 0.02),
   beta_schedule: setting(z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]), "linear"),
-  trained_betas: z.array(z.unknown()).min(1).max(MOST_TIMESTEPS).pipe(z.array(z.number().gt(0).max(1))).nullish(),
+  trained_betas: z.array(z.unknown()).min(1).max(MOST_TIMESTEPS).pipe(z.array(z.number().gt(0).max(1)))
+    .nullish(),
   prediction_type: setting(z.enum(["epsilon", "v_prediction", "sample"]), "epsilon"),
   rescale_betas_zero_snr: setting(z.boolean(), false),
   thresholding: off,

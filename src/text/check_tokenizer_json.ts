@@ -104,7 +104,9 @@ export function checkTokenizerJson(json: Record<string, unknown>, path: string):
       const parts = isRecord(value) ? value[key] : undefined;
       if (Array.isArray(parts) && parts.length <= 100) {
         parts.forEach((part, i) => checkPart(part, `${where}.${key}.${i}`, level + 1));
-      } else if (parts !== undefined) faults.push(`${where}.${key}: expected a list of parts, got ${quoted(parts)}`);
+      } else if (parts !== undefined) {
+        faults.push(`${where}.${key}: expected a list of parts, got ${quoted(parts)}`);
+      }
     }
   };
   for (const key of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {

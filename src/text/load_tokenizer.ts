@@ -50,7 +50,9 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   }
   const { model_max_length: longest } = config;
   if (longest !== undefined && longest !== null && !(Number.isInteger(longest) && longest as number > 0)) {
-    throw new UserError(`${folder}: model_max_length is ${quoted(longest)}, expected a whole number of at least 1`);
+    throw new UserError(
+      `${folder}: model_max_length is ${quoted(longest)}, expected a whole number of at least 1`,
+    );
   }
   const added = addedTokens(await optional("added_tokens.json"), join(folder, "added_tokens.json"));
   const { json, special } = files.has("tokenizer.json")
@@ -120,7 +122,9 @@ async function readVocabulary(
   const wrong = Object.entries(vocab).find(([, id]) => !isTokenId(id));
   if (wrong) {
     throw new UserError(
-      `${join(folder, "vocab.json")}: expected a number for each token, got ${wrong.map((part) => named(part)).join(": ")}`,
+      `${join(folder, "vocab.json")}: expected a number for each token, got ${
+        wrong.map((part) => named(part)).join(": ")
+      }`,
     );
   }
   const merges = (await readTextFile(join(folder, "merges.txt"))).split(/\r?\n/)

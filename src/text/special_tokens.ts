@@ -41,7 +41,9 @@ export function readSpecialTokens(
 ): SpecialTokens {
   const listed = config.added_tokens_decoder ?? undefined;
   if (listed !== undefined && !isRecord(listed)) {
-    throw new UserError(`${where}: added_tokens_decoder is ${quoted(listed)}, expected tokens by their numbers`);
+    throw new UserError(
+      `${where}: added_tokens_decoder is ${quoted(listed)}, expected tokens by their numbers`,
+    );
   }
   const values = { ...defaults, ...withoutNull(config), ...(listed ? {} : withoutNull(map)) };
   const token = (value: unknown, role: string): AddedToken => {

@@ -59,14 +59,16 @@ export function makeTokenizer(
   const kind = tokenizerKind(json, where), library = build(json, endToken, where);
   const padId = library.token_to_id(padToken);
   if (padId === undefined) {
-    throw new UserError(`${where}: the padding token ${padToken} is not in the vocabulary`);
+    throw new UserError(`${where}: the padding token ${cut(padToken)} is not in the vocabulary`);
   }
   const { before, after } = marks(library, where), framing = before.length + after.length;
 
   function row(text: string, length: number): { ids: number[]; mask: number[]; dropped: number } {
     const all = asUserError(where, () => library.encode(text, { add_special_tokens: false }).ids);
     if (!all.every(isTokenId)) {
-      throw new UserError(`${where}: it has no tokens for a part of ${quoted(text)}, nor one for what is unknown`);
+      throw new UserError(
+        `${where}: it has no tokens for a part of ${quoted(text)}, nor one for what is unknown`,
+      );
     }
     const ids = [...before, ...all.slice(0, length - framing), ...after];
     const padding = length - ids.length;
@@ -88,9 +90,11 @@ export function makeTokenizer(
         const given = maxLength === undefined
           ? "none was given and the checkpoint names none"
           : `got ${maxLength}`;
-        throw new UserError(`${where}: expected a maxLength of at least ${framing} tokens${
+        throw new UserError(
+          `${where}: expected a maxLength of at least ${framing} tokens${
             fits || maxLength === undefined || maxLength < LONGEST ? "" : ` and at most ${LONGEST}`
-          }, ${given}`);
+          }, ${given}`,
+        );
       }
       const rows = texts.map((text) => row(text, maxLength));
       return {
@@ -139,7 +143,9 @@ export function checkTokenizer(tokenizer: Tokenizer, config: Record<string, unkn
 export function tokenizerKind({ model }: TokenizerJson, where: string): "BPE" | "Unigram" {
   const type = model?.type ?? (Array.isArray(model?.vocab) ? "Unigram" : "BPE");
   if (type === "BPE" || type === "Unigram") return type;
-  throw new UserError(`${where}: a ${named(type)} tokenizer is not supported, expected BPE (CLIP) or Unigram (T5)`);
+  throw new UserError(
+    `${where}: a ${named(type)} tokenizer is not supported, expected BPE (CLIP) or Unigram (T5)`,
+  );
 }
 
 function build(json: TokenizerJson, endToken: string, where: string): LibraryTokenizer {
@@ -168,7 +174,7 @@ function marks(library: LibraryTokenizer, where: string): { before: number[]; af
   if (at < 0) throw new UserError(`${where}: post_processor leaves the text out`);
   const unknown = framed[ids.indexOf(undefined)];
   if (unknown !== undefined) {
-    throw new UserError(`${where}: the token ${unknown} around texts is not in the vocabulary`);
+    throw new UserError(`${where}: the token ${cut(unknown)} around texts is not in the vocabulary`);
   }
   return { before: ids.slice(0, at) as number[], after: ids.slice(at + 1) as number[] };
 }

@@ -16,7 +16,10 @@ Deno.test("quoted() cuts what is longer than a line", () => {
 });
 
 Deno.test("quoted() writes what JSON.stringify() writes, and ends on what has no end", () => {
-  const values = [null, true, 1.5, "a\"b", [], {}, [1, [2, {}], null], { a: { b: [undefined] }, c: undefined }];
+  const values = [null, true, 1.5, 'a"b', [], {}, [1, [2, {}], null], {
+    a: { b: [undefined] },
+    c: undefined,
+  }];
   for (const value of values) assert.equal(quoted(value), JSON.stringify(value));
   const circle: Record<string, unknown> = { a: 1 };
   circle.self = [circle];

@@ -47,7 +47,13 @@ Deno.test("any JSON in the place of a scheduler's config gives a sampler or a Us
     for (const { mutant, told } of mutations(config, 60)) {
       const odd = mutant as Config;
       await resultOrUserError(`${config._class_name}: ${told}`, () => samplerFromConfig(odd, 10, { mu }));
-      for (const use of [noiseSchedule, (odd: Config) => flowSchedule(odd, mu), (odd: Config) => dynamicShift(odd, 64)]) {
+      for (
+        const use of [
+          noiseSchedule,
+          (odd: Config) => flowSchedule(odd, mu),
+          (odd: Config) => dynamicShift(odd, 64),
+        ]
+      ) {
         await resultOrUserError(told, () => use(odd));
       }
     }

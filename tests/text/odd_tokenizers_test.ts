@@ -52,16 +52,40 @@ for (const [name, files] of Object.entries(FILES)) {
 type Json = Record<string, unknown>;
 
 const ODD: [name: string, change: (json: Json) => Json, message: RegExp][] = [
-  ["tokenizer_clip", (json) => ({ ...json, added_tokens: [null] }), /added_tokens, entry 1: expected a token/],
+  [
+    "tokenizer_clip",
+    (json) => ({ ...json, added_tokens: [null] }),
+    /added_tokens, entry 1: expected a token/,
+  ],
   ["tokenizer_clip", (json) => ({ ...json, added_tokens: { a: 1 } }), /added_tokens: expected a list/],
-  ["tokenizer_t5", (json) => withModel(json, { vocab: [["a", "b"]] }), /vocab, entry 1: expected a token and its score/],
-  ["tokenizer_t5", (json) => withModel(json, { vocab: [null] }), /vocab, entry 1: expected a token and its score/],
+  [
+    "tokenizer_t5",
+    (json) => withModel(json, { vocab: [["a", "b"]] }),
+    /vocab, entry 1: expected a token and its score/,
+  ],
+  [
+    "tokenizer_t5",
+    (json) => withModel(json, { vocab: [null] }),
+    /vocab, entry 1: expected a token and its score/,
+  ],
   ["tokenizer_t5", (json) => withModel(json, { unk_id: 1e308 }), /model\.unk_id: /],
   ["tokenizer_clip", (json) => withModel(json, { vocab: { a: 1e308 } }), /vocab, entry 1: expected a number/],
-  ["tokenizer_clip", (json) => withModel(json, { merges: ["a b", 5] }), /merges, entry 2: expected two parts/],
+  [
+    "tokenizer_clip",
+    (json) => withModel(json, { merges: ["a b", 5] }),
+    /merges, entry 2: expected two parts/,
+  ],
   ["tokenizer_clip", (json) => withModel(json, { type: ["BPE"] }), /a \["BPE"\] tokenizer is not supported/],
-  ["tokenizer_clip", (json) => ({ ...json, pre_tokenizer: { type: "FixedLength", length: 0 } }), /pre_tokenizer\.length/],
-  ["tokenizer_clip", (json) => ({ ...json, normalizer: nested(500) }), /normalizer.*nested more than 5 levels/],
+  [
+    "tokenizer_clip",
+    (json) => ({ ...json, pre_tokenizer: { type: "FixedLength", length: 0 } }),
+    /pre_tokenizer\.length/,
+  ],
+  [
+    "tokenizer_clip",
+    (json) => ({ ...json, normalizer: nested(500) }),
+    /normalizer.*nested more than 5 levels/,
+  ],
 ];
 
 for (const [name, change, message] of ODD) {
@@ -73,7 +97,10 @@ for (const [name, change, message] of ODD) {
     }));
 }
 
-const withModel = (json: Json, change: Json): Json => ({ ...json, model: { ...json.model as Json, ...change } });
+const withModel = (json: Json, change: Json): Json => ({
+  ...json,
+  model: { ...json.model as Json, ...change },
+});
 
 /** A sequence in a sequence in … */
 function nested(levels: number): Json {

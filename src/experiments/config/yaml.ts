@@ -22,7 +22,9 @@ const MOST_LEVELS = 50;
  */
 export function parseYaml(text: string, file: string): Record<string, unknown> {
   if (text.length > MOST_BYTES) {
-    throw new UserError(`${file} has more than ${MOST_BYTES} characters, the most that is read of a configuration`);
+    throw new UserError(
+      `${file} has more than ${MOST_BYTES} characters, the most that is read of a configuration`,
+    );
   }
   let given: unknown;
   try {

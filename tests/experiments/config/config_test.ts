@@ -227,6 +227,9 @@ Deno.test("parseConfig(): messages have an end, whatever the file holds", () => 
     const message = messageOf(text);
     assert.ok(message.length < 5000 && message.split("\n").length < 16, message.slice(0, 300));
   }
-  assert.equal(messageOf(prose), "run.yaml: the whole file: got a text, expected a mapping of keys to values");
+  assert.equal(
+    messageOf(prose),
+    "run.yaml: the whole file: got a text, expected a mapping of keys to values",
+  );
   assert.match(messageOf(manyKeys), /\n {2}and \d{3} more$/);
 });

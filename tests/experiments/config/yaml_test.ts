@@ -28,7 +28,8 @@ async function loadedStudy(text: string): Promise<void> {
   }
 }
 
-const repeated = (count: number, line: (i: number) => string) => Array.from({ length: count }, (_, i) => line(i)).join("\n");
+const repeated = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i)).join("\n");
 
 Deno.test("a YAML file that is too large is refused before it is read as YAML", async () => {
   await refusedSoon(repeated(2e6, () => "- 1"), /has more than 500000 (bytes|characters)/);
@@ -37,8 +38,14 @@ Deno.test("a YAML file that is too large is refused before it is read as YAML", 
 
 Deno.test("many keys and long lists of a size that is allowed are soon read, and told in few words", async () => {
   await refusedSoon(repeated(30_000, (i) => `key${i}: ${i}`), /\d{5} faults:(.|\n)*and \d{5} more$/);
-  await refusedSoon(`base:\n${repeated(20_000, (i) => `  key${i}: ${i}`)}\nkey: 1\nkey: 2`, /unique at line 20003, column 1/);
-  await refusedSoon(`optimizer: { betas: [${"x, ".repeat(100_000)}] }`, /got 100000 items|optimizer: there is no such key/);
+  await refusedSoon(
+    `base:\n${repeated(20_000, (i) => `  key${i}: ${i}`)}\nkey: 1\nkey: 2`,
+    /unique at line 20003, column 1/,
+  );
+  await refusedSoon(
+    `optimizer: { betas: [${"x, ".repeat(100_000)}] }`,
+    /got 100000 items|optimizer: there is no such key/,
+  );
   await refusedSoon(`arms:\n${repeated(80_000, () => "  - x")}`, /arms/);
 });
 
@@ -53,11 +60,19 @@ Deno.test("aliases that stand for billions of values are refused", async () => {
 });
 
 Deno.test("what is nested without end is refused: brackets, and a value that is part of itself", async () => {
-  for (const open of ["[", "{a: ", "- ", "? "]) await refusedSoon(open.repeat(30_000), /nested|not valid YAML|got a list/);
-  await refusedSoon(`a: ${"[".repeat(100)}${"]".repeat(100)}`, /^\S+ a(\.0)+\.…: it is nested more than 50 levels deep/);
+  for (const open of ["[", "{a: ", "- ", "? "]) {
+    await refusedSoon(open.repeat(30_000), /nested|not valid YAML|got a list/);
+  }
+  await refusedSoon(
+    `a: ${"[".repeat(100)}${"]".repeat(100)}`,
+    /^\S+ a(\.0)+\.…: it is nested more than 50 levels deep/,
+  );
   const study = (arm: string) => `base: data/configs/digits-adt.yaml\noutput: runs/x\narms:\n  own: ${arm}\n`;
   await refusedSoon(study("&a { adt: *a }"), /: arms\.own\.adt: an alias refers to what it is part of/);
-  await refusedSoon(study("&a { adt: { plan: [ { x: *a } ] } }"), /: arms\.own\.adt\.plan\.0\.x: an alias refers/);
+  await refusedSoon(
+    study("&a { adt: { plan: [ { x: *a } ] } }"),
+    /: arms\.own\.adt\.plan\.0\.x: an alias refers/,
+  );
   await refusedSoon(study("&a { <<: *a }"), /merged with itself/);
 });
 
@@ -65,7 +80,10 @@ Deno.test("an arm that refers to itself is refused in code, too", async () => {
   const own: Record<string, unknown> = {};
   own.adt = own;
   const study = { base: "data/configs/digits-adt.yaml", arms: { own }, output: "runs/x" };
-  assert.match((await refused("circle", () => loadStudy(study))).message, /the study: arms\.own\.adt: an alias refers/);
+  assert.match(
+    (await refused("circle", () => loadStudy(study))).message,
+    /the study: arms\.own\.adt: an alias refers/,
+  );
 });
 
 Deno.test("an alias that does not go in circles is what it stands for", () => {
@@ -97,11 +115,23 @@ Deno.test("names that JavaScript's objects have are names like others, but for t
 Deno.test("a file that is no mapping, or no YAML, is not quoted", async () => {
   const folder = await Deno.makeTempDir(), secret = join(folder, "secret");
   try {
-    for (const text of ["root:x:0:0:root:/root\nhush:x:1:1\n", "- hush", "hush", "- a\n hush: [", "{ hush", '"hush'] ) {
+    for (
+      const text of [
+        "root:x:0:0:root:/root\nhush:x:1:1\n",
+        "- hush",
+        "hush",
+        "- a\n hush: [",
+        "{ hush",
+        '"hush',
+      ]
+    ) {
       await Deno.writeTextFile(secret, text);
       const study = { base: secret, arms: { a: {} }, output: "runs/x" };
       const { message } = await refused(text, () => loadStudy(study));
-      assert.ok(message.startsWith(secret) && !message.includes("hush") && !message.includes("root"), message);
+      assert.ok(
+        message.startsWith(secret) && !message.includes("hush") && !message.includes("root"),
+        message,
+      );
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

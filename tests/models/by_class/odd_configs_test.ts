@@ -102,7 +102,9 @@ const COUNTS: Record<string, [folder: string, keys: string[]]> = {
 
 /** A count as it is, and as an entry of the list that holds it. */
 const as = (count: unknown, before: unknown) =>
-  Array.isArray(before) ? [count, [...before.slice(1), count], Array(1e6).fill(1)] : [count, Array(1e6).fill(1)];
+  Array.isArray(before)
+    ? [count, [...before.slice(1), count], Array(1e6).fill(1)]
+    : [count, Array(1e6).fill(1)];
 
 for (const [className, [folder, keys]] of Object.entries(COUNTS)) {
   Deno.test(`${className}: a count that no weights can have is refused before anything is built`, () =>
@@ -112,7 +114,10 @@ for (const [className, [folder, keys]] of Object.entries(COUNTS)) {
       for (const key of keys) {
         for (const given of [3e7, 1e308].flatMap((count) => as(count, config[key]))) {
           const began = performance.now();
-          const { message } = await refused(key, () => buildNamedModel({ ...config, [key]: given }, "config.json"));
+          const { message } = await refused(
+            key,
+            () => buildNamedModel({ ...config, [key]: given }, "config.json"),
+          );
           assert.match(message, new RegExp(key));
           assert.ok(performance.now() - began < 2000, `${key} took ${performance.now() - began} ms`);
         }
