@@ -2,15 +2,8 @@ import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
 import { listed, quoted } from "../runtime/wording.ts";
 import { isRecord } from "../weights/config.ts";
+import { isTokenId, MOST_TOKENS } from "./token_id.ts";
 import type { TokenizerJson } from "./tokenizer_json.ts";
-
-/** Most tokens: forty times those of mT5. Numbers from there on would make tables of gigabytes. */
-const MOST_TOKENS = 10_000_000;
-
-/** Whether a value can be a token's number. */
-export function isTokenId(value: unknown): value is number {
-  return Number.isInteger(value) && value as number >= 0 && value as number < MOST_TOKENS;
-}
 
 const flag = z.boolean().nullish(), text = z.string().optional(), token = z.string().min(1);
 const tokenId = z.int().min(0).max(MOST_TOKENS - 1);

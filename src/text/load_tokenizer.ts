@@ -3,8 +3,9 @@ import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
 import { named, quoted } from "../runtime/wording.ts";
 import { readJsonObject } from "../weights/config.ts";
-import { checkTokenizerJson, isTokenId } from "./check_tokenizer_json.ts";
+import { checkTokenizerJson } from "./check_tokenizer_json.ts";
 import { type AddedToken, plainToken, readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
+import { isTokenId } from "./token_id.ts";
 import { makeTokenizer, type Tokenizer, tokenizerKind } from "./tokenizer.ts";
 import { clipTokenizerJson, type TokenizerJson, withSpecialTokens } from "./tokenizer_json.ts";
 

@@ -1,7 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
 import { cut, quoted } from "../runtime/wording.ts";
 import { isRecord } from "../weights/config.ts";
-import { isTokenId } from "./check_tokenizer_json.ts";
+import { isTokenId } from "./token_id.ts";
 
 /** A token that is found in a text as it stands, before the text is split. */
 export interface AddedToken {

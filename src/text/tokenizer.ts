@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import { cut, named, quoted } from "../runtime/wording.ts";
-import { isTokenId } from "./check_tokenizer_json.ts";
+import { isTokenId } from "./token_id.ts";
 import { exactTokenizer, type LibraryTokenizer } from "./exact_tokenizer.ts";
 import { type TokenizerJson, vocabularySize } from "./tokenizer_json.ts";
 

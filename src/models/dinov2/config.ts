@@ -45,12 +45,14 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
     const side = Array.isArray(value) && value.length === 2 && value[0] === value[1] ? value[0] : value;
     if (!Number.isInteger(side) || side < least) complain(key, `a whole number of at least ${least}`);
     else if (side > most) complain(key, `a whole number of at most ${most}`);
-    return side as number;
+    else return side as number;
+    return fallback;
   };
   const number = (key: string, fallback: number): number => {
     const value = raw[key] ?? fallback;
     if (!Number.isFinite(value) || !(value as number > 0)) complain(key, "a number above 0");
-    return value as number;
+    else return value as number;
+    return fallback;
   };
   const flag = (key: string, fallback: boolean): boolean => {
     const value = raw[key] ?? fallback;
@@ -77,16 +79,14 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
     apply_layernorm: flag("apply_layernorm", true),
     initializer_range: number("initializer_range", 0.02),
   };
-  if (problems.length === 0) {
-    if (config.hidden_size % config.num_attention_heads !== 0) {
-      complain("hidden_size", `a multiple of num_attention_heads (${config.num_attention_heads})`);
-    }
-    if (config.image_size < config.patch_size) {
-      complain("image_size", `at least patch_size (${config.patch_size})`);
-    }
-    if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
-      complain("mlp_ratio", `at most ${Math.floor(LARGEST_SIZE / config.hidden_size)}`);
-    }
+  if (config.hidden_size % config.num_attention_heads !== 0) {
+    complain("hidden_size", `a multiple of num_attention_heads (${config.num_attention_heads})`);
+  }
+  if (config.image_size < config.patch_size) {
+    complain("image_size", `at least patch_size (${config.patch_size})`);
+  }
+  if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
+    complain("mlp_ratio", `at most ${Math.floor(LARGEST_SIZE / config.hidden_size)}`);
   }
   const name = registers ? "Dinov2WithRegistersModel" : "Dinov2Model";
   if (problems.length) throw new UserError(`${name} config.json:\n  ${problems.join("\n  ")}`);
