@@ -52,21 +52,22 @@ export async function listImages(
     others.length ? `the split ${prefix.slice(0, -1)} is read, not ${others.join(", ")}` : undefined,
     ...metadata.unused.map((file) => `${file} is not read: there is another one beside it`),
   ];
-  let entries: ImageEntry[];
+  let entries: ImageEntry[], named: Set<string>;
   if (metadata.used.length) {
     const lists = await Promise.all(metadata.used.map((file) => readList(folder, file)));
     entries = lists.flatMap(({ entries }) => entries).filter(({ file }) => inSplit(file));
+    named = new Set(entries.map(({ file }) => file));
     notes.push(
       ...lists.map(({ note }) => note),
-      unlistedNote(onDisk, entries),
+      unlistedNote(onDisk, named),
       captionFilesNote(files, entries, metadata.used),
     );
   } else {
     entries = withClasses(onDisk, prefix, notes);
+    named = new Set(onDisk);
     await readCaptionFiles(folder, files, entries, notes);
   }
-  const named = new Set(entries.map(({ file }) => file)),
-    rest = (file: string) => inSplit(file) && !named.has(file);
+  const rest = (file: string) => inSplit(file) && !named.has(file);
   notes.push(leftOutNote(files.filter(rest), irregular.filter(rest)));
   if (entries.length === 0) throw noImages(folder, files, irregular);
   return {
@@ -99,14 +100,13 @@ function metadataOf(files: readonly string[], prefix: string): { used: string[];
 async function readList(folder: string, metadata: string): Promise<{ entries: ImageEntry[]; note?: string }> {
   const below = dirname(metadata) === "." ? "" : `${dirname(metadata)}/`;
   const { images, unread } = await readMetadata(join(folder, metadata));
-  const entries = images.map(({ file, ...row }) => ({ file: below + file, ...row }));
-  if (unread.length === 0) return { entries };
+  if (below) { for (const image of images) image.file = below + image.file; }
+  if (unread.length === 0) return { entries: images };
   const columns = `${listed(unread.map((column) => quoted(column)), ", ", 5)} in ${metadata}`;
-  return { entries, note: `not read: ${columns}; captions are "text", classes "label"` };
+  return { entries: images, note: `not read: ${columns}; captions are "text", classes "label"` };
 }
 
-function unlistedNote(images: readonly string[], entries: readonly ImageEntry[]): string | undefined {
-  const named = new Set(entries.map(({ file }) => file));
+function unlistedNote(images: readonly string[], named: ReadonlySet<string>): string | undefined {
   const unlisted = images.filter((file) => !named.has(file));
   return unlisted.length
     ? `${unlisted.length} image${unlisted.length === 1 ? " is" : "s are"} not in the metadata and left out: ${
@@ -123,8 +123,10 @@ function captionFilesNote(
   entries: readonly ImageEntry[],
   metadata: readonly string[],
 ): string | undefined {
-  const there = new Set(files),
-    unused = entries.map(({ file }) => captionFile(file)).filter((file) => there.has(file));
+  const there = new Set(files.filter((file) => file.endsWith(".txt")));
+  const unused = there.size > 0
+    ? entries.map(({ file }) => captionFile(file)).filter((file) => there.has(file))
+    : [];
   return unused.length
     ? `${unused.length} text file${unused.length === 1 ? "" : "s"} beside images (${
       listed(unused, ", ", 3)

@@ -1,9 +1,10 @@
-import { parse } from "csv-parse/sync";
+import { CsvError, parse } from "csv-parse";
 import { parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { pipeline, Readable } from "node:stream";
 import { UserError } from "../runtime/errors.ts";
-import { readTextFile } from "../runtime/text_file.ts";
-import { quoted } from "../runtime/wording.ts";
+import { textBlocks } from "../runtime/text_blocks.ts";
+import { cut, quoted } from "../runtime/wording.ts";
 
 /** What a line of a folder's metadata says of one image. */
 export interface ImageRow {
@@ -34,21 +35,24 @@ export const METADATA = ["metadata.jsonl", "metadata.csv", "metadata.parquet"] a
  */
 export async function readMetadata(path: string): Promise<Metadata> {
   const rows = path.endsWith(".parquet")
-    ? await parquetRows(path)
+    ? parquetRows(path)
     : path.endsWith(".csv")
-    ? await csvRows(path)
-    : await jsonRows(path);
-  const images = rows.map(({ where, row }) => imageRow(row, `${path}, ${where}`));
+    ? csvRows(path)
+    : jsonRows(path);
+  const images: ImageRow[] = [], columns = new Set<string>();
+  for await (const { where, row } of rows) {
+    images.push(imageRow(row, `${path}, ${where}`));
+    for (const column in Object(row)) columns.add(column);
+  }
   for (const [key, field] of [["caption", "text"], ["label", "label"]] as const) {
     const without = images.find((image) => typeof image[key] !== typeof images[0]![key]);
     if (!without) continue;
     throw new UserError(
       `${path}: "${field}" must be there and of one type in all lines or in none; ` +
-        `"${images[0]!.file}" and "${without.file}" differ`,
+        `"${cut(images[0]!.file)}" and "${cut(without.file)}" differ`,
     );
   }
-  const columns = rows.flatMap(({ row }) => Object.keys(Object(row)));
-  return { images, unread: [...new Set(columns)].filter((column) => !COLUMNS.includes(column)) };
+  return { images, unread: [...columns].filter((column) => !COLUMNS.includes(column)) };
 }
 
 interface Row {
@@ -56,49 +60,57 @@ interface Row {
   row: unknown;
 }
 
-async function jsonRows(path: string): Promise<Row[]> {
-  return (await readTextFile(path)).split(/\r?\n/).flatMap((line, i) => {
-    if (line.trim() === "") return [];
-    const where = `line ${i + 1}`;
-    try {
-      return [{ where, row: JSON.parse(line) as unknown }];
-    } catch (error) {
-      throw new UserError(`${path}, ${where}: not JSON: ${(error as Error).message}`, { cause: error });
+async function* jsonRows(path: string): AsyncGenerator<Row> {
+  let number = 0;
+  for await (const block of textBlocks(path)) {
+    const lines = block.split("\n");
+    for (const [i, line] of lines.entries()) {
+      if (line.trim() === "") continue;
+      const where = `line ${number + i + 1}`;
+      try {
+        yield { where, row: JSON.parse(line) as unknown };
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        throw new UserError(`${path}, ${where}: not JSON: ${error.message}`, { cause: error });
+      }
     }
-  });
+    number += lines.length - 1;
+  }
 }
 
-async function csvRows(path: string): Promise<Row[]> {
-  const text = await readTextFile(path);
+async function* csvRows(path: string): AsyncGenerator<Row> {
+  const parser = parse({ columns: true, info: true, skip_empty_lines: true, max_record_size: 2 ** 24 });
+  const records = pipeline(Readable.from(textBlocks(path)), parser, () => {}) as AsyncIterable<{
+    record: Record<string, string>;
+    info: { lines: number };
+  }>;
   try {
-    const records = parse(text, { columns: true, info: true, skip_empty_lines: true }) as unknown as {
-      record: Record<string, string>;
-      info: { lines: number };
-    }[];
-    return records.map(({ record, info }) => {
+    for await (const { record, info } of records) {
       const { label, ...rest } = record, number = Number(label);
       const row = label === undefined || label === ""
         ? rest
         : { ...rest, label: Number.isInteger(number) ? number : label };
-      return { where: `line ${info.lines}`, row };
-    });
+      yield { where: `line ${info.lines}`, row };
+    }
   } catch (error) {
-    throw new UserError(`${path}: not CSV with a line of names: ${(error as Error).message}`, {
+    if (error instanceof UserError || !(error instanceof CsvError)) throw error;
+    throw new UserError(`${path}: not CSV with a line of names: ${cut(error.message, 200)}`, {
       cause: error,
     });
   }
 }
 
-async function parquetRows(path: string): Promise<Row[]> {
+async function* parquetRows(path: string): AsyncGenerator<Row> {
   const bytes = await Deno.readFile(path);
+  let rows: Record<string, unknown>[];
   try {
-    const rows = await parquetReadObjects({ file: bytes.buffer, compressors });
-    return rows.map((row, i) => ({ where: `row ${i + 1}`, row: plain(row) }));
+    rows = await parquetReadObjects({ file: bytes.buffer, compressors });
   } catch (error) {
     throw new UserError(`${path}: not a parquet file that can be read: ${(error as Error).message}`, {
       cause: error,
     });
   }
+  for (const [i, row] of rows.entries()) yield { where: `row ${i + 1}`, row: plain(row) };
 }
 
 /** Whole numbers come as bigint, missing values as null. */

@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Declarations } from "../nn/declare.ts";
 import { conv2d, groupNorm, linear } from "../nn/layers.ts";
-import { UserError } from "../runtime/errors.ts";
 import { silu } from "../tensor/activations.ts";
 import type { Params } from "../tensor/params.ts";
+import { configReader } from "./config_reader.ts";
 import { type Loaded, loadNetwork } from "./loaded.ts";
 import type { Model } from "./model.ts";
 
@@ -95,27 +95,23 @@ export function digitClassifier(config: Record<string, unknown>): DigitClassifie
 }
 
 function parseConfig(raw: Record<string, unknown>): DigitClassifierConfig {
-  const c = raw as unknown as DigitClassifierConfig, problems: string[] = [];
-  const whole = (value: unknown) => Number.isInteger(value) && (value as number) > 0;
-  if (c._class_name !== "DigitClassifier") {
-    problems.push(`_class_name: expected "DigitClassifier", got ${JSON.stringify(c._class_name)}`);
-  }
-  for (
-    const key of ["image_size", "in_channels", "norm_num_groups", "feature_size", "num_classes"] as const
-  ) {
-    if (!whole(c[key])) problems.push(`${key}: expected a whole number, got ${JSON.stringify(c[key])}`);
-  }
-  for (const key of ["channels", "strides"] as const) {
-    const list = c[key];
-    if (!Array.isArray(list) || list.length === 0 || !list.every(whole)) {
-      problems.push(`${key}: expected a list of whole numbers, got ${JSON.stringify(list)}`);
-    }
-  }
-  if (problems.length === 0 && c.channels.length !== c.strides.length) {
-    problems.push(`strides: ${c.strides.length} entries for ${c.channels.length} channels`);
-  }
-  if (problems.length) throw new UserError(`DigitClassifier config.json:\n  ${problems.join("\n  ")}`);
-  return c;
+  const read = configReader(raw, "DigitClassifier");
+  return read.finish(
+    {
+      _class_name: read.oneOf("_class_name", ["DigitClassifier"]),
+      image_size: read.integer("image_size"),
+      in_channels: read.integer("in_channels"),
+      channels: read.integers("channels"),
+      strides: read.integers("strides"),
+      norm_num_groups: read.integer("norm_num_groups"),
+      feature_size: read.integer("feature_size"),
+      num_classes: read.integer("num_classes"),
+    },
+    ({ channels, strides }) =>
+      channels.length === strides.length
+        ? []
+        : [`strides: ${strides.length} entries for ${channels.length} channels`],
+  );
 }
 
 /** Loads the evaluation network of the digits; errors as `loadUNet2DCondition`. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
+import { quoted } from "../runtime/wording.ts";
 
 /** Patch features of images: what a discriminator or a metric looks at. */
 export interface FeatureExtractor {
@@ -27,7 +28,7 @@ export function parseNormalisation(
   const channels = (key: "image_mean" | "image_std", fallback: readonly number[]) => {
     const value = preprocessor[key] ?? fallback;
     if (Array.isArray(value) && value.length === 3 && value.every((v) => Number.isFinite(v))) return value;
-    throw new UserError(`preprocessor_config.json: ${key}: expected 3 numbers, got ${JSON.stringify(value)}`);
+    throw new UserError(`preprocessor_config.json: ${key}: expected 3 numbers, got ${quoted(value)}`);
   };
   return {
     mean: channels("image_mean", otherwise.mean),

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Params } from "../tensor/params.ts";
+import { UserError } from "../runtime/errors.ts";
 import { uniform } from "../runtime/random.ts";
 
 /** How a weight starts: a constant, or uniform in ±bound (PyTorch's default for convolutions and linear layers). */
@@ -31,7 +32,8 @@ export type Layer = (params: Params, x: tf.Tensor) => tf.Tensor;
  *
  * @param name as in the checkpoint
  * @param shape in memory: convolution kernels HWIO, all else as in the checkpoint
- * @throws Error when the name is declared already; from the reader, when the weight is not given
+ * @throws Error when the name is declared already; from the reader, when the weight is not given. UserError when the
+ * network has more weights, or this one more numbers, than any file holds
  */
 export function declare(
   d: Declarations,
@@ -41,12 +43,35 @@ export function declare(
   { multiplies = false }: Pick<Declaration, "multiplies"> = {},
 ): (params: Params) => tf.Tensor {
   if (d[name]) throw new Error(`weight ${name} is declared twice`);
+  checkSize(d, name, shape);
   d[name] = { shape, init, ...multiplies && { multiplies } };
   return (params) => {
     const tensor = params[name];
     if (!tensor) throw new Error(`no weight named ${name} among ${Object.keys(params).length} given`);
     return tensor;
   };
+}
+
+/** Weights of a network, and numbers of one weight: ten times the most of the largest networks known, and 4 GB in 16 bits. */
+const MOST_WEIGHTS = 20_000, MOST_NUMBERS = 2 ** 31;
+
+/** How many weights each network has declared so far. */
+const counts = new WeakMap<Declarations, number>();
+
+/** Sizes that are each right can be too much together: a config of a few lines is to cost neither minutes nor gigabytes. */
+function checkSize(d: Declarations, name: string, shape: readonly number[]): void {
+  const count = (counts.get(d) ?? 0) + 1, numbers = shape.reduce((product, size) => product * size, 1);
+  if (count > MOST_WEIGHTS) {
+    throw new UserError(
+      `the network that the config describes has more than ${MOST_WEIGHTS} weights; lower its numbers of layers`,
+    );
+  }
+  if (numbers > MOST_NUMBERS) {
+    throw new UserError(
+      `the weight ${name} that the config describes is [${shape}], more than ${MOST_NUMBERS} numbers; lower its sizes`,
+    );
+  }
+  counts.set(d, count);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
-import { cut, listed } from "../runtime/wording.ts";
+import { cut, listed, named } from "../runtime/wording.ts";
 import { type Config, readJsonObject } from "../weights/config.ts";
 
 /** What a pipeline class needs: each component's folder, and the class that it must be of. */
@@ -72,7 +72,7 @@ export async function readModelIndex(folder: string): Promise<ModelIndex> {
   if (typeof className !== "string" || !known.includes(className)) {
     const found = className === undefined
       ? "names no _class_name"
-      : `is for a ${cut(String(className))}, which is not supported`;
+      : `is for a ${named(className)}, which is not supported`;
     throw new UserError(`${path} ${found}; expected one of ${known.join(", ")}`);
   }
   const components: string[] = [], problems: string[] = [];

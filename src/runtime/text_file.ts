@@ -3,26 +3,52 @@ import { UserError } from "./errors.ts";
 /**
  * The text of a user's file, which must be UTF-8; a byte-order mark is left out.
  *
+ * @param most bytes; no more of a larger file is read than that
  * @throws UserError that names file and line of the first byte that is not UTF-8, or the encoding that a mark tells, or
- * says that the file is no text (it holds a zero byte near its beginning); errors of opening and reading the file pass through
+ * says that the file is no text (it holds a zero byte near its beginning) or too large; errors of opening and reading the
+ * file pass through
  */
-export async function readTextFile(path: string): Promise<string> {
-  return decodeText(await Deno.readFile(path), path);
+export async function readTextFile(path: string, most = Infinity): Promise<string> {
+  return decodeText(most === Infinity ? await Deno.readFile(path) : await readAtMost(path, most), path);
 }
 
-/** The same for bytes in memory. @param path names them in errors */
-export function decodeText(bytes: Uint8Array, path: string): string {
-  const encoding = foreignMark(bytes);
-  if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
-  if (bytes.subarray(0, 1000).includes(0)) {
-    throw new UserError(`${path} is no text file; a text in UTF-8 was expected`);
+async function readAtMost(path: string, most: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(most + 1);
+  let length = 0;
+  for (
+    let read: number | null;
+    length <= most && (read = await file.read(bytes.subarray(length))) !== null;
+  ) {
+    length += read;
+  }
+  if (length <= most) return bytes.subarray(0, length);
+  throw new UserError(`${path} has more than ${most} bytes, the most that is read of such a file`);
+}
+
+/**
+ * The same for bytes in memory.
+ *
+ * @param path names them in errors
+ * @param firstLine the line that they begin with, counted from 1
+ */
+export function decodeText(bytes: Uint8Array, path: string, firstLine = 1): string {
+  if (firstLine === 1) {
+    const encoding = foreignMark(bytes);
+    if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
+    if (bytes.subarray(0, 1000).includes(0)) {
+      throw new UserError(`${path} is no text file; a text in UTF-8 was expected`);
+    }
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: firstLine > 1 }).decode(bytes);
   } catch (error) {
-    throw new UserError(`${path}: line ${badLine(bytes)} is not UTF-8 text; save the file as UTF-8`, {
-      cause: error,
-    });
+    throw new UserError(
+      `${path}: line ${firstLine - 1 + badLine(bytes)} is not UTF-8 text; save the file as UTF-8`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -50,7 +50,7 @@ export function euler(config: Config, steps: number): Sampler {
   return makeSampler({
     name: "euler",
     predictionType,
-    initNoiseSigma: startSigma(settings.timestep_spacing, Math.max(...sigmas)),
+    initNoiseSigma: startSigma(settings.timestep_spacing, sigmas),
     levels: sigmas.map((sigma) => ({ alpha: 1, sigma })),
     path: (from) => table.slice(from),
   });

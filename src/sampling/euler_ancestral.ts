@@ -46,7 +46,7 @@ export function eulerAncestral(config: Config, steps: number): Sampler {
   return makeSampler({
     name: "euler ancestral",
     predictionType,
-    initNoiseSigma: startSigma(settings.timestep_spacing, Math.max(...sigmas)),
+    initNoiseSigma: startSigma(settings.timestep_spacing, sigmas),
     levels: sigmas.map((sigma) => ({ alpha: 1, sigma })),
     path: (from) => table.slice(from),
   });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
-import { parseScheduler, setting } from "./scheduler_config.ts";
+import { MOST_TIMESTEPS, parseScheduler, setting } from "./scheduler_config.ts";
 
 /**
  * How rectified flow was trained: x = (1−σ)·x0 + σ·ε at timestep N·σ, with noise levels shifted by s (Esser et al. 2024,
@@ -16,7 +16,7 @@ export interface FlowSchedule {
 }
 
 const SETTINGS = z.object({
-  num_train_timesteps: setting(z.int().min(1), 1000),
+  num_train_timesteps: setting(z.int().min(1).max(MOST_TIMESTEPS), 1000),
   shift: setting(z.number().gt(0), 1),
   use_dynamic_shifting: setting(z.boolean(), false),
   time_shift_type: setting(z.enum(["exponential", "linear"]), "exponential"),

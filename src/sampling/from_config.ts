@@ -1,4 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
+import { named } from "../runtime/wording.ts";
 import type { Config } from "../weights/config.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
@@ -44,11 +45,11 @@ const SAMPLERS: Readonly<Record<string, Make>> = {
  * @throws UserError that names the class or value that is not supported.
  */
 export function samplerFromConfig(config: Config, steps: number, options: SamplerOptions = {}): Sampler {
-  const name = String(config["_class_name"]);
-  const make = Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
+  const name = config["_class_name"];
+  const make = typeof name === "string" && Object.hasOwn(SAMPLERS, name) ? SAMPLERS[name] : undefined;
   if (make) return make(ownSettings(currentWords(config)), steps, options);
   throw new UserError(
-    `${whereOf(config)} is for ${name}, expected one of ${
+    `${whereOf(config)} is for ${named(name)}, expected one of ${
       Object.keys(SAMPLERS).join(", ")
     }; to sample from the same noise ` +
       'schedule with another method, change "_class_name"',

@@ -63,7 +63,7 @@ export function heun(config: Config, steps: number): Sampler {
   return makeSampler({
     name: "heun",
     predictionType,
-    initNoiseSigma: startSigma(settings.timestep_spacing, Math.max(...sigmas)),
+    initNoiseSigma: startSigma(settings.timestep_spacing, sigmas),
     levels,
     starts: timesteps.map((_, k) => 2 * k),
     path: (from) => table.slice(from),

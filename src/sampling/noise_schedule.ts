@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
 import type { Config } from "../weights/config.ts";
 import type { PredictionType } from "./denoiser.ts";
-import { off, parseScheduler, setting } from "./scheduler_config.ts";
+import { MOST_TIMESTEPS, off, parseScheduler, setting } from "./scheduler_config.ts";
 import { currentWords } from "./scheduler_keys.ts";
 
 /**
@@ -16,11 +16,12 @@ export interface NoiseSchedule {
 
 /** Settings shared by all of diffusers' schedulers over discrete betas, with diffusers' defaults. */
 const SCHEDULE = z.object({
-  num_train_timesteps: setting(z.int().min(1), 1000),
+  num_train_timesteps: setting(z.int().min(1).max(MOST_TIMESTEPS), 1000),
   beta_start: setting(z.number().gt(0).lt(1), 0.0001),
   beta_end: setting(z.number().gt(0).lt(1), 0.02),
   beta_schedule: setting(z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]), "linear"),
-  trained_betas: z.array(z.number().gt(0).max(1)).min(1).nullish(),
+  trained_betas: z.array(z.unknown()).min(1).max(MOST_TIMESTEPS).pipe(z.array(z.number().gt(0).max(1)))
+    .nullish(),
   prediction_type: setting(z.enum(["epsilon", "v_prediction", "sample"]), "epsilon"),
   rescale_betas_zero_snr: setting(z.boolean(), false),
   thresholding: off,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
 import { isFile } from "../runtime/files.ts";
-import { listed, meant, quoted } from "../runtime/wording.ts";
+import { listed, meant, named, quoted } from "../runtime/wording.ts";
 import { type Config, readJsonObject } from "../weights/config.ts";
 import { SCHEDULER_KEYS } from "./scheduler_keys.ts";
 
@@ -10,6 +10,12 @@ import { SCHEDULER_KEYS } from "./scheduler_keys.ts";
 export function setting<T extends z.ZodType>(type: T, fallback: z.output<T>) {
   return z.preprocess((value) => value ?? fallback, type);
 }
+
+/**
+ * Most training timesteps that a config may name, a hundred times what networks are trained with: each has its place in
+ * tables that are computed before anything else is known.
+ */
+export const MOST_TIMESTEPS = 100_000;
 
 /** A feature that must be off. */
 export const off = setting(z.literal(false, { error: "not supported; set it to false" }), false);
@@ -26,7 +32,7 @@ export function parseScheduler<T extends z.ZodType>(schema: T, config: Config): 
     const key = String(path[0]);
     return `${path.join(".")}: ${quoted(config[key])}: ${message}`;
   });
-  const owner = `${whereOf(config)} of ${config["_class_name"] ?? "no class"}`;
+  const owner = `${whereOf(config)} of ${named(config["_class_name"] ?? "no class")}`;
   throw new UserError(`${owner}:\n  ${listed(faults, "\n  ")}`);
 }
 

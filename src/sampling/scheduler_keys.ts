@@ -83,7 +83,8 @@ export const SCHEDULER_KEYS: readonly string[] = [
 
 /** The settings of a config that its class reads; one class's config may be another's, with settings of its own. */
 export function ownSettings(config: Config): Config {
-  const used = new Set([...SCHEDULE, ...OWN[String(config["_class_name"])] ?? []]), own = { ...config };
+  const name = config["_class_name"] as string, named = Object.hasOwn(OWN, name) ? OWN[name]! : [];
+  const used = new Set([...SCHEDULE, ...named]), own = { ...config };
   for (const key of Object.keys(own)) if (!used.has(key)) delete own[key];
   return own;
 }
@@ -92,7 +93,7 @@ export function ownSettings(config: Config): Config {
 export function currentWords(config: Config): Config {
   const { predict_epsilon, ...rest } = config, words: Config = { ...rest };
   if (typeof predict_epsilon === "boolean") words["prediction_type"] = predict_epsilon ? "epsilon" : "sample";
-  if (["bh1", "bh2", "logrho"].includes(String(config["solver_type"]))) words["solver_type"] = "midpoint";
+  if (["bh1", "bh2", "logrho"].includes(config["solver_type"] as string)) words["solver_type"] = "midpoint";
   if (config["algorithm_type"] === "deis") words["algorithm_type"] = "dpmsolver++";
   return words;
 }

@@ -43,8 +43,9 @@ export function sigmaGrid(
   return { timesteps: spread.map((sigma) => timestepOf(trained, sigma)), sigmas: spread };
 }
 
-/** Standard deviation of the start noise, given the grid's largest σ, as diffusers has it. */
-export function startSigma(spacing: Spacing, largest: number): number {
+/** Standard deviation of the start noise, by the grid's largest σ, as diffusers has it. */
+export function startSigma(spacing: Spacing, sigmas: readonly number[]): number {
+  const largest = sigmas.reduce((a, b) => Math.max(a, b));
   return spacing === "leading" ? Math.hypot(largest, 1) : largest;
 }
 

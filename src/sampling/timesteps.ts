@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../runtime/errors.ts";
-import { setting } from "./scheduler_config.ts";
+import { MOST_TIMESTEPS, setting } from "./scheduler_config.ts";
 
 /** How the sampling timesteps spread over the training timesteps (Lin et al. 2023, table 2). */
 export type Spacing = "leading" | "trailing" | "linspace";
@@ -9,7 +9,7 @@ export type Spacing = "leading" | "trailing" | "linspace";
 export function spacingSettings(fallback: Spacing) {
   return {
     timestep_spacing: setting(z.enum(["leading", "trailing", "linspace"]), fallback),
-    steps_offset: setting(z.int().min(0), 0),
+    steps_offset: setting(z.int().min(0).max(MOST_TIMESTEPS), 0),
   };
 }
 

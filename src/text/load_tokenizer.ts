@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
-import { quoted } from "../runtime/wording.ts";
+import { named, quoted } from "../runtime/wording.ts";
 import { readJsonObject } from "../weights/config.ts";
+import { checkTokenizerJson } from "./check_tokenizer_json.ts";
 import { type AddedToken, plainToken, readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
-import { makeTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { isTokenId } from "./token_id.ts";
+import { makeTokenizer, type Tokenizer, tokenizerKind } from "./tokenizer.ts";
 import { clipTokenizerJson, type TokenizerJson, withSpecialTokens } from "./tokenizer_json.ts";
 
 const CLIP_TOKENS = {
@@ -15,8 +17,8 @@ const CLIP_TOKENS = {
 };
 const T5_TOKENS = { eos_token: "</s>", unk_token: "<unk>", pad_token: "<pad>" };
 
-/** transformers writes a huge number where a tokenizer has no longest text. */
-const NO_LIMIT = 1e9;
+/** transformers writes a huge number where a tokenizer has no longest text. No text encoder reads as many as that. */
+const NO_LIMIT = 1e6;
 
 /**
  * Loads CLIP's or T5's tokenizer from a folder in transformers' layout: from `tokenizer.json`, or, of CLIP, from
@@ -44,15 +46,21 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const map = await optional("special_tokens_map.json");
   for (const side of ["padding_side", "truncation_side"]) {
     if ((config[side] ?? "right") !== "right") {
-      throw new UserError(`${folder}: ${side} is ${JSON.stringify(config[side])}, expected "right"`);
+      throw new UserError(`${folder}: ${side} is ${quoted(config[side])}, expected "right"`);
     }
+  }
+  const { model_max_length: longest } = config;
+  if (longest !== undefined && longest !== null && !(Number.isInteger(longest) && longest as number > 0)) {
+    throw new UserError(
+      `${folder}: model_max_length is ${quoted(longest)}, expected a whole number of at least 1`,
+    );
   }
   const added = addedTokens(await optional("added_tokens.json"), join(folder, "added_tokens.json"));
   const { json, special } = files.has("tokenizer.json")
     ? await readTokenizerJson(folder, config, map)
     : await readVocabulary(folder, files, config, map);
   for (const [id, token] of added) if (!special.numbered.has(id)) special.numbered.set(id, token);
-  const { pad_token, eos_token } = special.named, longest = config.model_max_length;
+  const { pad_token, eos_token } = special.named;
   return makeTokenizer({
     json: withSpecialTokens(json, special),
     padToken: pad_token!.content,
@@ -65,7 +73,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
 function addedTokens(file: Json, path: string): Map<number, AddedToken> {
   return new Map(
     Object.entries(file).map(([content, id]) => {
-      if (Number.isInteger(id) && id as number >= 0) return [id as number, plainToken(content)];
+      if (isTokenId(id) && content !== "") return [id, plainToken(content)];
       throw new UserError(`${path}: expected a number for each token, got ${quoted(content)}: ${quoted(id)}`);
     }),
   );
@@ -86,13 +94,14 @@ async function filesIn(folder: string): Promise<Set<string>> {
 
 async function readTokenizerJson(folder: string, config: Json, map: Json): Promise<Source> {
   const path = join(folder, "tokenizer.json"), json = await readJsonObject(path, "it is the tokenizer");
-  const { model, added_tokens } = json as Partial<TokenizerJson>;
+  const { model } = json as Partial<TokenizerJson>;
   if (typeof model?.vocab !== "object" || model.vocab === null) {
     throw new UserError(`${path}: it has no vocabulary (model.vocab)`);
   }
+  tokenizerKind(json as TokenizerJson, folder);
   const defaults = Array.isArray(model.vocab) ? T5_TOKENS : CLIP_TOKENS;
   const special = readSpecialTokens(config, map, defaults, folder);
-  return { json: { ...json, model, added_tokens: added_tokens ?? [] }, special };
+  return { json: checkTokenizerJson(json, path), special };
 }
 
 /** CLIP's two text files. */
@@ -107,14 +116,16 @@ async function readVocabulary(
   const name = config.tokenizer_class ?? "CLIPTokenizer";
   if (name !== "CLIPTokenizer" && name !== "CLIPTokenizerFast") {
     throw new UserError(
-      `${folder}: a ${name} is not supported as vocab.json and merges.txt, expected a CLIPTokenizer`,
+      `${folder}: a ${named(name)} is not supported as vocab.json and merges.txt, expected a CLIPTokenizer`,
     );
   }
   const vocab = await readJsonObject(join(folder, "vocab.json"), "it is the tokenizer's vocabulary");
-  const wrong = Object.entries(vocab).find(([, id]) => !Number.isInteger(id));
+  const wrong = Object.entries(vocab).find(([, id]) => !isTokenId(id));
   if (wrong) {
     throw new UserError(
-      `${join(folder, "vocab.json")}: expected a number for each token, got ${wrong.join(": ")}`,
+      `${join(folder, "vocab.json")}: expected a number for each token, got ${
+        wrong.map((part) => named(part)).join(": ")
+      }`,
     );
   }
   const merges = (await readTextFile(join(folder, "merges.txt"))).split(/\r?\n/)

@@ -1,4 +1,7 @@
 import { UserError } from "../runtime/errors.ts";
+import { cut, quoted } from "../runtime/wording.ts";
+import { isRecord } from "../weights/config.ts";
+import { isTokenId } from "./token_id.ts";
 
 /** A token that is found in a text as it stands, before the text is split. */
 export interface AddedToken {
@@ -36,17 +39,30 @@ export function readSpecialTokens(
   defaults: Readonly<Record<string, string>>,
   where: string,
 ): SpecialTokens {
-  const listed = config.added_tokens_decoder as Record<string, unknown> | undefined;
+  const listed = config.added_tokens_decoder ?? undefined;
+  if (listed !== undefined && !isRecord(listed)) {
+    throw new UserError(
+      `${where}: added_tokens_decoder is ${quoted(listed)}, expected tokens by their numbers`,
+    );
+  }
   const values = { ...defaults, ...withoutNull(config), ...(listed ? {} : withoutNull(map)) };
   const token = (value: unknown, role: string): AddedToken => {
     const object = typeof value === "string" ? { content: value } : value as Partial<AddedToken>;
-    if (typeof object?.content !== "string") {
-      throw new UserError(`${where}: ${role} is ${JSON.stringify(value)}, expected a token`);
+    const flags = Object.entries(object ?? {}).filter(([key]) => key !== "content" && key in PLAIN);
+    if (
+      typeof object?.content !== "string" || object.content === "" ||
+      flags.some(([, value]) => typeof value !== "boolean")
+    ) {
+      throw new UserError(`${where}: ${cut(role)} is ${quoted(value)}, expected a token`);
     }
-    return { ...PLAIN, ...pick(object) };
+    return { ...PLAIN, content: object.content, ...Object.fromEntries(flags) };
   };
   const numbered = new Map(
-    Object.entries(listed ?? {}).map(([id, value]) => [Number(id), token(value, `added token ${id}`)]),
+    Object.entries(listed ?? {}).map(([id, value]) => {
+      const number = Number(id);
+      if (isTokenId(number)) return [number, token(value, `added token ${id}`)];
+      throw new UserError(`${where}: added_tokens_decoder: expected a token's number, got ${quoted(id)}`);
+    }),
   );
   const byContent = new Map([...numbered.values()].map((added) => [added.content, added]));
   const special = (value: unknown, role: string): AddedToken => {
@@ -73,11 +89,6 @@ const PLAIN: AddedToken = {
 /** A token that is found in the normalised text and has no role, as transformers reads those of `added_tokens.json`. */
 export function plainToken(content: string): AddedToken {
   return { ...PLAIN, content, normalized: true, special: false };
-}
-
-function pick(token: Partial<AddedToken>): Partial<AddedToken> {
-  const known = Object.entries(token).filter(([key]) => key in PLAIN);
-  return Object.fromEntries(known);
 }
 
 function withoutNull(record: Record<string, unknown>): Record<string, unknown> {

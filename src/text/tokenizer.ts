@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
+import { cut, named, quoted } from "../runtime/wording.ts";
+import { isTokenId } from "./token_id.ts";
 import { exactTokenizer, type LibraryTokenizer } from "./exact_tokenizer.ts";
 import { type TokenizerJson, vocabularySize } from "./tokenizer_json.ts";
 
@@ -12,6 +14,9 @@ export interface TokenBatch {
   /** How many tokens of each text did not fit and were cut off. */
   dropped: number[];
 }
+
+/** Most tokens of a row, which is filled up to its length. */
+const LONGEST = 1e6;
 
 /** Splits texts into the tokens that a text encoder was trained with. */
 export interface Tokenizer {
@@ -51,15 +56,20 @@ export function makeTokenizer(
   { json, padToken, endToken, maxLength: trained }: TokenizerParts,
   where: string,
 ): Tokenizer {
-  const kind = kindOf(json, where), library = build(json, endToken, where);
+  const kind = tokenizerKind(json, where), library = build(json, endToken, where);
   const padId = library.token_to_id(padToken);
   if (padId === undefined) {
-    throw new UserError(`${where}: the padding token ${padToken} is not in the vocabulary`);
+    throw new UserError(`${where}: the padding token ${cut(padToken)} is not in the vocabulary`);
   }
   const { before, after } = marks(library, where), framing = before.length + after.length;
 
   function row(text: string, length: number): { ids: number[]; mask: number[]; dropped: number } {
-    const all = library.encode(text, { add_special_tokens: false }).ids;
+    const all = asUserError(where, () => library.encode(text, { add_special_tokens: false }).ids);
+    if (!all.every(isTokenId)) {
+      throw new UserError(
+        `${where}: it has no tokens for a part of ${quoted(text)}, nor one for what is unknown`,
+      );
+    }
     const ids = [...before, ...all.slice(0, length - framing), ...after];
     const padding = length - ids.length;
     return {
@@ -75,11 +85,16 @@ export function makeTokenizer(
     maxLength: trained,
     padId,
     encode(texts, { maxLength = trained } = {}) {
-      if (maxLength === undefined || !Number.isInteger(maxLength) || maxLength < framing) {
+      const fits = Number.isInteger(maxLength) && maxLength! >= framing && maxLength! <= LONGEST;
+      if (maxLength === undefined || !fits) {
         const given = maxLength === undefined
           ? "none was given and the checkpoint names none"
           : `got ${maxLength}`;
-        throw new UserError(`${where}: expected a maxLength of at least ${framing} tokens, ${given}`);
+        throw new UserError(
+          `${where}: expected a maxLength of at least ${framing} tokens${
+            fits || maxLength === undefined || maxLength < LONGEST ? "" : ` and at most ${LONGEST}`
+          }, ${given}`,
+        );
       }
       const rows = texts.map((text) => row(text, maxLength));
       return {
@@ -124,27 +139,42 @@ export function checkTokenizer(tokenizer: Tokenizer, config: Record<string, unkn
   }
 }
 
-function kindOf({ model }: TokenizerJson, where: string): "BPE" | "Unigram" {
+/** The kind of a tokenizer. @throws UserError for another one than those two */
+export function tokenizerKind({ model }: TokenizerJson, where: string): "BPE" | "Unigram" {
   const type = model?.type ?? (Array.isArray(model?.vocab) ? "Unigram" : "BPE");
   if (type === "BPE" || type === "Unigram") return type;
-  throw new UserError(`${where}: a ${type} tokenizer is not supported, expected BPE (CLIP) or Unigram (T5)`);
+  throw new UserError(
+    `${where}: a ${named(type)} tokenizer is not supported, expected BPE (CLIP) or Unigram (T5)`,
+  );
 }
 
 function build(json: TokenizerJson, endToken: string, where: string): LibraryTokenizer {
+  return asUserError(where, () => exactTokenizer(json, endToken));
+}
+
+/** Errors of the tokenizer library, which knows of no users, as those of the file. */
+function asUserError<T>(where: string, use: () => T): T {
   try {
-    return exactTokenizer(json, endToken);
+    return use();
   } catch (error) {
-    throw new UserError(`${where}: ${(error as Error).message}`, { cause: error });
+    const { message } = error as Error;
+    throw new UserError(`${where}: the tokenizer cannot be used: ${cut(message, 300)}`, { cause: error });
   }
 }
 
 /** The numbers of the tokens that are put before and after every text. */
 function marks(library: LibraryTokenizer, where: string): { before: number[]; after: number[] } {
-  const text = "\0", framed = library.post_processor?.post_process([text], null, true).tokens ?? [text];
+  const text = "\0";
+  const framed: string[] = asUserError(
+    where,
+    () => library.post_processor?.post_process([text], null, true).tokens ?? [text],
+  );
   const ids = framed.map((token) => token === text ? -1 : library.token_to_id(token));
-  const at = ids.indexOf(-1), unknown = framed[ids.indexOf(undefined)];
+  const at = ids.indexOf(-1);
+  if (at < 0) throw new UserError(`${where}: post_processor leaves the text out`);
+  const unknown = framed[ids.indexOf(undefined)];
   if (unknown !== undefined) {
-    throw new UserError(`${where}: the token ${unknown} around texts is not in the vocabulary`);
+    throw new UserError(`${where}: the token ${cut(unknown)} around texts is not in the vocabulary`);
   }
   return { before: ids.slice(0, at) as number[], after: ids.slice(at + 1) as number[] };
 }

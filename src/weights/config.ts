@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
+import { cut, listed, named } from "../runtime/wording.ts";
 import { quantisedMessage } from "./quantised.ts";
 
 /** A model's config.json as diffusers or transformers wrote it. */
@@ -16,7 +17,7 @@ export async function readConfig(folder: string): Promise<Config> {
   const config = await readJsonObject(path, "a model folder in diffusers' or transformers' layout has one");
   const quantised = config["quantization_config"];
   if (!isRecord(quantised)) return config;
-  throw new UserError(quantisedMessage(path, String(quantised["quant_method"] ?? "quantization_config")));
+  throw new UserError(quantisedMessage(path, named(quantised["quant_method"] ?? "quantization_config")));
 }
 
 /**
@@ -110,10 +111,10 @@ export function expectClass(
     accepted.some((name) => typeOf(name) !== undefined && typeOf(name) === config["model_type"])
   ) return;
   const given = [config["_class_name"], config["architectures"], config["model_type"]].flat()
-    .filter((name) => typeof name === "string");
+    .filter((name): name is string => typeof name === "string");
   if (accepted.some((name) => given.includes(name))) return;
   const found = given.length > 0
-    ? `a config for ${given.join(" / ")}`
+    ? `a config for ${listed(given.map((name) => cut(name)), " / ")}`
     : "no config of a model (it names no class)";
   throw new UserError(`${where} is ${found}, expected ${accepted.join(" or ")}`);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeText } from "../../src/runtime/text_file.ts";
+import { decodeText, readTextFile } from "../../src/runtime/text_file.ts";
 
 const bytes = (...parts: (string | number[])[]) =>
   new Uint8Array(
@@ -38,4 +38,17 @@ Deno.test("a file that is no text is told as such", () => {
   assert.throws(() => decodeText(bytes([0x89], "PNG", [13, 10, 26, 10, 0, 0]), "a.png"), {
     message: "a.png is no text file; a text in UTF-8 was expected",
   });
+});
+
+Deno.test("no more of a file is read than is allowed, be it without end", async () => {
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, "12345678");
+  assert.equal(await readTextFile(file, 8), "12345678");
+  for (const path of [file, "/dev/zero"]) {
+    await assert.rejects(readTextFile(path, 7), {
+      name: "UserError",
+      message: new RegExp("more than 7 bytes"),
+    });
+  }
+  await Deno.remove(file);
 });

@@ -5,7 +5,19 @@
  * Not offered: the schema "extended" and the option `styles`.
  * @module
  */
-import { Document, isCollection, type Pair, parseAllDocuments, type Tags, visit } from "yaml";
+import {
+  Document,
+  isAlias,
+  isCollection,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Pair,
+  parseAllDocuments,
+  type Tags,
+  visit,
+  type YAMLMap,
+} from "yaml";
 
 /** What plain scalars may mean. "default" is "core" and timestamps, merge keys, binary data, ordered maps, pairs and sets. */
 export type SchemaType = "failsafe" | "json" | "core" | "default";
@@ -99,26 +111,75 @@ function schemaOptions(schema: SchemaType = "default"): { schema: string; custom
 }
 
 function readDocuments(content: string, { schema, allowDuplicateKeys, onWarning }: ParseOptions): Document[] {
+  const lineCounter = new LineCounter();
+  const fail = (message: string, offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    throw new SyntaxError(`${message.trim().slice(0, 200)} at line ${line}, column ${col}`);
+  };
+  // Keys are compared below: the library compares each with all others. Its pretty errors quote the text.
   const read = parseAllDocuments(content, {
     ...schemaOptions(schema),
-    uniqueKeys: !allowDuplicateKeys,
+    uniqueKeys: false,
     logLevel: "error",
+    prettyErrors: false,
+    lineCounter,
   });
   const documents = Array.isArray(read) ? read : [];
   for (const { errors, warnings } of documents) {
     const fault = errors[0] ?? warnings.find((w) => w.code === "TAG_RESOLVE_FAILED");
-    if (fault) throw new SyntaxError(fault.message.trim());
+    if (fault) fail(fault.message.replace(/^Maximum call stack.*/, "It is nested too deeply"), fault.pos[0]);
     for (const warning of warnings) onWarning?.(warning);
+  }
+  if (!allowDuplicateKeys) {
+    for (const document of documents) {
+      visit(document, { Map: (_key, map) => refuseRepeated(map, fail) });
+    }
   }
   return documents;
 }
 
+function refuseRepeated(map: YAMLMap, fail: (message: string, offset: number) => void): void {
+  const seen = new Set<unknown>();
+  for (const { key } of map.items) {
+    if (!isScalar(key)) continue;
+    if (seen.has(key.value)) fail("Map keys must be unique", key.range![0]);
+    seen.add(key.value);
+  }
+}
+
+/** Aliases of a document, and values that it may hold once they are followed: a few lines can stand for billions. */
+const MOST_ALIASES = 1000, MOST_VALUES = 1_000_000;
+
+function checkAliases(document: Document): void {
+  const sizes = new Map<string, number>();
+  let aliases = 0;
+  const sizeOf = (node: unknown): number => {
+    if (isAlias(node)) {
+      if (++aliases > MOST_ALIASES) throw new SyntaxError(`There are more than ${MOST_ALIASES} aliases`);
+      return sizes.get(node.source) ?? 1;
+    }
+    if (isPair(node)) return sizeOf(node.key) + sizeOf(node.value);
+    const size = isCollection(node) ? node.items.reduce((sum: number, item) => sum + sizeOf(item), 1) : 1;
+    if ((isCollection(node) || isScalar(node)) && node.anchor) sizes.set(node.anchor, size);
+    return size;
+  };
+  const size = sizeOf(document.contents);
+  if (aliases > 0 && size > MOST_VALUES) {
+    throw new SyntaxError(`With its aliases followed, it holds more than ${MOST_VALUES} values`);
+  }
+}
+
 function valueOf(document: Document): unknown {
+  checkAliases(document);
   try {
-    return document.toJS();
+    return document.toJS({ maxAliasCount: -1 });
   } catch (error) {
-    // Aliases are resolved only here: unknown ones, and too many of them.
-    throw new SyntaxError((error as Error).message, { cause: error });
+    // Aliases are resolved only here: unknown ones, and mappings merged with themselves.
+    const endless = error instanceof RangeError;
+    throw new SyntaxError(
+      endless ? "It is nested too deeply, or merged with itself" : (error as Error).message.slice(0, 200),
+      { cause: error },
+    );
   }
 }
 

@@ -2,10 +2,9 @@
  * The settings of a study's arms: a base with changes, checked as a tune configuration is.
  * @module
  */
-import { parse } from "@std/yaml";
 import { UserError } from "../../runtime/errors.ts";
-import { readTextFile } from "../../runtime/text_file.ts";
-import { loadConfig, parseConfig, stringifyConfig } from "../config/config.ts";
+import { checkConfig, parseConfig, stringifyConfig } from "../config/config.ts";
+import { readYaml } from "../config/yaml.ts";
 import { type TuneConfig, tuneSchema } from "../tune/config.ts";
 import { overridden, type Settings } from "./overrides.ts";
 
@@ -25,8 +24,8 @@ export interface Base {
  */
 export async function loadBase(base: string | Settings, file: string): Promise<Base> {
   if (typeof base === "string") {
-    const config = await loadConfig(base, tuneSchema);
-    return { settings: parse(await readTextFile(base)) as Settings, config };
+    const settings: Settings = await readYaml(base);
+    return { settings, config: checkConfig(settings, base, tuneSchema) };
   }
   const settings = { output: "unused", ...base };
   return { settings, config: parseSettings(settings, `${file}: base`) };

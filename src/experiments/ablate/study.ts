@@ -2,6 +2,7 @@ import { closest } from "fastest-levenshtein";
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { loadConfig, parseConfig } from "../config/config.ts";
+import { checkNesting } from "../config/yaml.ts";
 import { type SamplerSettings, samplerSettings } from "../generate/load_generator.ts";
 import type { TuneConfig } from "../tune/config.ts";
 
@@ -68,6 +69,7 @@ export interface Study {
  */
 export async function loadStudy(source: string | StudyInput): Promise<Study> {
   const file = typeof source === "string" ? source : "the study";
+  if (typeof source !== "string") checkNesting(source, file);
   const config = typeof source === "string"
     ? await loadConfig(source, studySchema)
     : parseConfig(JSON.stringify(source), file, studySchema);

@@ -2,12 +2,12 @@
  * Reading and writing run configurations: YAML in, checked against a schema, every default filled in.
  * @module
  */
-import { parse, stringify } from "@std/yaml";
+import { stringify } from "@std/yaml";
 import type { z } from "zod";
 import { UserError } from "../../runtime/errors.ts";
-import { readTextFile } from "../../runtime/text_file.ts";
 import { listed } from "../../runtime/wording.ts";
 import { explainIssue } from "./issues.ts";
+import { parseYaml, readYaml } from "./yaml.ts";
 
 /**
  * The settings that a YAML text holds, checked by `schema`, with defaults for what is not given.
@@ -24,18 +24,16 @@ import { explainIssue } from "./issues.ts";
  * with what was given and what is allowed
  */
 export function parseConfig<S extends z.ZodType>(text: string, file: string, schema: S): z.output<S> {
-  let given: unknown;
-  try {
-    given = parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new UserError(`${file} is not valid YAML: ${error.message}`, { cause: error });
-  }
-  const result = schema.safeParse(given ?? {}, { reportInput: true });
+  return checkConfig(parseYaml(text, file), file, schema);
+}
+
+/** The same of settings that were read already. */
+export function checkConfig<S extends z.ZodType>(given: unknown, file: string, schema: S): z.output<S> {
+  const result = schema.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   const faults = result.error.issues.flatMap((issue) => explainIssue(issue, schema, given));
   const heading = faults.length === 1 ? `${file}: ` : `${file} has ${faults.length} faults:\n  `;
-  throw new UserError(heading + listed(faults, "\n  "), { cause: result.error });
+  throw new UserError(heading + listed(faults, "\n  "));
 }
 
 /**
@@ -44,25 +42,10 @@ export function parseConfig<S extends z.ZodType>(text: string, file: string, sch
  * @throws UserError also when the file cannot be read
  */
 export async function loadConfig<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
-  return parseConfig(await readText(file), file, schema);
+  return checkConfig(await readYaml(file), file, schema);
 }
 
 /** A configuration as YAML, defaults included; `parseConfig` reads it back as it was. */
 export function stringifyConfig(config: unknown): string {
   return stringify(config, { lineWidth: 110, useAnchors: false });
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UserError(`${file}: no such file`, { cause: error });
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UserError(`${file}: permission denied`, { cause: error });
-    }
-    if ((error as { code?: string }).code === "EISDIR") {
-      throw new UserError(`${file}: this is a folder; a YAML file was expected`, { cause: error });
-    }
-    throw error;
-  }
 }

@@ -110,7 +110,8 @@ function keysAt(root: z.core.$ZodType, path: Path, given: unknown): string[] {
   let schema = inner(root, given), value = given;
   for (const key of path) {
     value = valueAt(value, [key]);
-    const next = typeof key === "number" ? elementOf(schema, key) : shapeOf(schema)[String(key)];
+    const shape = shapeOf(schema), name = String(key);
+    const next = typeof key === "number" ? elementOf(schema, key) : Object.hasOwn(shape, name) && shape[name];
     if (!next) return [];
     schema = inner(next, value);
   }

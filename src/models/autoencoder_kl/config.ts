@@ -45,7 +45,7 @@ export function parseAutoencoderKLConfig(raw: Record<string, unknown>): Autoenco
     out_channels: read.integer("out_channels"),
     latent_channels: read.integer("latent_channels"),
     block_out_channels: read.integers("block_out_channels"),
-    layers_per_block: read.integer("layers_per_block"),
+    layers_per_block: read.layers("layers_per_block"),
     norm_num_groups: read.integer("norm_num_groups"),
     sample_size: read.integer("sample_size"),
     scaling_factor: read.positive("scaling_factor", 0.18215),

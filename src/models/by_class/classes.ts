@@ -1,4 +1,5 @@
 import { UserError } from "../../runtime/errors.ts";
+import { cut } from "../../runtime/wording.ts";
 import { classOf, type Config } from "../../weights/config.ts";
 import { digitClassifier } from "../digit_classifier.ts";
 import { type Dinov2, dinov2, dinov2WithRegisters } from "../dinov2/dinov2.ts";
@@ -69,7 +70,7 @@ export function buildNamedModel(config: Config, where: string): NamedModel {
   const build = Object.hasOwn(MODEL_CLASSES, name) ? MODEL_CLASSES[name] : undefined;
   if (build) return build(config);
   throw new UserError(
-    `${where} is a config for ${name}, which is not supported; expected one of ${
+    `${where} is a config for ${cut(name)}, which is not supported; expected one of ${
       Object.keys(MODEL_CLASSES).join(", ")
     }`,
   );

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
+import { cut } from "../../runtime/wording.ts";
 import { readConfig } from "../../weights/config.ts";
 import type { Backbone } from "../backbone.ts";
 import { loadClipVisionFeatures } from "../clip/features.ts";
@@ -40,6 +41,6 @@ export async function openBackbone(folder: string, blocks: readonly number[]): P
     ? "which is for evaluation only, so that what judges images is not what scores them"
     : "which is no backbone of a discriminator";
   throw new UserError(
-    `${where} is a config for ${name}, ${why}; expected one of ${Object.keys(LOADERS).join(", ")}`,
+    `${where} is a config for ${cut(name)}, ${why}; expected one of ${Object.keys(LOADERS).join(", ")}`,
   );
 }

@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type Declarations, declare } from "../../nn/declare.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Params } from "../../tensor/params.ts";
+import { quoted } from "../../runtime/wording.ts";
+import { isRecord } from "../../weights/config.ts";
 import { type Loaded, loadNetwork } from "../loaded.ts";
 import { loadTransformersParams } from "../transformers_params.ts";
 import { type ClipTextInputs, clipTextWithProjection } from "./text.ts";
@@ -55,8 +57,8 @@ const DEFAULTS = {
 export function clip(config: Record<string, unknown>): Clip {
   const part = (key: "text_config" | "vision_config") => {
     const given = config[key] ?? {};
-    if (typeof given !== "object") {
-      throw new UserError(`CLIPModel config.json: ${key}: expected an object, got ${JSON.stringify(given)}`);
+    if (!isRecord(given)) {
+      throw new UserError(`CLIPModel config.json: ${key}: expected an object, got ${quoted(given)}`);
     }
     const projection_dim = config.projection_dim ?? DEFAULTS.projection_dim;
     return { ...DEFAULTS[key], ...given, projection_dim };

@@ -28,7 +28,7 @@ export function readClipEncoder(read: ConfigReader): ClipEncoderConfig {
   return {
     hidden_size: read.integer("hidden_size"),
     intermediate_size: read.integer("intermediate_size"),
-    num_hidden_layers: read.integer("num_hidden_layers"),
+    num_hidden_layers: read.layers("num_hidden_layers"),
     num_attention_heads: read.integer("num_attention_heads"),
     hidden_act: read.oneOf("hidden_act", ["quick_gelu", "gelu"]),
     layer_norm_eps: read.positive("layer_norm_eps", 1e-5),

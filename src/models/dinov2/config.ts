@@ -1,4 +1,6 @@
 import { UserError } from "../../runtime/errors.ts";
+import { quoted } from "../../runtime/wording.ts";
+import { LARGEST_SIZE, MOST_LAYERS } from "../config_limits.ts";
 
 /** transformers' `model_type` of the two networks: the second has register tokens. */
 export type Dinov2Type = "dinov2" | "dinov2_with_registers";
@@ -37,17 +39,20 @@ export interface Dinov2Config {
 export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type = "dinov2"): Dinov2Config {
   const problems: string[] = [], registers = type === "dinov2_with_registers";
   const complain = (key: string, expected: string) =>
-    problems.push(`${key}: expected ${expected}, got ${JSON.stringify(raw[key])}`);
-  const integer = (key: string, fallback: number, least = 1): number => {
+    problems.push(`${key}: expected ${expected}, got ${quoted(raw[key])}`);
+  const integer = (key: string, fallback: number, least = 1, most = LARGEST_SIZE): number => {
     const value = raw[key] ?? fallback;
     const side = Array.isArray(value) && value.length === 2 && value[0] === value[1] ? value[0] : value;
     if (!Number.isInteger(side) || side < least) complain(key, `a whole number of at least ${least}`);
-    return side as number;
+    else if (side > most) complain(key, `a whole number of at most ${most}`);
+    else return side as number;
+    return fallback;
   };
   const number = (key: string, fallback: number): number => {
     const value = raw[key] ?? fallback;
-    if (typeof value !== "number" || !(value > 0)) complain(key, "a number above 0");
-    return value as number;
+    if (!Number.isFinite(value) || !(value as number > 0)) complain(key, "a number above 0");
+    else return value as number;
+    return fallback;
   };
   const flag = (key: string, fallback: boolean): boolean => {
     const value = raw[key] ?? fallback;
@@ -58,7 +63,7 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
   if ((raw.hidden_act ?? "gelu") !== "gelu") complain("hidden_act", `"gelu"`);
   const config: Dinov2Config = {
     hidden_size: integer("hidden_size", 768),
-    num_hidden_layers: integer("num_hidden_layers", 12),
+    num_hidden_layers: integer("num_hidden_layers", 12, 1, MOST_LAYERS),
     num_attention_heads: integer("num_attention_heads", 12),
     mlp_ratio: number("mlp_ratio", 4),
     layer_norm_eps: number("layer_norm_eps", 1e-6),
@@ -79,6 +84,9 @@ export function parseDinov2Config(raw: Record<string, unknown>, type: Dinov2Type
   }
   if (config.image_size < config.patch_size) {
     complain("image_size", `at least patch_size (${config.patch_size})`);
+  }
+  if (config.mlp_ratio * config.hidden_size > LARGEST_SIZE) {
+    complain("mlp_ratio", `at most ${Math.floor(LARGEST_SIZE / config.hidden_size)}`);
   }
   const name = registers ? "Dinov2WithRegistersModel" : "Dinov2Model";
   if (problems.length) throw new UserError(`${name} config.json:\n  ${problems.join("\n  ")}`);

@@ -34,7 +34,7 @@ export function parseEfficientNetLiteConfig(raw: Record<string, unknown>): Effic
     num_channels: read.integer("num_channels", 3),
     image_size: read.integer("image_size", 224),
     stem_channels: read.integer("stem_channels"),
-    depths: read.integers("depths"),
+    depths: read.layersOfEach("depths"),
     hidden_sizes: read.integers("hidden_sizes"),
     expand_ratios: read.integers("expand_ratios"),
     kernel_sizes: read.integers("kernel_sizes"),

@@ -1,3 +1,4 @@
+import { quoted } from "../../runtime/wording.ts";
 import { configReader } from "../config_reader.ts";
 
 /** What the network reads from an SD3Transformer2DModel's `config.json`. */
@@ -36,7 +37,7 @@ export function parseSD3Config(raw: Record<string, unknown>): SD3TransformerConf
     patch_size: read.integer("patch_size"),
     in_channels,
     out_channels: read.integer("out_channels", in_channels),
-    num_layers: read.integer("num_layers"),
+    num_layers: read.layers("num_layers"),
     num_attention_heads: read.integer("num_attention_heads"),
     attention_head_dim: read.integer("attention_head_dim"),
     joint_attention_dim: read.integer("joint_attention_dim"),
@@ -58,11 +59,9 @@ export function parseSD3Config(raw: Record<string, unknown>): SD3TransformerConf
       problems.push(`attention_head_dim: over all heads ${width}, which does not divide by 4`);
     }
     const isBlock = (i: unknown) => Number.isInteger(i) && (i as number) >= 0 && (i as number) < c.num_layers;
-    if (!Array.isArray(dual) || !dual.every(isBlock)) {
+    if (!Array.isArray(dual) || dual.length > c.num_layers || !dual.every(isBlock)) {
       problems.push(
-        `dual_attention_layers: expected some of 0 to ${c.num_layers - 1}, the blocks, got ${
-          JSON.stringify(dual)
-        }`,
+        `dual_attention_layers: expected some of 0 to ${c.num_layers - 1}, the blocks, got ${quoted(dual)}`,
       );
     }
     return problems;

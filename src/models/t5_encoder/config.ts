@@ -31,7 +31,7 @@ export function parseT5EncoderConfig(raw: Record<string, unknown>): T5EncoderCon
     d_model: read.integer("d_model"),
     d_kv: read.integer("d_kv"),
     d_ff: read.integer("d_ff"),
-    num_layers: read.integer("num_layers"),
+    num_layers: read.layers("num_layers"),
     num_heads: read.integer("num_heads"),
     relative_attention_num_buckets: read.integer("relative_attention_num_buckets"),
     relative_attention_max_distance: read.integer("relative_attention_max_distance", 128),

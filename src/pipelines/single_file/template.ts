@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../runtime/errors.ts";
 import { isFile } from "../../runtime/files.ts";
-import { cut } from "../../runtime/wording.ts";
+import { named } from "../../runtime/wording.ts";
 import { type Config, readJsonObject } from "../../weights/config.ts";
 import { chooseWeights } from "../../weights/weight_names.ts";
 
@@ -25,7 +25,7 @@ export async function openTemplate(folder: string, className: string, file: stri
   );
   if (index._class_name === className) return { folder, index };
   throw new UserError(
-    `${path} is for ${cut(String(index._class_name ?? "no class"))}, but ${file} holds a ${className}`,
+    `${path} is for ${named(index._class_name ?? "no class")}, but ${file} holds a ${className}`,
   );
 }
 
