@@ -1,6 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import { fileURLToPath } from "node:url";
 import { UserError } from "./runtime/errors.ts";
+import { Interrupted, stoppable } from "./runtime/install/interrupted.ts";
+import { runCommand } from "./runtime/python.ts";
+import { STOP_SIGNALS } from "./runtime/stop.ts";
 import { taskCommand } from "./runtime/task_command.ts";
 
 /** Where the notebooks' Python environment is and how to start its programs. */
@@ -24,30 +27,18 @@ const windows = Deno.build.os === "windows";
 export const LAB_ENVIRONMENT = { JUPYTER_PREFER_ENV_PATH: "1" };
 
 /** Fails with the program's own last words. */
-async function call(program: string, args: string[]): Promise<void> {
-  const { success, stderr, stdout } = await new Deno.Command(program, {
-    args,
-    stdout: "piped",
-    stderr: "piped",
-  })
-    .output();
+async function call(program: string, args: string[], signal: AbortSignal): Promise<void> {
+  const { success, stderr, stdout } = await runCommand(program, args, {}, signal);
   if (success) return;
-  const words = new TextDecoder().decode(stderr.length > 0 ? stderr : stdout).trim().split("\n").slice(-8)
-    .join("\n");
+  const words = (stderr || stdout).trim().split("\n").slice(-8).join("\n");
   throw new UserError(`${[program, ...args].join(" ")} failed:\n${words}`);
 }
 
-async function findPythonWithVenv(): Promise<string> {
+async function findPythonWithVenv(signal: AbortSignal): Promise<string> {
   const named = Deno.env.get("ADT_PYTHON");
   for (const name of named ? [named] : windows ? ["python", "py"] : ["python3", "python"]) {
-    try {
-      const check = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"];
-      const { success } = await new Deno.Command(name, { args: check, stdout: "null", stderr: "null" })
-        .output();
-      if (success) return name;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const check = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"];
+    if ((await runCommand(name, check, {}, signal)).success) return name;
   }
   if (named) {
     throw new UserError(`ADT_PYTHON names ${named}, which is no Python 3.10 or newer with its venv module`);
@@ -82,9 +73,11 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 /**
  * Makes the environment `.venv` with JupyterLab and the Deno kernel, or finds it made. The versions are those of
- * `notebooks/requirements.txt`; the work is done once per content of that file.
+ * `notebooks/requirements.txt`; the work is done once per content of that file. A signal to stop ends pip and removes the
+ * environment that it fills.
  *
- * @throws UserError when there is no suitable Python, or when pip fails; what pip said is in the message.
+ * @throws UserError when there is no suitable Python, or when pip fails; what pip said is in the message. `Interrupted` when
+ * it was stopped
  */
 export async function prepareLab(options: LabOptions = {}): Promise<Lab> {
   const { root = fileURLToPath(new URL("..", import.meta.url)).replace(/[\/\\]$/, ""), log = console.error } =
@@ -94,13 +87,20 @@ export async function prepareLab(options: LabOptions = {}): Promise<Lab> {
   const requirements = `${root}/notebooks/requirements.txt`;
   const wanted = await Deno.readTextFile(requirements);
   if (await readIfThere(stamp) !== wanted) {
-    const found = await findPythonWithVenv();
-    log("notebooks, 1 of 2: making the Python environment .venv …");
-    await call(found, ["-m", "venv", "--clear", environment]);
-    log("notebooks, 2 of 2: installing JupyterLab into it (about a minute, once) …");
-    const quiet = ["--quiet", "--disable-pip-version-check"];
-    await call(python, ["-m", "pip", "install", ...quiet, "--requirement", requirements]);
-    await Deno.writeTextFile(stamp, wanted);
+    await stoppable(async (signal) => {
+      const found = await findPythonWithVenv(signal);
+      try {
+        log("notebooks, 1 of 2: making the Python environment .venv …");
+        await call(found, ["-m", "venv", "--clear", environment], signal);
+        log("notebooks, 2 of 2: installing JupyterLab into it (about a minute, once) …");
+        const quiet = ["--quiet", "--disable-pip-version-check"];
+        await call(python, ["-m", "pip", "install", ...quiet, "--requirement", requirements], signal);
+      } catch (error) {
+        if (signal.aborted) await Deno.remove(environment, { recursive: true }).catch(() => {});
+        throw error;
+      }
+      await Deno.writeTextFile(stamp, wanted);
+    });
   }
   await installKernel(environment);
   return { root, python };
@@ -124,8 +124,7 @@ async function openLab({ root, python }: Lab, { browser, port }: Arguments): Pro
   if (Deno.uid() === 0) args.push("--allow-root"); // as in most containers
   const server = new Deno.Command(python, { args, cwd: root, env: LAB_ENVIRONMENT }).spawn();
   // JupyterLab ends its kernels on SIGTERM; on Ctrl-C alone it does so only at a terminal.
-  const signals: Deno.Signal[] = windows ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
+  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
   return (await server.status).code;
 }
 
@@ -142,6 +141,10 @@ if (import.meta.main) {
     const chosen = command.parse(Deno.args, { from: "user" }).opts<{ browser: boolean; port: number }>();
     Deno.exit(await openLab(await prepareLab(), chosen));
   } catch (error) {
+    if (error instanceof Interrupted) {
+      console.error(error.message);
+      Deno.exit(error.exitCode);
+    }
     if (!(error instanceof UserError)) throw error;
     console.error(`error: ${error.message}`);
     Deno.exit(1);

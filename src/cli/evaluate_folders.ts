@@ -9,6 +9,7 @@ export interface FoldersCommandOptions extends GlobalOptions {
   a?: string[];
   b?: string;
   split?: string;
+  outside?: boolean;
   features?: FeatureKind[];
   model?: string;
   hpsv2?: string;
@@ -28,6 +29,10 @@ export function folderOptions(): Option[] {
       "which split: of folders with splits train, validation, test, or its folder; of the pictograms search or final",
     ),
     new Option(
+      "--outside",
+      "also take images that lie outside of the given folders, by links or by their paths in metadata",
+    ),
+    new Option(
       "--features <names...>",
       "network whose features are compared, of a pipeline also several (default: inception; of a pipeline: squeezenet and " +
         "efficientnet-lite0)",
@@ -41,7 +46,7 @@ export function folderOptions(): Option[] {
 const OF_MODELS = ["scheduler", "sampler", "steps", "guidanceScale", "classifier"];
 
 /** Options of folders, which say nothing of models. */
-const OF_FOLDERS = ["split", "features", "hpsv2", "aesthetic"];
+const OF_FOLDERS = ["split", "outside", "features", "hpsv2", "aesthetic"];
 
 /** Ends the command if it scores a model and also names what is for folders. */
 export function refuseOptionsOfFolders(command: Command): void {

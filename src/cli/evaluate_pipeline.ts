@@ -10,6 +10,7 @@ interface PipelineCommandOptions extends GlobalOptions {
   reference?: string;
   captions?: string;
   split?: string;
+  outside?: boolean;
   features?: FeatureKind[];
   model?: string;
   judge?: FeatureKind[];
@@ -92,13 +93,14 @@ export async function evaluatePipelineCommand(command: Command): Promise<void> {
 /** What the samples are compared with. */
 async function referenceOf(
   command: Command,
-  { reference, captions, split }: PipelineCommandOptions,
+  { reference, captions, split, outside }: PipelineCommandOptions,
 ): Promise<ScoredSplit | OwnPictures> {
   const { SCORED_SPLITS } = await import("../experiments/evaluate/pipeline_options.ts");
   if (reference || captions) {
     const { dirname } = await import("node:path");
-    return { folder: reference ?? dirname(captions!), captions, split };
+    return { folder: reference ?? dirname(captions!), captions, split, outside };
   }
+  refuseGiven(command, ["outside"], "is for own pictures (--reference), not for the pictograms");
   const known = (name: string): name is ScoredSplit => (SCORED_SPLITS as readonly string[]).includes(name);
   const name = split ?? "search";
   if (known(name)) return name;

@@ -1,4 +1,5 @@
 import { STOP_SIGNALS } from "../runtime/stop.ts";
+import { SAME_PRESS_MS, STOPPING } from "./stopping.ts";
 
 /** Exit code of a run that the user stopped: 128 + SIGINT. */
 export const INTERRUPTED = 130;
@@ -8,20 +9,24 @@ export interface Interrupt extends Disposable {
   signal: AbortSignal;
 }
 
-/** `deno task` passes on the Ctrl-C that the terminal has sent to every process: one press comes twice. */
-const SAME_PRESS_MS = 300;
-
 /**
- * Turns the first Ctrl-C (or SIGTERM) into an abort signal. It is heard between two parts of a step; from then on the
- * signals have their usual effect again: the next one ends the process at once, whatever it is computing.
+ * Turns the first Ctrl-C (or SIGTERM, or the end of the terminal) into an abort signal. It is heard between two parts of a
+ * step; from then on the signals have their usual effect again: the next one ends the process at once, whatever it is
+ * computing. In the middle of a part a worker hears both.
  */
 export function stopOnInterrupt(): Interrupt {
-  const controller = new AbortController();
-  const release = () => STOP_SIGNALS.forEach((name) => Deno.removeSignalListener(name, stop));
+  const controller = new AbortController(), said = new Int32Array(new SharedArrayBuffer(4));
+  const watch = new Worker(new URL("./signal_watch.ts", import.meta.url), { type: "module" });
+  watch.addEventListener("error", (event) => event.preventDefault()); // signals are heard between parts all the same
+  watch.postMessage(said);
+  const release = () => {
+    STOP_SIGNALS.forEach((name) => Deno.removeSignalListener(name, stop));
+    watch.terminate();
+  };
   const stop = () => {
     if (controller.signal.aborted) return;
     controller.abort();
-    console.error("\nstopping after this step; Ctrl-C again quits at once");
+    if (Atomics.exchange(said, 0, 1) === 0) console.error(STOPPING);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SAME_PRESS_MS); // no timer: it would wait for the step
     release();
   };

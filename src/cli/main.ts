@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import project from "../../deno.json" with { type: "json" };
 import { UserError } from "../runtime/errors.ts";
+import { Interrupted } from "../runtime/install/interrupted.ts";
 import { addAblate } from "./ablate.ts";
 import { type CommandContext, PROGRAM } from "./context.ts";
 import { addConvert } from "./convert.ts";
@@ -32,6 +33,10 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     if (error instanceof DOMException && error.name === "AbortError") return INTERRUPTED;
+    if (error instanceof Interrupted) {
+      console.error(error.message);
+      return error.exitCode;
+    }
     console.error(errorText(error, program.opts<GlobalOptions>().verbose ?? false));
     return 1;
   }

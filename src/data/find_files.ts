@@ -1,21 +1,25 @@
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
+import { isBelow } from "../runtime/inside.ts";
 
 /** What lies in a folder and below it; paths below the folder, with forward slashes, in order of name. */
 export interface FoundFiles {
   files: string[];
   /** Pipes, devices and links to nothing: never opened. */
   irregular: string[];
+  /** Links to files and folders that do not lie in the folder, unless these were asked for. */
+  outside: string[];
 }
 
 /**
  * All regular files in a folder and below, each real folder and each real file once: links are followed, but not those to
  * what was met before or to a folder above this one. Hidden ones (`.name`) are left alone.
  *
+ * @param followOutside whether links that lead out of the folder are followed, too
  * @throws UserError when there is no such folder, or one cannot be read
  */
-export async function findFiles(folder: string): Promise<FoundFiles> {
-  const found: FoundFiles = { files: [], irregular: [] }, met = new Set<string>();
+export async function findFiles(folder: string, followOutside = false): Promise<FoundFiles> {
+  const found: FoundFiles = { files: [], irregular: [], outside: [] }, met = new Set<string>();
   const root = await Deno.realPath(folder).catch((error) => Promise.reject(unreadable(folder, error)));
   await walk(root, "");
   return found;
@@ -32,15 +36,19 @@ export async function findFiles(folder: string): Promise<FoundFiles> {
     }
     for (const { name } of linked) {
       const target = await Deno.stat(join(real, name)).catch(() => undefined);
-      if (target?.isDirectory) await enter(await Deno.realPath(join(real, name)), `${below}${name}/`);
-      else if (target?.isFile) add(await Deno.realPath(join(real, name)), below + name);
-      else found.irregular.push(below + name);
+      if (!target?.isDirectory && !target?.isFile) {
+        found.irregular.push(below + name);
+        continue;
+      }
+      const path = await Deno.realPath(join(real, name)), above = target.isDirectory && isBelow(path, root);
+      if (!followOutside && !above && !isBelow(root, path)) found.outside.push(below + name);
+      else if (target.isFile) add(path, below + name);
+      else if (!above) await enter(path, `${below}${name}/`);
     }
   }
 
   async function enter(real: string, below: string): Promise<void> {
-    const holdsRoot = !relative(real, root).startsWith("..");
-    if (!met.has(real) && !holdsRoot) await walk(real, below);
+    if (!met.has(real)) await walk(real, below);
   }
 
   function add(real: string, file: string): void {

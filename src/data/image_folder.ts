@@ -16,6 +16,8 @@ export interface ImageFolderOptions {
   strict?: boolean;
   /** Whether an image with a side below the resolution is an error instead of being enlarged; false if not given. */
   refuseSmall?: boolean;
+  /** Whether images may lie outside of the folder, by links or by their paths in metadata; false if not given. */
+  outside?: boolean | undefined;
   /** Told while the images' headers are read at the start. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -63,7 +65,7 @@ export interface ImageFolder extends Dataset {
  */
 export async function imageFolder(
   folder: string,
-  { resolution, split, strict = false, refuseSmall = false, onProgress }: ImageFolderOptions,
+  { resolution, split, strict = false, refuseSmall = false, outside, onProgress }: ImageFolderOptions,
 ): Promise<ImageFolder> {
   const skipped: SkippedImage[] = [];
   const skip = (file: string, error: unknown) => {
@@ -73,7 +75,7 @@ export async function imageFolder(
     }
     skipped.push({ file, reason });
   };
-  const { entries: all, notes } = await listImages(folder, { split, preferTrain: true });
+  const { entries: all, notes } = await listImages(folder, { split, preferTrain: true, outside });
   const entries = await withGoodHeaders(folder, all, skip, onProgress);
   if (entries.length === 0) {
     throw new UserError(

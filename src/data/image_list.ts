@@ -1,10 +1,11 @@
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
 import { listed, quoted } from "../runtime/wording.ts";
 import { findFiles } from "./find_files.ts";
 import { isImage, leftOutNote } from "./image_formats.ts";
 import { METADATA, readMetadata } from "./image_metadata.ts";
+import { fileBelow, refuseLinks, refuseOutside } from "./inside_folder.ts";
 import { areSplits, chooseSplit } from "./splits.ts";
 
 /** One image of a folder, before it is opened. */
@@ -30,6 +31,8 @@ export interface ListOptions {
   split?: string | undefined;
   /** Whether a folder with several splits means `train` when no split is named; otherwise that is an error. */
   preferTrain?: boolean;
+  /** Whether images may lie outside of the folder, by links or by their paths in metadata; false if not given. */
+  outside?: boolean | undefined;
 }
 
 /**
@@ -38,13 +41,16 @@ export interface ListOptions {
  * the images is the list, with captions and labels; without any, subfolders are classes, and a text file beside an image,
  * `NAME.txt`, is its caption.
  *
- * @throws UserError when there are no images, for a split that is not there, and for malformed metadata (the line is named)
+ * @throws UserError when there are no images, for a split that is not there, for malformed metadata (the line is named), and
+ * for images that lie outside of the folder without leave
  */
 export async function listImages(
   folder: string,
-  { split, preferTrain = false }: ListOptions = {},
+  { split, preferTrain = false, outside = false }: ListOptions = {},
 ): Promise<ImageList> {
-  const { files, irregular } = await findFiles(folder), images = files.filter(isImage);
+  const { files, irregular, outside: links } = await findFiles(folder, outside),
+    images = files.filter(isImage);
+  refuseLinks(folder, links);
   const { prefix, others } = chooseSplit(folder, images, split, preferTrain);
   const inSplit = (file: string) => file.startsWith(prefix);
   const metadata = metadataOf(files, prefix), onDisk = images.filter(inSplit);
@@ -54,7 +60,7 @@ export async function listImages(
   ];
   let entries: ImageEntry[], named: Set<string>;
   if (metadata.used.length) {
-    const lists = await Promise.all(metadata.used.map((file) => readList(folder, file)));
+    const lists = await Promise.all(metadata.used.map((file) => readList(folder, file, outside)));
     entries = lists.flatMap(({ entries }) => entries).filter(({ file }) => inSplit(file));
     named = new Set(entries.map(({ file }) => file));
     notes.push(
@@ -78,8 +84,8 @@ export async function listImages(
 }
 
 /** Whether a folder's images lie in splits. */
-export async function hasSplits(folder: string): Promise<boolean> {
-  return areSplits((await findFiles(folder)).files.filter(isImage));
+export async function hasSplits(folder: string, outside = false): Promise<boolean> {
+  return areSplits((await findFiles(folder, outside)).files.filter(isImage));
 }
 
 /** The metadata of a split, or of the whole folder: of each folder the first kind that is there. */
@@ -97,10 +103,17 @@ function metadataOf(files: readonly string[], prefix: string): { used: string[];
 }
 
 /** The images that one file of metadata lists, and a line about columns that are not read. */
-async function readList(folder: string, metadata: string): Promise<{ entries: ImageEntry[]; note?: string }> {
+async function readList(
+  folder: string,
+  metadata: string,
+  outside: boolean,
+): Promise<{ entries: ImageEntry[]; note?: string }> {
   const below = dirname(metadata) === "." ? "" : `${dirname(metadata)}/`;
-  const { images, unread } = await readMetadata(join(folder, metadata));
-  if (below) { for (const image of images) image.file = below + image.file; }
+  const path = join(folder, metadata), { images, unread } = await readMetadata(path);
+  for (const image of images) {
+    image.file = fileBelow(folder, isAbsolute(image.file) ? image.file : below + image.file);
+  }
+  if (!outside) await refuseOutside(folder, images.map(({ file }) => file), path);
   if (unread.length === 0) return { entries: images };
   const columns = `${listed(unread.map((column) => quoted(column)), ", ", 5)} in ${metadata}`;
   return { entries: images, note: `not read: ${columns}; captions are "text", classes "label"` };

@@ -1,9 +1,10 @@
 import { UserError } from "../runtime/errors.ts";
-import { cut, quoted } from "../runtime/wording.ts";
+import { quoted } from "../runtime/wording.ts";
 import { isRecord } from "../weights/config.ts";
 import type { LoraTarget } from "./adapter.ts";
 import { LORA_COMPONENTS, type LoraComponent } from "./components.ts";
 import type { LoraSource } from "./lora_file.ts";
+import { namePatterns } from "./name_pattern.ts";
 
 /** Where diffusers keeps the configuration of the adapters in a file's metadata, as JSON. */
 export const ADAPTER_METADATA = "lora_adapter_metadata";
@@ -48,22 +49,27 @@ interface AdapterConfigs {
  *
  * @returns a function that gives the effective alpha of a layer (the factor is alpha / rank), from the layer's place, the
  * names that patterns may mean and its rank; it is the rank where nothing else is told
- * @throws UserError when that is not what diffusers and peft write, and for other methods than plain LoRA
+ * @throws UserError when that is not what diffusers and peft write (see `namePatterns` for patterns), and for other methods
+ * than plain LoRA
  */
 export function alphaReader(metadata: Record<string, string>, { file, config }: LoraSource) {
   const configs = config ? peftConfig(config.values, config.path) : diffusersConfigs(metadata, file);
-  for (const component of LORA_COMPONENTS) refuseVariants(configs.of(component), configs.where);
   const { where, defaultAlpha } = configs;
+  const adapters = new Map(LORA_COMPONENTS.map((component) => {
+    const values = configs.of(component);
+    refuseVariants(values, where);
+    patternsOf(values, "rank_pattern", where); // the ranks are those of the weights
+    const patterns = patternsOf(values, "alpha_pattern", where), keys = Object.keys(patterns);
+    const fits = namePatterns(keys, `${where}: alpha_pattern`);
+    return [component, { values, alphas: keys.map((key, i) => ({ alpha: patterns[key], fits: fits[i]! })) }];
+  }));
   return (component: LoraComponent, names: readonly [string, ...string[]], rank: number): number => {
-    const values = configs.of(component), patterns = values.alpha_pattern ?? {};
-    if (!isRecord(patterns)) {
-      throw new UserError(`${where} has alpha_pattern ${quoted(patterns)}, expected names and their alphas`);
-    }
-    const pattern = Object.keys(patterns).find((key) => names.some((name) => matches(key, name, where)));
-    const alpha = pattern === undefined ? values.lora_alpha ?? defaultAlpha ?? rank : patterns[pattern];
-    if (typeof alpha !== "number" || !Number.isFinite(alpha)) {
+    const { values, alphas } = adapters.get(component)!;
+    const special = alphas.find(({ fits }) => names.some(fits));
+    const alpha = special ? special.alpha : values.lora_alpha ?? defaultAlpha ?? rank;
+    if (!isPositive(alpha)) {
       throw new UserError(
-        `${where} has alpha ${quoted(alpha)} for ${component}.${names[0]}, expected a number`,
+        `${where} has alpha ${quoted(alpha)} for ${component}.${names[0]}, expected a number above 0`,
       );
     }
     // rank-stabilised LoRA (Kalajdzievski 2023): a factor of alpha / √rank
@@ -126,15 +132,22 @@ function parse(json: string, where: string): Record<string, unknown> {
   );
 }
 
-/** As peft compares: the pattern fits the whole name or its end after a dot. */
-function matches(pattern: string, module: string, where: string): boolean {
-  try {
-    return new RegExp(`^(.*\\.)?(${pattern})$`).test(module);
-  } catch {
+const isPositive = (value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(value) && value > 0;
+
+/** What a configuration gives to layers by patterns of their names. */
+function patternsOf(
+  values: Record<string, unknown>,
+  key: "rank_pattern" | "alpha_pattern",
+  where: string,
+): Record<string, unknown> {
+  const patterns = values[key] ?? {};
+  if (!isRecord(patterns) || !Object.values(patterns).every(isPositive)) {
     throw new UserError(
-      `${where} has the pattern ${cut(pattern)}, which is no regular expression`,
+      `${where} has ${key} ${quoted(patterns)}, expected names and numbers above 0 for them`,
     );
   }
+  return patterns;
 }
 
 /** transformers ≥ 5 names the layers of a CLIPTextModel without `text_model.`; peft takes the end of a name. */

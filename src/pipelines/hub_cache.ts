@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
 import { openWeightFiles } from "../weights/weight_files.ts";
+import { checkRevision, isCommit } from "./hub_names.ts";
 import { readModelIndex } from "./model_index.ts";
 
 /** An environment variable; empty ones count as not set. */
@@ -30,15 +31,18 @@ export function repositoryFolder(cache: string, repository: string): string {
  * The snapshot of a repository in a cache, complete or not.
  *
  * @param revision a branch, a tag or a commit
+ * @throws UserError for a revision that can be none of these
  */
 export async function cachedSnapshot(
   cache: string,
   repository: string,
   revision: string,
 ): Promise<string | undefined> {
+  checkRevision(revision);
   const folder = repositoryFolder(cache, repository);
-  const commit = await Deno.readTextFile(join(folder, "refs", revision)).catch(() => revision);
-  const snapshot = join(folder, "snapshots", commit.trim());
+  const commit = (await Deno.readTextFile(join(folder, "refs", revision)).catch(() => revision)).trim();
+  if (!isCommit(commit)) return undefined;
+  const snapshot = join(folder, "snapshots", commit);
   return await isThere(snapshot) ? snapshot : undefined;
 }
 

@@ -1,13 +1,14 @@
 import { dirname, join } from "node:path";
 import { buildNamedModel } from "../models/by_class/classes.ts";
 import { UserError } from "../runtime/errors.ts";
-import { isFile, isThere } from "../runtime/files.ts";
+import { isFile } from "../runtime/files.ts";
 import { type Progress, progressLine } from "../runtime/progress_line.ts";
 import { readConfig } from "../weights/config.ts";
 import { readWeightMap } from "../weights/weight_files.ts";
 import { environment, hubHome, lackingParts, repositoryFolder } from "./hub_cache.ts";
 import { type ComponentFiles, componentFiles } from "./hub_files.ts";
-import { type StoredFile, storeFile } from "./hub_store.ts";
+import { checkCommit, checkListed } from "./hub_names.ts";
+import { isStored, makeFolder, type Place, type StoredFile, storeFile } from "./hub_store.ts";
 import { type ModelIndex, readModelIndex } from "./model_index.ts";
 
 /** What to download, and where to. */
@@ -23,14 +24,15 @@ export interface HubRequest {
 
 /**
  * Downloads what a pipeline needs from the Hugging Face Hub to the cache, in the layout that Hugging Face's libraries share.
- * Files that are there already are not downloaded again.
+ * Files that are there already, with the content that the Hub lists, are not downloaded again.
  *
  * `HF_ENDPOINT` is another address of the Hub; `HF_TOKEN`, or the token that `hf auth login` stored, gives access to
- * repositories behind a licence.
+ * repositories behind a licence. What the server names becomes paths in the cache only if it has the form of a name, and
+ * content is kept only with the hash that is listed.
  *
  * @returns the snapshot's folder
- * @throws UserError without a network, and for a repository that does not exist, is not open to the user, or is no
- * pipeline
+ * @throws UserError without a network, for a repository that does not exist, is not open to the user, or is no
+ * pipeline, and for a server that sends something else than it lists
  */
 export async function downloadPipeline(request: HubRequest): Promise<string> {
   const line = request.onProgress ? undefined : progressLine(`downloading ${request.repository}`);
@@ -47,38 +49,41 @@ async function download(request: HubRequest, report: Progress): Promise<string> 
   const { repository, revision, variant, cache } = request;
   const { commit, files, open } = await openRepository(request);
   const folder = repositoryFolder(cache, repository), snapshot = join(folder, "snapshots", commit);
-  const store = (path: string, onBytes: (bytes: number) => void) =>
-    storeFile(folder, snapshot, files.get(path)!, () => open(path), onBytes);
+  const place: Place = { cache, folder, snapshot };
+  const listed = (path: string) => {
+    const file = files.get(path);
+    if (!file) throw new UserError(`${repository} has no ${path}, which an index of its weights names`);
+    checkListed(file, repository);
+    return file;
+  };
+  const store = (file: StoredFile, onBytes: (bytes: number) => void = () => {}) =>
+    storeFile(place, file, () => open(file.path), onBytes);
   if (!files.has("model_index.json")) {
     throw new UserError(`${repository} has no model_index.json: it is no pipeline in diffusers' layout`);
   }
-  await store("model_index.json", () => {});
+  await store(listed("model_index.json"));
   const index = await readModelIndex(snapshot), { components } = index, all = [...files.keys()];
   const needed = components.map((component) => componentFiles(all, component, variant));
   const missing = async (paths: readonly string[]) => {
-    const there = await Promise.all(paths.map((path) => isThere(join(snapshot, path))));
-    return paths.filter((_, i) => !there[i]);
+    const lacking: StoredFile[] = [];
+    for (const file of paths.map(listed)) if (!await isStored(place, file)) lacking.push(file);
+    return lacking;
   };
   // all that can be known before the large files are asked for
   const faults = needed.flatMap(({ fault }) => fault ?? []);
   if (faults.length) {
     throw new UserError(`${repository}: ${faults.join("; ")}. No weights were downloaded.`);
   }
-  for (const path of await missing(needed.flatMap(({ small }) => small))) await store(path, () => {});
+  for (const file of await missing(needed.flatMap(({ small }) => small))) await store(file);
   await checkComponents(index);
-  if (commit !== revision) await writeReference(join(folder, "refs", revision), commit);
+  if (commit !== revision) await writeReference(cache, join(folder, "refs", revision), commit);
 
-  const wanted: StoredFile[] = [];
-  for (const path of await missing(await weightPaths(snapshot, needed))) {
-    const file = files.get(path);
-    if (!file) throw new UserError(`${repository} has no ${path}, which an index of its weights names`);
-    wanted.push(file);
-  }
+  const wanted = await missing(await weightPaths(snapshot, needed));
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
-  for (const { path, size } of wanted) {
-    await store(path, (bytes) => report(done + bytes, total));
-    report(done += size, total);
+  for (const file of wanted) {
+    await store(file, (bytes) => report(done + bytes, total));
+    report(done += file.size, total);
   }
   return snapshot;
 }
@@ -114,6 +119,7 @@ async function openRepository({ repository, revision }: HubRequest) {
   const accessToken = await hubToken(), hubUrl = environment("HF_ENDPOINT")?.replace(/\/$/, "");
   const access = { hubUrl, ...accessToken && { accessToken } };
   const { sha } = await hub.modelInfo({ ...access, name: repository, revision, additionalFields: ["sha"] });
+  checkCommit(sha, repository);
   const repo = { ...access, repo: repository, revision: sha }, files = new Map<string, StoredFile>();
   for await (const { type, path, size, lfs, oid } of hub.listFiles({ ...repo, recursive: true })) {
     if (type === "file") files.set(path, { path, size, hash: lfs?.oid ?? oid! });
@@ -123,9 +129,10 @@ async function openRepository({ repository, revision }: HubRequest) {
   return { commit: sha, files, open };
 }
 
-async function writeReference(path: string, commit: string): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.writeTextFile(path, commit);
+async function writeReference(cache: string, path: string, commit: string): Promise<void> {
+  await makeFolder(cache, dirname(path));
+  await Deno.remove(path).catch(() => {}); // a link is not written through
+  await Deno.writeTextFile(path, commit, { createNew: true });
 }
 
 async function hubToken(): Promise<string | undefined> {

@@ -1,7 +1,26 @@
-/** Signals by which the system asks a process to stop. */
+import { constants } from "node:os";
+
+/** Signals by which the system asks a process to stop: Ctrl-C, kill, the end of its terminal. */
 export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM"];
+  : outlivesTerminal()
+  ? ["SIGINT", "SIGTERM"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** Whether the process was told to go on when its terminal closes (nohup); so it counts where that cannot be known. */
+function outlivesTerminal(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(Deno.readTextFileSync("/proc/self/status"));
+    return ignored === null || (Number.parseInt(ignored[1]!, 16) & 1) === 1; // bit 0 is signal 1, SIGHUP
+  } catch {
+    return true;
+  }
+}
+
+/** What a process ends with that a signal has stopped: 128 + its number. */
+export function exitCodeOf(signal: Deno.Signal): number {
+  return 128 + constants.signals[signal as keyof typeof constants.signals];
+}
 
 /** Whether work failed because the signal stopped it, and not of something that went wrong meanwhile. */
 export function isStop(error: unknown, signal: AbortSignal | undefined): boolean {

@@ -3,6 +3,7 @@ import { UserError } from "../runtime/errors.ts";
 import { cut, named, quoted } from "../runtime/wording.ts";
 import { isTokenId } from "./token_id.ts";
 import { exactTokenizer, type LibraryTokenizer } from "./exact_tokenizer.ts";
+import { checkExpressions } from "./regex_parts.ts";
 import { type TokenizerJson, vocabularySize } from "./tokenizer_json.ts";
 
 /** Texts as rows of token numbers, all of one length L. */
@@ -56,7 +57,9 @@ export function makeTokenizer(
   { json, padToken, endToken, maxLength: trained }: TokenizerParts,
   where: string,
 ): Tokenizer {
-  const kind = tokenizerKind(json, where), library = build(json, endToken, where);
+  const kind = tokenizerKind(json, where), { model: _, added_tokens: __, ...parts } = json;
+  checkExpressions(parts, where);
+  const library = build(json, endToken, where);
   const padId = library.token_to_id(padToken);
   if (padId === undefined) {
     throw new UserError(`${where}: the padding token ${cut(padToken)} is not in the vocabulary`);

@@ -35,3 +35,34 @@ Deno.test({
     await child.stderr.cancel();
   },
 });
+
+Deno.test({
+  name:
+    "signals are heard in the middle of a computation: the first is answered, the second ends the process",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "--no-check",
+        `import { stopOnInterrupt } from ${JSON.stringify(module)};
+        using interrupt = stopOnInterrupt();
+        await new Promise((resolve) => setTimeout(resolve, 2000)); // the worker has started
+        console.log("computing");
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`,
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const lines = linesOf(child.stdout), said = linesOf(child.stderr);
+    assert.equal((await lines.next()).value, "computing");
+    child.kill("SIGTERM");
+    assert.equal((await said.next()).value, "");
+    assert.match((await said.next()).value!, /^stopping after this step; Ctrl-C again quits at once/);
+    await new Promise((resolve) => setTimeout(resolve, 400)); // longer than one press
+    child.kill("SIGINT");
+    assert.equal((await child.status).signal, "SIGKILL");
+    await lines.return(undefined);
+    await said.return(undefined);
+  },
+});

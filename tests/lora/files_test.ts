@@ -331,8 +331,11 @@ Deno.test("readLora() refuses metadata that it cannot understand", async () => {
   const refused = (json: string, message: string) =>
     assertRefused(tensors, [message], { lora_adapter_metadata: json });
   await refused("{", "lora_adapter_metadata is not a JSON object");
-  await refused('{"unet.lora_alpha": "two"}', `has alpha "two" for unet.${toQ}, expected a number`);
+  await refused('{"unet.lora_alpha": "two"}', `has alpha "two" for unet.${toQ}, expected a number above 0`);
   await refused('{"unet.alpha_pattern": {"(": 1}}', "has the pattern (, which is no regular expression");
+  await refused('{"unet.alpha_pattern": 5}', "has alpha_pattern 5, expected names and numbers above 0");
+  await refused('{"unet.alpha_pattern": {"to_q": -1}}', 'has alpha_pattern {"to_q":-1}, expected names and');
+  await refused('{"unet.rank_pattern": ["to_q"]}', 'has rank_pattern ["to_q"], expected names and');
 });
 
 Deno.test("writeLora() refuses what the layout cannot say", async () => {

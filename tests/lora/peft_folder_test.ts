@@ -48,6 +48,8 @@ Deno.test("a folder of peft's, or its file, is read with the alpha of its config
   }
   const patterns = await readPeft({ ...plain, alpha_pattern: { to_k: 2 } });
   assert.deepEqual(patterns.map(({ alpha }) => alpha), [6, 2]);
+  const hostile = { "([a-z0-9_.]+)+X": 4, ".*attn1\\.to_(q|v)$": 3 };
+  assert.deepEqual((await readPeft({ ...plain, alpha_pattern: hostile })).map(({ alpha }) => alpha), [3, 6]);
   const stabilised = await readPeft({ ...plain, use_rslora: true });
   assertClose(stabilised.map(({ alpha, rank }) => alpha / rank), [3, 3], { absolute: 0 });
   const { lora_alpha: _, ...withoutAlpha } = plain;
@@ -71,7 +73,7 @@ Deno.test("what peft's configuration says beyond plain LoRA is refused by its na
   await refused({ ...plain, init_lora_weights: "pissa" }, /"pissa", which changes the network's own weights/);
   await refused(
     { ...plain, lora_alpha: "six" },
-    /has alpha "six" for unet\.down_blocks.*, expected a number/,
+    /has alpha "six" for unet\.down_blocks.*, expected a number above 0/,
   );
   await refused(
     undefined,

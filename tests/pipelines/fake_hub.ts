@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import { fixture } from "../support.ts";
 import { filesIn } from "./copies.ts";
@@ -11,6 +12,12 @@ export interface FakeHub extends AsyncDisposable {
   fail(status: number): void;
   /** Sends files without their last byte from now on. */
   cutShort(): void;
+  /** Lists this for a file in place of what is so. */
+  lie(path: string, listed: { path?: string; oid?: string; size?: number }): void;
+  /** Sends this commit for every revision. */
+  commit: string;
+  /** Sends other content of the same length for a file from now on. */
+  spoil(path: string): void;
 }
 
 export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -29,24 +36,29 @@ export async function fakeHub(
     else files.set(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
   }
   const downloads: string[] = [];
+  const lies = new Map<string, { path?: string; oid?: string; size?: number }>();
+  const spoiled = new Set<string>();
   let status = 200, missing = 0;
-  const info = (path: string) => ({
-    type: "file",
-    path,
-    size: files.get(path)!.length,
-    oid: `oid-${path.replaceAll("/", "-")}`,
-  });
+  const info = (path: string) => {
+    const content = files.get(path)!, size = content.length, lie = lies.get(path);
+    const oid = createHash("sha1").update(`blob ${size}\0`).update(content).digest("hex");
+    const file = { type: "file", path, size, oid, ...lie };
+    if (!path.endsWith(".safetensors")) return file;
+    const sha256 = lie?.oid ?? createHash("sha256").update(content).digest("hex");
+    return { ...file, lfs: { oid: sha256, size, pointerSize: 134 } };
+  };
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
     if (status !== 200) return Response.json({ error: "refused" }, { status });
     if (pathname.startsWith("/api/models/tiny/pipeline/revision/")) {
-      return Response.json({ _id: "1", id: "tiny/pipeline", sha: COMMIT });
+      return Response.json({ _id: "1", id: "tiny/pipeline", sha: hub.commit });
     }
     if (pathname === `/api/models/tiny/pipeline/tree/${COMMIT}`) {
       return Response.json([...files.keys()].map(info));
     }
     const path = decodeURIComponent(pathname.replace(`/tiny/pipeline/resolve/${COMMIT}/`, ""));
-    const content = files.get(path);
+    const listed = [...lies].find(([, lie]) => lie.path === path)?.[0] ?? path, right = files.get(listed);
+    const content = right && spoiled.has(listed) ? right.map((byte) => byte ^ 1) : right;
     if (!content) return Response.json({ error: "not found" }, { status: 404 });
     const [, from, to] = request.headers.get("range")?.match(/bytes=(\d+)-(\d*)/) ?? [];
     const headers = { etag: `"oid"`, "content-type": "application/octet-stream" };
@@ -62,13 +74,17 @@ export async function fakeHub(
       headers: { ...headers, "content-range": range },
     });
   });
-  return {
+  const hub: FakeHub = {
     url: `http://127.0.0.1:${server.addr.port}`,
     downloads,
     fail: (code) => void (status = code),
     cutShort: () => void (missing = 1),
+    lie: (path, listed) => void lies.set(path, listed),
+    commit: COMMIT,
+    spoil: (path) => void spoiled.add(path),
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
+  return hub;
 }
 
 /** Runs `f` with environment variables set, or not set where they are undefined. */

@@ -13,6 +13,16 @@ Deno.test("cacheFolder() is ADT_CACHE, or adt in XDG_CACHE_HOME", async () => {
   });
 });
 
+Deno.test("cacheFolder() is an error where a file is in the way", async () => {
+  const file = await Deno.makeTempFile();
+  for (const folder of [file, join(file, "below")]) {
+    await withEnvironment({ ADT_CACHE: folder }, () => {
+      assert.throws(cacheFolder, { name: "UserError", message: /is a file\. Set ADT_CACHE to a folder\.$/ });
+    });
+  }
+  await Deno.remove(file);
+});
+
 Deno.test({
   name: "cacheFolder() is in the home folder, and an error where none is known",
   ignore: Deno.build.os !== "linux",

@@ -57,3 +57,17 @@ Deno.test("withLock() is free again when its holder was killed", () =>
     await reader.cancel();
     assert.equal(await withLock(path, () => Promise.resolve(5), { onWait: () => assert.fail() }), 5);
   }));
+
+Deno.test("withLock() waits no longer than its signal says", async () => {
+  const path = await Deno.makeTempFile(), stop = new AbortController();
+  const held = Promise.withResolvers<void>();
+  const first = withLock(path, () => held.promise);
+  const second = withLock(path, () => Promise.resolve(assert.fail("let in")), {
+    onWait: () => void setTimeout(() => stop.abort(new Error("stopped"))),
+    signal: stop.signal,
+  });
+  await assert.rejects(second, /stopped/);
+  held.resolve();
+  await first;
+  await Deno.remove(path);
+});

@@ -37,6 +37,8 @@ export type DataConfig = { kind: "digits" } | { kind: "pictograms"; split: Picto
   split?: string | undefined;
   /** Whether an unreadable image ends the run instead of being left out. */
   strict: boolean;
+  /** Whether images may lie outside of the folder, by links or by their paths in metadata; left out: no. */
+  outside?: boolean | undefined;
 };
 
 /** How long a run trains and when it writes what. */
@@ -90,6 +92,8 @@ export const dataSchema = z.discriminatedUnion("kind", [
     split: z.string().min(1).optional(),
     /** Whether an unreadable image ends the run instead of being left out. */
     strict: z.boolean().default(false),
+    /** Whether images may lie outside of the folder, by links or by their paths in metadata. Default: no. */
+    outside: z.boolean().optional(),
   }),
 ]).prefault({ kind: "digits" });
 

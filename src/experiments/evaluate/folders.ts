@@ -46,7 +46,7 @@ export async function defaultNetworkFolder(kind: FeatureKind): Promise<string> {
  * sizes, and for a network that is not there (the message says how to get it)
  */
 export async function evaluateFolders(options: FoldersOptions): Promise<FoldersResult> {
-  const { a, b, features: kind, seed, split, signal } = options;
+  const { a, b, features: kind, seed, split, outside, signal } = options;
   const model = options.model ?? await defaultNetworkFolder(kind);
   if (options.aesthetic !== undefined && kind !== "clip") {
     throw new UserError(
@@ -62,6 +62,7 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
           n,
           seed,
           split: withSplits.has(folder) ? split : undefined,
+          outside,
           onProgress,
           signal,
         }),
@@ -110,10 +111,10 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
 }
 
 /** Of the folders those that have splits, if one is asked for; one of them must. */
-async function foldersWithSplits({ a, b, split }: FoldersOptions): Promise<ReadonlySet<string>> {
+async function foldersWithSplits({ a, b, split, outside }: FoldersOptions): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   if (split === undefined) return found;
-  for (const folder of new Set([...a, b])) if (await hasSplits(folder)) found.add(folder);
+  for (const folder of new Set([...a, b])) if (await hasSplits(folder, outside)) found.add(folder);
   if (found.size > 0) return found;
   throw new UserError(
     `there is no split "${split}": no folder has its images in folders named train, validation or test`,

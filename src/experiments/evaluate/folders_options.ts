@@ -8,6 +8,8 @@ export interface FoldersOptions {
   b: string;
   /** Which split of the folders that have splits: train, validation, test, or its folder's name. */
   split?: string;
+  /** Whether images may lie outside of their folder, by links or by their paths in metadata; default: no. */
+  outside?: boolean;
   features: FeatureKind;
   /** Folder of the feature network. Default: {@linkcode defaultNetworkFolder}. */
   model?: string;

@@ -14,6 +14,8 @@ export interface OwnPictures {
   captions?: string | undefined;
   /** Of a folder with splits. */
   split?: string | undefined;
+  /** Whether pictures may lie outside of the folder, by links or by their paths in metadata; default: no. */
+  outside?: boolean | undefined;
 }
 
 /** How the pictures of a pipeline that is scored are sampled; what is not given is as the pipeline has it. */

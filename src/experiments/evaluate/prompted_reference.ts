@@ -44,12 +44,12 @@ async function ofPictograms(split: ScoredSplit, { n, seed }: Draw): Promise<Prom
 }
 
 async function ofFolder(
-  { folder, captions: metadata, split }: OwnPictures,
+  { folder, captions: metadata, split, outside }: OwnPictures,
   { n, seed, signal }: Draw,
 ): Promise<PromptedReference> {
   const images = await measured(
     `reading ${folder}`,
-    (onProgress) => folderImages(folder, { metadata, split, onProgress, signal }),
+    (onProgress) => folderImages(folder, { metadata, split, outside, onProgress, signal }),
     "images",
   );
   for (const note of images.notes) console.error(`${folder}: ${note}`);

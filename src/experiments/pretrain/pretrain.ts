@@ -5,6 +5,7 @@ import { startEngine } from "../../runtime/engine/engine.ts";
 import type { Params } from "../../tensor/params.ts";
 import type { StepMetrics } from "../../training/loop.ts";
 import { readMetrics } from "../../training/metrics_log.ts";
+import { checkBatchFits } from "../config/batch_memory.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
 import { TRAINING_TENSORS, trainingState, trainingTensors } from "../runs/state_tensors.ts";
@@ -36,12 +37,13 @@ export interface PretrainResult {
  * Trains a model from scratch in a run folder of its own: log, checkpoints, and at the end the averaged weights with a
  * record of how they were made. It stops and goes on as `tune` does.
  *
- * @throws UserError for a configuration that cannot be trained, a folder that holds another run, a full disk
+ * @throws UserError for a configuration that cannot be trained, a batch larger than the memory, a folder that holds another run, a full disk
  */
 export async function pretrain(
   config: PretrainConfig,
   options: PretrainOptions = {},
 ): Promise<PretrainResult> {
+  checkBatchFits(config);
   const { description: engine } = await startEngine({ precision: config.precision });
   using run = await openRun(config, { schema: pretrainSchema, tensors: TRAINING_TENSORS }, options.resume);
   using held = new DisposableStack();

@@ -8,6 +8,7 @@ import { startEngine } from "../../runtime/engine/engine.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
+import { checkBatchFits } from "../config/batch_memory.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
 import { ADT_TENSORS, adtTensors } from "../runs/state_tensors.ts";
@@ -47,11 +48,13 @@ export interface TuneResult {
  * Nothing is lost when it is stopped: by the signal it writes a checkpoint, and after a crash it goes on from the last
  * one, with the same numbers as a run that was never stopped.
  *
- * @throws UserError for what the configuration names and cannot be had, a folder that holds another run, a full disk
+ * @throws UserError for what the configuration names and cannot be had, a batch larger than the memory, a folder that holds another run, a full
+ * disk
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
   const fault = headStartFault(config); // with the steps of the command line
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
+  checkBatchFits(config);
   if (config.precision) await startEngine({ precision: config.precision });
   using run = await openRun(config, { schema: tuneSchema, tensors: ADT_TENSORS }, options.resume);
   const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };

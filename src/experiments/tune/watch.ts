@@ -72,7 +72,9 @@ export async function openWatch(
   from: number,
 ): Promise<Watcher> {
   const { data, output, train } = config, { every, n, seed, keep } = watch, judge = await judgeKind(config);
-  const reference = data.kind === "folder" ? { folder: data.path, split: data.split } : "search" as const;
+  const reference = data.kind === "folder"
+    ? { folder: data.path, split: data.split, outside: data.outside }
+    : "search" as const;
   const prompted = await promptedReference({ reference, n, seed });
   const options = { features: watch.features, judges: judge ? [judge] : [], seed, brief: true };
   const evaluator = await pipelineEvaluator(prompted, options);

@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { describeSkipped, readHeader, type SkippedImage } from "../../data/image_folder.ts";
 import { imageFault } from "../../data/image_formats.ts";
 import { type ImageEntry, type ImageList, listImages } from "../../data/image_list.ts";
+import { fileBelow, refuseOutside } from "../../data/inside_folder.ts";
 import { readMetadata } from "../../data/image_metadata.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isFile } from "../../runtime/files.ts";
@@ -34,6 +35,8 @@ export interface FolderImagesOptions {
   split?: string | undefined;
   /** The path of metadata, as `readMetadata` reads it, to take in place of the folder's own: it lists images below the folder. */
   metadata?: string | undefined;
+  /** Whether images may lie outside of the folder, by links or by their paths in metadata; default: no. */
+  outside?: boolean | undefined;
   /** A random choice of so many; default: all. */
   n?: number;
   /** Of the choice. Default 0. */
@@ -52,8 +55,8 @@ export interface FolderImagesOptions {
  */
 export async function folderImages(folder: string, options: FolderImagesOptions = {}): Promise<FolderImages> {
   const { entries: all, split, notes } = options.metadata === undefined
-    ? await listImages(folder, { split: options.split })
-    : await entriesOf(options.metadata);
+    ? await listImages(folder, { split: options.split, outside: options.outside })
+    : await entriesOf(options.metadata, folder, options.outside);
   const entries = chosen(folder, all, options);
   await checkHeaders(folder, entries, options);
   const captions = entries.map(({ caption }) => caption);
@@ -77,7 +80,7 @@ export async function folderImages(folder: string, options: FolderImagesOptions 
   };
 }
 
-async function entriesOf(metadata: string): Promise<ImageList> {
+async function entriesOf(metadata: string, folder: string, outside = false): Promise<ImageList> {
   if (!await isFile(metadata)) {
     throw new UserError(
       `${metadata}: no such file; expected a metadata.jsonl, .csv or .parquet that lists images`,
@@ -85,7 +88,9 @@ async function entriesOf(metadata: string): Promise<ImageList> {
   }
   const { images } = await readMetadata(metadata);
   if (images.length === 0) throw new UserError(`${metadata}: it lists no images`);
-  return { entries: images, notes: [] };
+  const entries = images.map(({ file, ...row }) => ({ file: fileBelow(folder, file), ...row }));
+  if (!outside) await refuseOutside(folder, entries.map(({ file }) => file), metadata);
+  return { entries, notes: [] };
 }
 
 function chosen(folder: string, entries: ImageEntry[], { n, seed = 0 }: FolderImagesOptions): ImageEntry[] {

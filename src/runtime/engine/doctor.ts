@@ -171,6 +171,15 @@ function jupyter(): Check {
 }
 
 async function cache(): Promise<Check> {
+  try {
+    return await cacheCheck();
+  } catch (error) {
+    const fix = "set ADT_CACHE to a folder that can be read and written";
+    return { name: "cache", ok: false, detail: (error as Error).message, fix };
+  }
+}
+
+async function cacheCheck(): Promise<Check> {
   const folder = cacheFolder();
   let existing = folder;
   while (!existsSync(existing)) existing = dirname(existing);

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.ts";
 import { nameCudaTools, nvidiaProblem, nvidiaState } from "../install/cuda.ts";
-import { Interrupted } from "../install/fetch_wheel.ts";
+import { Interrupted } from "../install/interrupted.ts";
 import { installedTensorflow, setupTensorflow } from "../install/setup.ts";
 import { type ComputePrecision, type Precision, setCurrentPrecision } from "../precision.ts";
 import { taskCommand } from "../task_command.ts";

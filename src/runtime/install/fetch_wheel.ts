@@ -3,20 +3,26 @@ import { UserError } from "../errors.ts";
 import { watchingSize } from "../folder_size.ts";
 import type { Progress } from "../progress_line.ts";
 import { findPython, runCommand } from "../python.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { Wheel } from "./wheels.ts";
 
-/** Puts the file `wheel.file` into `folder`; what it downloads on the way also lies below `folder`. */
-export type FetchWheel = (wheel: Wheel, folder: string, progress: Progress) => Promise<void>;
-
-/** The user stopped the set-up (Ctrl-C): no reason to go on with another engine. */
-export class Interrupted extends UserError {}
+/**
+ * Puts the file `wheel.file` into `folder`; what it downloads on the way also lies below `folder`. The signal stops it; its
+ * reason is thrown once nothing of it runs.
+ */
+export type FetchWheel = (
+  wheel: Wheel,
+  folder: string,
+  progress: Progress,
+  signal: AbortSignal,
+) => Promise<void>;
 
 const NETWORK =
   /NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|ReadTimeout|Max retries|ProxyError/;
 
 /** Fetches a wheel by `python3 -m pip download`, with the user's pip settings (index, proxy, certificates, cache). */
-export const fetchWithPip: FetchWheel = async (wheel, folder, progress) => {
-  const { command } = await findPython();
+export const fetchWithPip: FetchWheel = async (wheel, folder, progress, signal) => {
+  const { command } = await findPython(signal);
   const platform = wheel.file.replace(/\.whl$/, "").split("-").at(-1)!.split(".").at(-1)!;
   const args = [
     "-m",
@@ -35,7 +41,7 @@ export const fetchWithPip: FetchWheel = async (wheel, folder, progress) => {
   const { success, stderr } = await watchingSize(
     folder,
     (bytes) => progress(Math.min(bytes, wheel.bytes), wheel.bytes),
-    () => runCommand(command, args, env),
+    () => runCommand(command, args, env, signal),
   );
   if (!success) throw failure(stderr, wheel);
   try {
@@ -47,7 +53,7 @@ export const fetchWithPip: FetchWheel = async (wheel, folder, progress) => {
 
 function failure(stderr: string, wheel: Wheel): UserError {
   if (/cancelled by user|KeyboardInterrupt/.test(stderr)) {
-    return new Interrupted("The set-up was interrupted; nothing is installed. Run it again to complete it.");
+    return new Interrupted("SIGINT");
   }
   if (NETWORK.test(stderr)) return new UserError("pip cannot reach the Python package index (no network?)");
   const errors = stderr.split("\n").filter((line) => line.startsWith("ERROR:"));

@@ -6,6 +6,7 @@ import { withLock } from "../lock.ts";
 import { bytesText, type Progress, progressLine } from "../progress_line.ts";
 import { fileSha256 } from "../sha256.ts";
 import { type FetchWheel, fetchWithPip } from "./fetch_wheel.ts";
+import { stoppable } from "./interrupted.ts";
 import { unpackWheel } from "./unpack_wheel.ts";
 import type { EngineFiles, Wheel } from "./wheels.ts";
 
@@ -43,33 +44,37 @@ export function installedEngine(files: EngineFiles, cache = cacheFolder()): stri
 /**
  * Downloads, verifies and unpacks an engine into the cache, once: where it is already there, nothing happens. It is put
  * together in a folder aside and renamed at the end, so an interrupted set-up never leaves a broken engine; a second
- * process that wants the same waits for the first.
+ * process that wants the same waits for the first. A signal to stop (Ctrl-C, SIGTERM) ends what it runs and removes what it
+ * began.
  *
  * @returns the engine's folder.
- * @throws UserError with the reason: no Python, no pip, no network, no disk space, a file with another checksum.
+ * @throws UserError with the reason: no Python, no pip, no network, no disk space, a file with another checksum; `Interrupted` when
+ * it was stopped.
  */
 export async function installEngine(files: EngineFiles, options: InstallOptions = {}): Promise<string> {
   const { cache = cacheFolder(), message = console.error } = options;
   const there = installedEngine(files, cache);
   if (there) return there;
   try {
-    return await withLock(join(cache, "setup.lock"), () => install(files, cache, options), {
-      onWait: (pid) => message(`Another process (${pid}) is setting up an engine; waiting for it.`),
-    });
+    return await stoppable((signal) =>
+      withLock(join(cache, "setup.lock"), () => install(files, cache, options, signal), {
+        onWait: (pid) => message(`Another process (${pid}) is setting up an engine; waiting for it.`),
+        signal,
+      })
+    );
   } catch (error) {
-    if (
-      !["EACCES", "EPERM", "EROFS", "ENOSPC", "ENOENT", "ENOTDIR"].includes(
-        (error as { code?: string }).code ?? "",
-      )
-    ) {
-      throw error;
-    }
+    if ((error as { code?: string }).code === undefined) throw error; // none of the system's
     const reason = (error as Error).message;
     throw new UserError(`the cache folder ${cache} cannot be written (${reason}); set ADT_CACHE to another`);
   }
 }
 
-async function install(files: EngineFiles, cache: string, options: InstallOptions): Promise<string> {
+async function install(
+  files: EngineFiles,
+  cache: string,
+  options: InstallOptions,
+  signal: AbortSignal,
+): Promise<string> {
   const there = installedEngine(files, cache);
   if (there) return there; // by the process that we waited for
   const { fetchWheel = fetchWithPip, message = console.error } = options;
@@ -80,7 +85,7 @@ async function install(files: EngineFiles, cache: string, options: InstallOption
   const staging = await Deno.makeTempDir({ dir: cache, prefix: STAGING });
   try {
     const engine = join(staging, "engine");
-    for (const wheel of files.wheels) await addWheel(wheel, staging, engine, fetchWheel);
+    for (const wheel of files.wheels) await addWheel(wheel, staging, engine, fetchWheel, signal);
     const manifest: Manifest = {
       wheels: files.wheels.map(({ requirement, sha256 }) => ({ requirement, sha256 })),
       files: sizes(engine),
@@ -100,15 +105,16 @@ async function addWheel(
   staging: string,
   engine: string,
   fetchWheel: FetchWheel,
+  signal: AbortSignal,
 ): Promise<void> {
   const downloads = join(staging, "download"), path = join(downloads, wheel.file);
   await Deno.mkdir(downloads);
   await Deno.mkdir(engine, { recursive: true });
   await withProgress(
     `${wheel.requirement} downloading`,
-    (progress) => fetchWheel(wheel, downloads, progress),
+    (progress) => fetchWheel(wheel, downloads, progress, signal),
   );
-  const sha256 = await fileSha256(path);
+  const sha256 = await fileSha256(path, signal);
   if (sha256 !== wheel.sha256) {
     throw new UserError(
       `${wheel.file} was downloaded with sha256 ${sha256}, expected ${wheel.sha256}; it is not used`,
@@ -116,7 +122,7 @@ async function addWheel(
   }
   await withProgress(
     `${wheel.requirement} unpacking`,
-    (progress) => unpackWheel(wheel, path, engine, progress),
+    (progress) => unpackWheel(wheel, path, engine, progress, signal),
   );
   await Deno.remove(downloads, { recursive: true });
 }

@@ -5,6 +5,7 @@ import { nvidiaUsable } from "../nvidia.ts";
 import { taskCommand } from "../task_command.ts";
 import { libraryPath } from "../tensorflow/library.ts";
 import { installedEngine, installEngine, type InstallOptions } from "./install_engine.ts";
+import { Interrupted } from "./interrupted.ts";
 import { type EngineFiles, tensorflowFiles } from "./wheels.ts";
 
 /** Which build of TensorFlow: "auto" is CUDA where an NVIDIA driver can run it, otherwise CPU. */
@@ -98,6 +99,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`TensorFlow is ready in ${named ?? await setupTensorflow(build)}`);
     return 0;
   } catch (error) {
+    if (error instanceof Interrupted) {
+      console.error(error.message);
+      return error.exitCode;
+    }
     if (!(error instanceof UserError)) throw error;
     console.error(`TensorFlow could not be set up: ${error.message}`);
     return 1;

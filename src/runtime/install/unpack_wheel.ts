@@ -25,20 +25,21 @@ with zipfile.ZipFile(wheel) as archive:
 /**
  * Unpacks the wanted entries of a wheel into `folder`, with the Python that downloaded it.
  *
- * @throws UserError if the file is no wheel, lacks a wanted entry, or the disk is full.
+ * @throws UserError if the file is no wheel, lacks a wanted entry, or the disk is full; the signal's reason once nothing of it runs.
  */
 export async function unpackWheel(
   wheel: Wheel,
   path: string,
   folder: string,
   progress: Progress,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { command } = await findPython();
+  const { command } = await findPython(signal);
   const before = folderSize(folder);
   const { success, stderr } = await watchingSize(
     folder,
     (bytes) => progress(bytes - before, wheel.unpackedBytes),
-    () => runCommand(command, ["-c", UNPACK, path, folder, ...wheel.entries]),
+    () => runCommand(command, ["-c", UNPACK, path, folder, ...wheel.entries], {}, signal),
   );
   if (!success) {
     throw new UserError(`${wheel.file} could not be unpacked: ${stderr.trim().split("\n").at(-1)}`);

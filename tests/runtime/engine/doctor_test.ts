@@ -9,8 +9,13 @@ import {
 import { withEnvironment } from "./environment.ts";
 
 Deno.test("doctor() finds what works, and a command for what does not", async () => {
-  await withEnvironment({ ADT_TENSORFLOW_LIB: "/nowhere", ADT_PYTHON: "/nowhere/python3" }, async () => {
+  const file = await Deno.makeTempFile();
+  const nothing = { ADT_TENSORFLOW_LIB: "/nowhere", ADT_PYTHON: "/nowhere/python3", ADT_CACHE: file };
+  await withEnvironment(nothing, async () => {
     const report = await doctor();
+    const cache = report.system.find(({ name }) => name === "cache")!;
+    assert.equal(cache.ok, false);
+    assert.match(cache.detail, /The cache folder .* cannot be: .* is a file\./);
     assert.deepEqual(report.engines.map(({ name }) => name), ["tensorflow", "webgpu", "wasm"]);
     const [tensorflow, , wasm] = report.engines;
     assert.deepEqual([tensorflow!.ok, wasm!.ok], [false, true]);
@@ -21,6 +26,7 @@ Deno.test("doctor() finds what works, and a command for what does not", async ()
     assert.deepEqual([python.ok, python.fix], [false, "install it, or set ADT_PYTHON to its path"]);
     for (const check of [...report.system, ...report.engines]) assert.ok(check.ok || check.fix, check.name);
   });
+  await Deno.remove(file);
 });
 
 Deno.test("doctorText() shows each check, and the fix below what fails", () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../../src/runtime/errors.ts";
-import { fetchWithPip, Interrupted } from "../../../src/runtime/install/fetch_wheel.ts";
+import { fetchWithPip } from "../../../src/runtime/install/fetch_wheel.ts";
+import { Interrupted } from "../../../src/runtime/install/interrupted.ts";
 import type { Wheel } from "../../../src/runtime/install/wheels.ts";
 
 const WHEEL: Wheel = {
@@ -26,7 +27,7 @@ ${download}`;
   await Deno.mkdir(downloads);
   Deno.env.set("ADT_PYTHON", python);
   try {
-    await fetchWithPip(WHEEL, downloads, () => {});
+    await fetchWithPip(WHEEL, downloads, () => {}, new AbortController().signal);
     return await Deno.readTextFile(join(folder, "arguments"));
   } finally {
     if (before === undefined) Deno.env.delete("ADT_PYTHON");

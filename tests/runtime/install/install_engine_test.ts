@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../../src/runtime/errors.ts";
-import { Interrupted } from "../../../src/runtime/install/fetch_wheel.ts";
+import { Interrupted } from "../../../src/runtime/install/interrupted.ts";
 import { installedEngine, installEngine } from "../../../src/runtime/install/install_engine.ts";
 import { type FakeEngine, fakeEngine } from "./fake_wheel.ts";
 
@@ -48,8 +48,8 @@ Deno.test("installEngine() does nothing where the engine is installed", () =>
 
 Deno.test("installEngine() refuses a file with another checksum, and leaves nothing", () =>
   withFake(async ({ files, fetchWheel }, cache) => {
-    const forged: typeof fetchWheel = async (wheel, folder, progress) => {
-      await fetchWheel(wheel, folder, progress);
+    const forged: typeof fetchWheel = async (wheel, folder, progress, signal) => {
+      await fetchWheel(wheel, folder, progress, signal);
       await Deno.writeTextFile(join(folder, wheel.file), "x", { append: true });
     };
     await assert.rejects(installEngine(files, { cache, fetchWheel: forged, message }), (error: Error) => {
@@ -75,7 +75,7 @@ Deno.test("installEngine() leaves nothing when the download is interrupted, and 
   withFake(async ({ files, fetchWheel }, cache) => {
     const interrupted: typeof fetchWheel = async (wheel, folder) => {
       await Deno.writeTextFile(join(folder, wheel.file), "the first by");
-      throw new Interrupted("Ctrl-C");
+      throw new Interrupted("SIGINT");
     };
     await assert.rejects(installEngine(files, { cache, fetchWheel: interrupted, message }), Interrupted);
     assert.deepEqual(contents(cache), []);
