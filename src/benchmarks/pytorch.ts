@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { drawPlan } from "../adt/backward_plan.ts";
 import { dinov2 } from "../models/dinov2/dinov2.ts";
-import { cacheFolder } from "../runtime/cache_folder.ts";
+import { neededCacheFolder } from "../runtime/cache_folder.ts";
 import { UserError } from "../runtime/errors.ts";
 import { findPython, runCommand } from "../runtime/python.ts";
 import { readConfig } from "../weights/config.ts";
@@ -45,7 +45,7 @@ export async function preparePytorch(log: (line: string) => void): Promise<strin
     );
     return named;
   }
-  const folder = join(cacheFolder(), "pytorch"), stamp = join(folder, "installed.txt");
+  const folder = join(neededCacheFolder(), "pytorch"), stamp = join(folder, "installed.txt");
   const windows = Deno.build.os === "windows";
   const python = join(folder, windows ? "Scripts/python.exe" : "bin/python");
   const wanted = REQUIREMENTS.join("\n") + "\n";

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../data/manifest.json" with { type: "json" };
-import { cacheFolder } from "../runtime/cache_folder.ts";
+import { neededCacheFolder } from "../runtime/cache_folder.ts";
 import { UserError } from "../runtime/errors.ts";
 import { isFile } from "../runtime/files.ts";
 import { progressLine } from "../runtime/progress_line.ts";
@@ -30,7 +30,11 @@ export async function bundledPath(path: string, folder: URL = dataFolder): Promi
   if (folder.protocol === "file:") return fileURLToPath(new URL(path, folder));
   const entries = manifest.entries.filter((e) => e.path === path || e.path.startsWith(`${path}/`));
   if (entries.length === 0) throw new UserError(`data/manifest.json has no entry for "${path}"`);
-  const cache = join(cacheFolder(), "bundled", sha256(new TextEncoder().encode(folder.href)).slice(0, 16));
+  const cache = join(
+    neededCacheFolder(),
+    "bundled",
+    sha256(new TextEncoder().encode(folder.href)).slice(0, 16),
+  );
   const kept = await Promise.all(entries.map((entry) => isKept(join(cache, entry.path), entry)));
   const missing = entries.filter((_, i) => !kept[i]);
   if (missing.length > 0) await fetchAll(missing, folder, cache);

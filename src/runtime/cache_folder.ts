@@ -5,10 +5,15 @@ import { UserError } from "./errors.ts";
  * The folder where downloaded engines are kept, outside the repository: `ADT_CACHE`, or else `adt` in the platform's
  * cache folder (`$XDG_CACHE_HOME` or `~/.cache`; on macOS `~/Library/Caches`; on Windows `%LOCALAPPDATA%`).
  *
- * @throws UserError if no home folder is known and `ADT_CACHE` is not set, and where a file is in the way.
+ * @throws UserError if no home folder is known and `ADT_CACHE` is not set
  */
 export function cacheFolder(): string {
-  const folder = Deno.env.get("ADT_CACHE") || join(platformCache(), "adt");
+  return Deno.env.get("ADT_CACHE") || join(platformCache(), "adt");
+}
+
+/** The same for what cannot do without it. @throws UserError also where a file is in the way */
+export function neededCacheFolder(): string {
+  const folder = cacheFolder();
   refuseFile(folder);
   return folder;
 }

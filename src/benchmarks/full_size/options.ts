@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { join } from "node:path";
 import { wholeNumber } from "../../cli/options.ts";
-import { cacheFolder } from "../../runtime/cache_folder.ts";
+import { neededCacheFolder } from "../../runtime/cache_folder.ts";
 import { taskCommand } from "../../runtime/task_command.ts";
 import { TASKS } from "./job.ts";
 import { MODELS, type Wanted } from "./models.ts";
@@ -84,5 +84,5 @@ function multipleOf64(text: string): number {
 }
 
 function defaultFolder(): string {
-  return join(cacheFolder(), "full-size");
+  return join(neededCacheFolder(), "full-size");
 }

@@ -13,7 +13,7 @@ import { cacheTexts } from "../../pipelines/encoded_texts.ts";
 import { keptOutputs } from "../../training/kept_outputs.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { toldSizes } from "../../pipelines/told_sizes.ts";
-import { cacheFolder } from "../../runtime/cache_folder.ts";
+import { neededCacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
 import { imageSide } from "../config/image_side.ts";
@@ -66,7 +66,7 @@ async function cachedImages(
 ): Promise<CaptionedImages> {
   const { pairing, resolution } = adt.discriminator;
   const captions = folder.images.map(({ caption }) => caption!);
-  const cache = await openTensorCache(model.cache ?? join(cacheFolder(), "encoded")),
+  const cache = await openTensorCache(model.cache ?? join(neededCacheFolder(), "encoded")),
     options = { cache, signal };
   const texts = await measured(
     "encoding captions",

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { createHash } from "node:crypto";
-import { cacheFolder } from "../../runtime/cache_folder.ts";
+import { neededCacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
 import { withLock } from "../../runtime/lock.ts";
@@ -22,7 +22,7 @@ export async function convertedFolder(
   file: string,
   { configFrom, onProgress }: { configFrom?: string; onProgress?: Progress } = {},
 ): Promise<string> {
-  const parent = join(cacheFolder(), "single-file"), key = await identity(file, configFrom);
+  const parent = join(neededCacheFolder(), "single-file"), key = await identity(file, configFrom);
   const folder = join(parent, `${basename(file, ".safetensors")}-${key.slice(0, 16)}`);
   if (await isThere(folder)) return folder;
   await withLock(`${folder}.lock`, async () => {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { cacheFolder } from "../cache_folder.ts";
+import { neededCacheFolder } from "../cache_folder.ts";
 import { UserError } from "../errors.ts";
 import { folderSize } from "../folder_size.ts";
 import type { NvidiaProblem } from "../install/cuda.ts";
@@ -180,7 +180,7 @@ async function cache(): Promise<Check> {
 }
 
 async function cacheCheck(): Promise<Check> {
-  const folder = cacheFolder();
+  const folder = neededCacheFolder();
   let existing = folder;
   while (!existsSync(existing)) existing = dirname(existing);
   const { bavail, bsize } = await statfs(existing);

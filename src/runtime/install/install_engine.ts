@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder } from "../cache_folder.ts";
+import { cacheFolder, neededCacheFolder } from "../cache_folder.ts";
 import { UserError } from "../errors.ts";
 import { withLock } from "../lock.ts";
 import { bytesText, type Progress, progressLine } from "../progress_line.ts";
@@ -52,7 +52,7 @@ export function installedEngine(files: EngineFiles, cache = cacheFolder()): stri
  * it was stopped.
  */
 export async function installEngine(files: EngineFiles, options: InstallOptions = {}): Promise<string> {
-  const { cache = cacheFolder(), message = console.error } = options;
+  const { cache = neededCacheFolder(), message = console.error } = options;
   const there = installedEngine(files, cache);
   if (there) return there;
   try {
