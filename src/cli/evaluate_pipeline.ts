@@ -31,7 +31,7 @@ export function evaluatedPipelineOptions(): Option[] {
   return [
     new Option(
       "--pipeline <source>",
-      "text-to-image pipeline to score: a folder, a single file, or a repository on the Hub, as adt sample takes it",
+      "text-to-image pipeline to score, as adt sample takes it",
     ).conflicts(["a", "b"]),
     ...ofSample,
     new Option("--reference <folder>", "own pictures with captions in place of the pictograms"),

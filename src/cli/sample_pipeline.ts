@@ -20,7 +20,7 @@ export function pipelineOptions(): Option[] {
   return [
     new Option(
       "--pipeline <source>",
-      "folder of a pipeline in diffusers' layout, its single file in the original names, or its repository on the Hub",
+      "folder of a pipeline in diffusers' layout, its single file in the original names, its repository on the Hub, or mini-sd15, which is bundled",
     )
       .conflicts(["model", "scheduler", "classes"]),
     new Option(

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import { describeFigure, type Figure } from "./figure.ts";
 import { describeGrid, type GridOptions, type ImageGrid, imageGrid, type Images } from "./grid.ts";
-import { pngUri } from "./html.ts";
+import { dataUri } from "./html.ts";
 import type { Json } from "./json.ts";
 import { themedLayout } from "./theme.ts";
 
@@ -24,6 +24,9 @@ export interface FilmOptions extends Omit<GridOptions, "rowLabels"> {
 
 /** Frames of the still, at most: the first, the last, and some evenly between. */
 const STILL_FRAMES = 6;
+
+/** Of 100. */
+const QUALITY = 85;
 
 /** Pixels around the picture: title and captions above, slider below, buttons on the left. */
 const MARGIN = { l: 110, r: 40, t: 64, b: 90 } as const;
@@ -60,7 +63,11 @@ export async function film(
     throw new UserError(`film(): ${labels.length} labels for ${frames.length} frames; give one each`);
   }
   const pictures = await Promise.all(frames.map((frame) => imageGrid(frame, grid)));
-  return { figure: figureOf(pictures, title, labels, duration), still: await stillOf(frames, labels, grid) };
+  const sources = await Promise.all(pictures.map(small));
+  return {
+    figure: figureOf(pictures[0]!, sources, { title, labels, duration }),
+    still: await stillOf(frames, labels, grid),
+  };
 }
 
 /** Whether a value is a film. */
@@ -72,16 +79,21 @@ export function isFilm(value: unknown): value is Film {
 export const describeFilm = ({ figure, still }: Film): string =>
   `film of ${figure.frames!.length} frames, ${describeFigure(figure)}; ${describeGrid(still)}`;
 
+/** A grid in lossy WebP: noise, of which films have much, takes a fifth of what it takes as PNG. */
+async function small({ png }: ImageGrid): Promise<string> {
+  const { default: sharp } = await import("sharp");
+  return dataUri(await sharp(png).webp({ quality: QUALITY }).toBuffer(), "image/webp");
+}
+
 function figureOf(
-  pictures: readonly ImageGrid[],
-  title: string,
-  labels: readonly string[],
-  duration: number,
+  first: ImageGrid,
+  sources: readonly string[],
+  { title, labels, duration }: { title: string; labels: readonly string[]; duration: number },
 ): Figure {
-  const { width, height, columns, captions: all } = pictures[0]!,
+  const { width, height, columns, captions: all } = first,
     captions = all.length === columns ? all : [];
-  const images = ({ png }: ImageGrid): Json => [{
-    source: pngUri(png),
+  const images = (source: string): Json => [{
+    source,
     ...{ xref: "x", yref: "y", x: 0, y: 1, sizex: 1, sizey: 1 },
     ...{ xanchor: "left", yanchor: "top", layer: "above", sizing: "contain" },
   }];
@@ -111,7 +123,7 @@ function figureOf(
       ...themedLayout(title, false),
       xaxis: axis,
       yaxis: axis,
-      images: images(pictures[0]!),
+      images: images(sources[0]!),
       annotations: captions.map((text, i) => ({
         ...{ text, x: (i + 0.5) / captions.length, y: 1, xref: "x", yref: "y", showarrow: false },
         ...{ xanchor: "center", yanchor: "bottom", font: { size: 12 } },
@@ -125,7 +137,7 @@ function figureOf(
         ...{ x: 0, xanchor: "right", y: 0, yanchor: "top", pad: { t: 22, r: 16 } },
       }],
     },
-    frames: pictures.map((picture, i) => ({ name: `${i}`, layout: { images: images(picture) } })),
+    frames: sources.map((source, i) => ({ name: `${i}`, layout: { images: images(source) } })),
   };
 }
 

@@ -51,9 +51,14 @@ export function scriptJson(value: unknown): Markup {
 }
 
 /** A `data:` address of PNG bytes. */
-export function pngUri(png: Uint8Array): string {
+export const pngUri = (png: Uint8Array): string => dataUri(png, "image/png");
+
+/** A `data:` address of bytes of a media type. */
+export function dataUri(bytes: Uint8Array, type: string): string {
   let binary = "";
   const CHUNK = 0x8000;
-  for (let i = 0; i < png.length; i += CHUNK) binary += String.fromCharCode(...png.subarray(i, i + CHUNK));
-  return `data:image/png;base64,${btoa(binary)}`;
+  for (let i = 0; i < bytes.length; i += CHUNK) {
+    binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  }
+  return `data:${type};base64,${btoa(binary)}`;
 }

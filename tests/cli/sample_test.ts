@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { decodeWhole } from "../../src/metrics/features/folder_images.ts";
 import { fixture } from "../support.ts";
-import { adtInterrupted, withFolder } from "./support.ts";
+import { adt, adtInterrupted, withFolder } from "./support.ts";
 
 Deno.test("adt sample of a pipeline, stopped by Ctrl-C, keeps the images that are made", () =>
   withFolder(async (folder) => {
@@ -20,4 +21,36 @@ Deno.test("adt sample of a pipeline, stopped by Ctrl-C, keeps the images that ar
     );
     assert.equal(names.length, Number(count));
     assert.ok(names.includes("000001.png"));
+  }));
+
+Deno.test("adt sample draws from a bundled pipeline on WebAssembly, words it does not know and none among the prompts", () =>
+  withFolder(async (folder) => {
+    const output = join(folder, "pictures"), prompts = ["a 3D emoji of a cat", "qwxz 🦊", ""];
+    const sampled = ["sample", "--pipeline", "mini-sd15", "--steps", "2", "--output", output];
+    const { code, stderr } = await adt(...sampled, "--prompt", ...prompts);
+    assert.equal(code, 0, stderr);
+    const pictures = await Promise.all(
+      ["0.png", "1.png", "2.png"].map((name) => decodeWhole(join(output, name))),
+    );
+    for (const { width, height, data } of pictures) {
+      assert.deepEqual([width, height], [64, 64]);
+      assert.ok(new Set(data).size > 20, "more than one colour");
+    }
+    const metadata = (await Deno.readTextFile(join(output, "metadata.jsonl"))).trim().split("\n");
+    assert.deepEqual(metadata.map((line) => JSON.parse(line).text), prompts);
+  }));
+
+Deno.test("adt sample says which sizes a bundled pipeline has, in one line", () =>
+  withFolder(async (folder) => {
+    const output = ["--output", join(folder, "cat.png"), "--prompt", "a cat"];
+    const { code, stdout, stderr } = await adt(
+      "sample",
+      "--pipeline",
+      "mini-sd15",
+      "--size",
+      "62",
+      ...output,
+    );
+    assert.match(stderr, /error: height: 62 pixels; .* multiples of 8\b.*\n$/);
+    assert.deepEqual([code, stdout], [1, ""]);
   }));

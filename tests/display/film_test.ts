@@ -71,7 +71,7 @@ Deno.test({
       await page.evaluate(`Plotly.animate(document.querySelector(".js-plotly-plot"), ["2"],
         { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: true } })`);
       const last = await shown();
-      assert.ok(first.startsWith("data:image/png") && last.startsWith("data:image/png"));
+      assert.ok([first, last].every((source) => source.startsWith("data:image/webp")));
       assert.notEqual(last, first);
       await page.locator(".updatemenu-button").first().click();
       await page.waitForFunction(

@@ -11,6 +11,7 @@ export function missingOutputs({ cells }: Notebook): string[] {
     const shown = (cell.outputs ?? []).flatMap(({ data }) => data === undefined || isBar(data) ? [] : [data]);
     const kinds: [RegExp, (data: Record<string, unknown>) => boolean, string][] = [
       [/Figure\(/, (data) => PLOTLY in data && "text/html" in data, "figure"],
+      [/\bfilm\(/, (data) => join(data["text/plain"]).startsWith("film of"), "film"],
       [/[gG]rid\(/, (data) => join(data["text/html"]).includes("data:image/png;base64,"), "image grid"],
     ];
     const missing = kinds.filter(([made, is]) => calls > 0 && made.test(code) && !shown.some(is));
@@ -34,7 +35,7 @@ function shapeOf({ output_type, data }: Output): string {
   const html = join(data["text/html"]), text = join(data["text/plain"]);
   if (PLOTLY in data) return `figure ${figureShape(data[PLOTLY] as Figure)}`;
   if (html.includes("<table>")) return `table ${tableShape(html)}`;
-  if (text.startsWith("image grid")) return text.split(";")[0]!;
+  if (text.startsWith("film of") || text.startsWith("image grid")) return text.split(";")[0]!;
   if (isBar(data)) return "progress bar";
   return text.startsWith("tensor") ? text.split(":")[0]! : "text";
 }
@@ -50,7 +51,7 @@ function tableShape(html: string): string {
 }
 
 /** The largest notebook file that is worth opening in a viewer, in bytes. */
-const LARGEST = 2e6;
+const LARGEST = 3e6;
 
 /** What keeps a notebook's file from being read as it stands: by viewers that run no script, and with no network. */
 export function recordingFaults(file: string): string[] {
@@ -60,9 +61,9 @@ export function recordingFaults(file: string): string[] {
   for (const [i, { outputs = [] }] of cells.entries()) {
     for (const { output_type, data = {} } of outputs) {
       if (output_type === "error") faults.push(`cell ${i + 1} failed`);
-      if (!(PLOTLY in data)) continue;
       const html = join(data["text/html"]);
       if (carriesLibrary(html)) libraries++;
+      if (!(PLOTLY in data)) continue;
       if (!html.includes("<img ")) faults.push(`cell ${i + 1} has a figure without a picture`);
     }
   }

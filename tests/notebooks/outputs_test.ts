@@ -53,5 +53,5 @@ Deno.test("recordingFaults() finds failed cells, figures without pictures, libra
   assert.match(faults([good, good]).join(), /in 2 outputs; expected in 1/);
   assert.match(faults([await given(false, picture)]).join(), /in 0 outputs/);
   assert.match(faults([good, { output_type: "error" }]).join(), /cell 1 failed/);
-  assert.match(faults([good, display({ "text/html": "x".repeat(1e6) })]).join(), /at most 2000000/);
+  assert.match(faults([good, display({ "text/html": "x".repeat(2e6) })]).join(), /at most 3000000/);
 });
