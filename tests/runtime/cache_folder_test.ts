@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { cacheFolder } from "../../src/runtime/cache_folder.ts";
+import { cacheFolder, neededCacheFolder } from "../../src/runtime/cache_folder.ts";
 import { withEnvironment } from "./engine/environment.ts";
 
 Deno.test("cacheFolder() is ADT_CACHE, or adt in XDG_CACHE_HOME", async () => {
@@ -13,11 +13,14 @@ Deno.test("cacheFolder() is ADT_CACHE, or adt in XDG_CACHE_HOME", async () => {
   });
 });
 
-Deno.test("cacheFolder() is an error where a file is in the way", async () => {
+Deno.test("neededCacheFolder() is an error where a file is in the way", async () => {
   const file = await Deno.makeTempFile();
   for (const folder of [file, join(file, "below")]) {
     await withEnvironment({ ADT_CACHE: folder }, () => {
-      assert.throws(cacheFolder, { name: "UserError", message: /is a file\. Set ADT_CACHE to a folder\.$/ });
+      assert.throws(neededCacheFolder, {
+        name: "UserError",
+        message: /is a file\. Set ADT_CACHE to a folder\.$/,
+      });
     });
   }
   await Deno.remove(file);
