@@ -12,6 +12,7 @@ import type { AdtFunctions } from "./functions.ts";
 import { drawStarts } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
 import { disposeGroup, rollOutGroups } from "./start_groups.ts";
+import { Sums } from "./sums.ts";
 import { trajectoryGradients } from "./trajectory_gradient.ts";
 
 /** What one step did. */
@@ -173,12 +174,17 @@ export async function adversarialGradient(
   const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
   const endGradients = tf.split(judged.gradient, startGroups);
   const paths = groups.map(({ states }, g) => ({ plan: plans[g]!, states, endGradient: endGradients[g]! }));
-  const anchor = settings.lambdaAnchor ? anchorSums() : null;
+  const anchor = settings.lambdaAnchor ? new Sums() : null;
+  const anchorWeight = 1 / Math.max(...plans.map(({ trained }) => trained.length)); // one of so many joint calls
   const gradient = trajectoryGradients(sampler, paths, (calls, throughInput) => {
     const xs = calls.map(({ x }) => x), x = joinBatches(xs);
     const t = joinBatches(calls.map(({ x, timestep }) => tf.fill([x.shape[0]!], timestep)));
     const condition = joinConditions(calls.map(({ path }) => groups[path]!.condition));
-    anchor?.add(functions.anchorGradient(weights, x, t, condition));
+    if (anchor) {
+      const { loss, gradient } = functions.anchorGradient(weights, x, t, condition);
+      anchor.add(0, loss, anchorWeight);
+      anchor.add(1, gradient, anchorWeight);
+    }
     const cotangents = joinBatches(calls.map(({ cotangent }) => cotangent));
     const pulled = functions.pullback(weights, x, t, condition, cotangents, throughInput);
     return { weights: pulled.weights, inputs: pulled.input && splitBatch(pulled.input, xs) };
@@ -186,42 +192,18 @@ export async function adversarialGradient(
   const guidanceScales = groups.map(({ guidanceScale }) => guidanceScale);
   groups.forEach(disposeGroup);
   tf.dispose([end, augmentations, judged.gradient, endGradients]);
-  const anchored = anchor?.means();
   const scores = await numbers({
     loss_adv: judged.loss,
     score_generated: judged.score,
-    ...anchored && { loss_anchor: anchored.loss },
+    ...anchor && { loss_anchor: anchor.take(0)! },
   });
   return {
     gradient,
-    anchor: anchored?.gradient ?? null,
+    anchor: anchor?.take(1) ?? null,
     images: judged.images,
     plans,
     guidanceScales,
     metrics: { ...scores, start: meanStart(plans) },
-  };
-}
-
-type Anchor = { loss: tf.Tensor; gradient: tf.Tensor };
-
-/** Adds up the anchor over trained calls, outside of the tidy of each. */
-function anchorSums() {
-  let sum: Anchor | undefined, calls = 0;
-  return {
-    add(next: Anchor): void {
-      const before = sum;
-      sum = before
-        ? { loss: before.loss.add(next.loss), gradient: before.gradient.add(next.gradient) }
-        : next;
-      if (before) tf.dispose([{ ...before }, { ...next }]);
-      Object.values(sum).forEach((x) => tf.keep(x));
-      calls++;
-    },
-    means(): Anchor {
-      const { loss, gradient } = sum!, means = { loss: loss.div(calls), gradient: gradient.div(calls) };
-      tf.dispose([loss, gradient]);
-      return means;
-    },
   };
 }
 

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { requireLinear } from "../sampling/coefficients.ts";
 import { type Sampler, termsOf } from "../sampling/sampler.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
+import { Sums } from "./sums.ts";
 
 /**
  * Vector-Jacobian product of one network call m(x, t): the gradient of Σ cotangent·m with respect to the flat weights
@@ -134,29 +135,5 @@ function* walkBack(
   } finally {
     ofStates.dispose();
     ofOutputs.dispose();
-  }
-}
-
-/** Running sums of tensors, by index. */
-class Sums {
-  #sums = new Map<number, tf.Tensor>();
-
-  add(index: number, x: tf.Tensor, weight: number): void {
-    if (weight === 0) return;
-    const sum = this.#sums.get(index), term = () => weight === 1 ? x.clone() : tf.mul(x, weight);
-    this.#sums.set(index, tf.tidy(() => sum ? tf.add(sum, term()) : term()));
-    sum?.dispose();
-  }
-
-  /** The sum, if there is any, which leaves the set and is the caller's to dispose. */
-  take(index: number): tf.Tensor | undefined {
-    const sum = this.#sums.get(index);
-    this.#sums.delete(index);
-    return sum;
-  }
-
-  dispose(): void {
-    tf.dispose([...this.#sums.values()]);
-    this.#sums.clear();
   }
 }

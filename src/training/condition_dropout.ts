@@ -16,15 +16,19 @@ export function dropCondition(
   nullCondition: Condition,
   { share, seed, step }: { share: number; seed: number; step: number },
 ): Condition {
-  return tf.tidy(() =>
-    Object.fromEntries(
-      Object.entries(condition).map(([name, x]) => {
-        const none = nullCondition[name];
-        if (share === 0 || !none) return [name, x.clone()];
-        const draws = uniform({ seed, purpose: "condition dropout", step, sample: 0 }, x.shape[0]!);
-        const kept = tf.tensor1d(Array.from(draws, (u) => u >= share), "bool");
-        return [name, tf.where(kept.reshape([-1, ...x.shape.slice(1).map(() => 1)]), x, none)];
-      }),
-    )
-  );
+  const [first] = Object.values(condition);
+  return tf.tidy(() => {
+    const keeps = first && share > 0
+      ? uniform({ seed, purpose: "condition dropout", step, sample: 0 }, first.shape[0]!).map((u) =>
+        u >= share ? 1 : 0
+      )
+      : undefined;
+    const kept = keeps && tf.tensor1d(keeps, "bool");
+    const entries = Object.entries(condition).map(([name, x]) => {
+      const none = nullCondition[name];
+      if (!kept || !none) return [name, x.clone()];
+      return [name, tf.where(kept.reshape([-1, ...x.shape.slice(1).map(() => 1)]), x, none)];
+    });
+    return Object.fromEntries(entries);
+  });
 }

@@ -3,15 +3,17 @@ import { linesOf } from "../../src/runtime/lines.ts";
 
 const module = new URL("../../src/cli/interrupt.ts", import.meta.url).href;
 
+/** A process that runs a script. */
+function evaluated(script: string): Deno.ChildProcess {
+  const args = ["eval", "--no-check", script];
+  return new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" }).spawn();
+}
+
 Deno.test({
   name: "after the first Ctrl-C the next one ends the process at once, whatever it is computing",
   ignore: Deno.build.os === "windows",
   async fn() {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        "--no-check",
-        `import { stopOnInterrupt } from ${JSON.stringify(module)};
+    const child = evaluated(`import { stopOnInterrupt } from ${JSON.stringify(module)};
         const { signal } = stopOnInterrupt();
         const timer = setInterval(() => {}, 1000);
         signal.addEventListener("abort", () => setTimeout(() => {
@@ -19,11 +21,7 @@ Deno.test({
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
           clearInterval(timer);
         }));
-        console.log("ready");`,
-      ],
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+        console.log("ready");`);
     const lines = linesOf(child.stdout);
     assert.equal((await lines.next()).value, "ready");
     child.kill("SIGINT");
@@ -41,19 +39,11 @@ Deno.test({
     "signals are heard in the middle of a computation: the first is answered, the second ends the process",
   ignore: Deno.build.os === "windows",
   async fn() {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        "--no-check",
-        `import { stopOnInterrupt } from ${JSON.stringify(module)};
+    const child = evaluated(`import { stopOnInterrupt } from ${JSON.stringify(module)};
         using interrupt = stopOnInterrupt();
         await new Promise((resolve) => setTimeout(resolve, 2000)); // the worker has started
         console.log("computing");
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`,
-      ],
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`);
     const lines = linesOf(child.stdout), said = linesOf(child.stderr);
     assert.equal((await lines.next()).value, "computing");
     child.kill("SIGTERM");

@@ -11,7 +11,7 @@ import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { type Floor, measureFloor } from "../../metrics/scores/floor.ts";
 import { byNetwork, type NamedScores, type NamedTerms } from "../../metrics/scores/named_scores.ts";
 import type { NetworkScores, PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
-import { groupTerms, jackknifeTerms } from "../../metrics/statistics/groups.ts";
+import { groupTermsOf, jackknifeTerms } from "../../metrics/statistics/groups.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { pictureFolder } from "../generate/save_images.ts";
 import { compareCopies, comparePictureText } from "./pipeline_extras.ts";
@@ -126,15 +126,11 @@ export async function pipelineEvaluator(
       kid: kidWithTerms(samples, reference, { seed }).terms,
       ...manifoldTerms(samples, reference, { k: NEIGHBOURS, referenceRadii: radii }),
     };
-    return Object.fromEntries([
-      [byNetwork("fid", kind), jackknifeTerms(distance.value, distance.leftOut)],
-      ...Object.entries(values).map(([score, all]) =>
-        [
-          byNetwork(score as keyof typeof values, kind),
-          groupTerms(all, Math.min(groups, all.length), seed),
-        ] as const
-      ),
-    ]);
+    const fid = jackknifeTerms(distance.value, distance.leftOut);
+    const terms = Object.entries({ fid, ...groupTermsOf(values, groups, seed) });
+    return Object.fromEntries(
+      terms.map(([score, ofGroups]) => [byNetwork(score as keyof FolderScores, kind), ofGroups]),
+    );
   }
 
   function floorBy(name: string, reference: Features, train: Features): Promise<Floor> {
@@ -166,9 +162,7 @@ export async function pipelineEvaluator(
         scored.copies = ofCopies.comparison;
         Object.assign(values, ofCopies.values);
       }
-      for (const [name, ofEach] of groups ? Object.entries(values) : []) {
-        terms[name] = groupTerms(ofEach, Math.min(groups!, ofEach.length), seed);
-      }
+      if (groups) Object.assign(terms, groupTermsOf(values, groups, seed));
       return scored;
     },
     dispose: networks.dispose,

@@ -57,8 +57,6 @@ const LOW_COVERAGE = 0.9;
 /** Accuracy of the discriminator above which it has nothing left to learn from. */
 const SURE = 0.99;
 
-const BATCH = 16;
-
 /**
  * Prepares to look at the tuning of a pipeline: the same captions and noise each time, compared with real pictures (of
  * pictograms those of the search split, else the tuning's own) by networks through which the discriminator does not see.
@@ -102,7 +100,7 @@ export async function openWatch(
         return Promise.resolve();
       };
       const label = `watching at step ${step}`;
-      const result = await evaluator.evaluate(watched, { ...sampling, batchSize: BATCH, label, onPictures })
+      const result = await evaluator.evaluate(watched, { ...sampling, label, onPictures })
         .finally(() =>
           tf.dispose(Object.entries(weights).flatMap(([name, x]) => x === base[name] ? [] : [x]))
         );

@@ -4,7 +4,7 @@ import { kidWithTerms } from "../distances/kid.ts";
 import { manifoldTerms, scoresOfManifoldTerms } from "../distances/manifold.ts";
 import { copyScores } from "../distances/nearest.ts";
 import { checkSameSpace, type Features } from "../features/features.ts";
-import { groupTerms, jackknifeTerms } from "../statistics/groups.ts";
+import { groupTermsOf, jackknifeTerms } from "../statistics/groups.ts";
 import { classHits, optionalAccuracy } from "./accuracy.ts";
 import { type Floor, floorInSteps, type FloorOptions, floorSteps } from "./floor.ts";
 import { stepper } from "./progress.ts";
@@ -82,17 +82,14 @@ export async function evaluateWithTerms(
   const ofCopies = copyScores(generated, train, heldOutDistances, seed);
   Object.assign(scores, ofCopies.scores);
   await step();
-  const perImage = {
+  const perImage: Record<string, ArrayLike<number>> = {
     kid: ofKid.terms,
     ...ofManifold,
     ...(accuracy && { accuracy: classHits(logits!, labels!) }),
     ...ofCopies.terms,
   };
-  const terms: ScoreTerms = { fid: jackknifeTerms(estimate.value, estimate.leftOut) };
-  for (const [name, values] of Object.entries(perImage)) {
-    terms[name as ScoreName] = groupTerms(values, Math.min(groups, values.length), seed);
-  }
-  return { scores, terms };
+  const fid = jackknifeTerms(estimate.value, estimate.leftOut);
+  return { scores, terms: { fid, ...groupTermsOf(perImage, groups, seed) } };
 }
 
 function checkFloor(floor: Floor, { generated, reference, k = floor.k }: EvaluationOptions): void {

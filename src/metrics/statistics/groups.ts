@@ -27,6 +27,18 @@ export function groupTerms(values: ArrayLike<number>, groups: number, seed: numb
   return Float64Array.from(randomGroups(n, groups, seed), term);
 }
 
+/** {@linkcode groupTerms} of several scores; of fewer values than groups, each is a group of its own. */
+export function groupTermsOf(
+  values: Readonly<Record<string, ArrayLike<number>>>,
+  groups: number,
+  seed: number,
+): Record<string, Float64Array> {
+  const terms = Object.entries(values).map(([name, ofEach]) =>
+    [name, groupTerms(ofEach, Math.min(groups, ofEach.length), seed)] as const
+  );
+  return Object.fromEntries(terms);
+}
+
 /**
  * The jackknife's terms of an estimate (Tukey's pseudo-values, moved to the estimate itself): their mean is the estimate,
  * and the spread of the mean of so many independent values is its sampling error.
