@@ -193,7 +193,9 @@ export {
 export { discriminatorLoss, generatorLoss, relativisticLoss } from "./src/adt/losses.ts";
 export type { AdtBatch, AdtSettings, AdtSetup, AdtState } from "./src/adt/setup.ts";
 export { type AdtFunctions, adtFunctions } from "./src/adt/functions.ts";
-export { adtStep, type AdtStepResult, adversarialGradient } from "./src/adt/step.ts";
+export { adversarialGradient } from "./src/adt/adversarial_gradient.ts";
+export { type Reward, REWARD_KINDS } from "./src/adt/reward.ts";
+export { adtStep, type AdtStepResult } from "./src/adt/step.ts";
 
 // Training
 export { adamw, type AdamWOptions, type Moments, stepScalars, zeroMoments } from "./src/training/adamw.ts";

@@ -17,6 +17,7 @@ import { emaUpdate } from "../training/ema.ts";
 import type { TrainingState } from "../training/training_state.ts";
 import type { AugmentationParameters } from "./augmentation.ts";
 import { adversarialLossAndGradient, discriminatorLossAndGradient } from "./discriminator_gradients.ts";
+import { rewardLossAndGradient } from "./reward.ts";
 import type { AdtSetup, AdtState } from "./setup.ts";
 
 type Augmentation = AugmentationParameters<tf.Tensor1D>;
@@ -47,6 +48,11 @@ export interface AdtFunctions {
   >;
   judge: Compiled<
     [heads: tf.Tensor, end: tf.Tensor, reference: tf.Tensor, augmentations: Pair],
+    { images: tf.Tensor; loss: tf.Tensor; score: tf.Tensor; gradient: tf.Tensor }
+  >;
+  /** What the reward says of x_end, in the place of `judge`. */
+  reward: Compiled<
+    [end: tf.Tensor, wanted: tf.Tensor | null],
     { images: tf.Tensor; loss: tf.Tensor; score: tf.Tensor; gradient: tf.Tensor }
   >;
   diffusionGradient: Compiled<
@@ -173,6 +179,14 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     },
   );
 
+  const reward = compile(function reward(end: tf.Tensor, wanted: tf.Tensor | null) {
+    if (!setup.reward) throw new Error("the setup has no reward");
+    const images = autoencoder.decode(end);
+    const { loss, gradImage } = rewardLossAndGradient(setup.reward, images, wanted);
+    const { grads } = vjp(autoencoder.decode, [end], gradImage);
+    return { images, loss, score: loss.neg(), gradient: grads[0]! };
+  });
+
   const diffusionGradient = compile(
     function diffusionGradient(weights: tf.Tensor1D, batch: DiffusionBatch) {
       const loss = (weights: tf.Tensor) => diffusionLoss(tuned, setup.params(weights), batch);
@@ -260,6 +274,7 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     pullback,
     anchorGradient,
     judge,
+    reward,
     diffusionGradient,
     joinGradients,
     updateGenerator,

@@ -13,6 +13,7 @@ import type { PlanSettings } from "./backward_plan.ts";
 import type { Adversary } from "./discriminator_gradients.ts";
 import type { GuidanceRange } from "./guidance_scale.ts";
 import type { GuidanceGradient } from "./kinds.ts";
+import type { Reward } from "./reward.ts";
 
 /** Numbers that define an adversarial diffusion tuning. */
 export interface AdtSettings {
@@ -31,7 +32,7 @@ export interface AdtSettings {
    * meaningless gradients (this project's choice).
    */
   discriminatorHeadStart: number;
-  /** Weight of the adversarial loss; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
+  /** Weight of the adversarial loss, or of the reward; at 0 no roll-out runs and the step is plain diffusion fine-tuning. */
   lambdaAdv: number;
   /** Weight of the diffusion loss. */
   lambdaDiffusion: number;
@@ -84,6 +85,8 @@ export interface AdtSetup {
   nullCondition?(condition: Condition): Condition;
   /** Discriminator, its features, and its loss. */
   adversary: Adversary;
+  /** Says in the discriminator's place how good the ends of roll-outs are; the discriminator then stays as it is. */
+  reward?: Reward;
   /** Layout of the discriminator's trained weights. */
   headLayout: Layout;
   settings: AdtSettings;
@@ -107,4 +110,6 @@ export interface AdtBatch {
   condition: Condition;
   /** Reference of each pair [B,H,W,3]: the images themselves, or others of the same condition. */
   reference: tf.Tensor;
+  /** What the reward compares each image with [B,D], where it does. */
+  wanted?: tf.Tensor;
 }

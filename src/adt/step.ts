@@ -1,19 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
-import { joinBatches, joinConditions, splitBatch } from "../sampling/joint_batch.ts";
-import { requireLinear } from "../sampling/coefficients.ts";
 import { stepScalars } from "../training/adamw.ts";
-import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
 import { dropCondition } from "../training/condition_dropout.ts";
+import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { learningRate } from "../training/schedules.ts";
-import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
-import { type BackwardPlan, drawPlan } from "./backward_plan.ts";
+import {
+  type AdversarialGradient,
+  adversarialGradient,
+  meanStart,
+  startsOf,
+} from "./adversarial_gradient.ts";
+import type { BackwardPlan } from "./backward_plan.ts";
+import { augmentationsOf } from "./batch_augmentation.ts";
 import type { AdtFunctions } from "./functions.ts";
-import { drawStarts } from "./roll_out.ts";
+import { readNumbers } from "./read_numbers.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
 import { disposeGroup, rollOutGroups } from "./start_groups.ts";
-import { Sums } from "./sums.ts";
-import { trajectoryGradients } from "./trajectory_gradient.ts";
 
 /** What one step did. */
 export interface AdtStepResult {
@@ -39,7 +41,8 @@ export interface AdtStepResult {
  * before clipping, `grad_norm_adv` and `grad_norm_diffusion` of its two parts with their λ, `grad_norm_discriminator`;
  * `score_generated` as the generator's update saw it, `score_real` and `score_fake` as the discriminator's did, and
  * `accuracy_discriminator`, the share of pairs on the right side of 0; `start`,
- * the mean of the roll-outs' first steps; `lr`. With an anchor, its `loss_anchor` and `grad_norm_anchor`.
+ * the mean of the roll-outs' first steps; `lr`. With an anchor, its `loss_anchor` and `grad_norm_anchor`. With a reward,
+ * which takes the discriminator's place, `score_generated` is its mean, `loss_adv` that times −1.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -117,16 +120,16 @@ export async function adtStep(
   signal?: AbortSignal,
 ): Promise<AdtStepResult> {
   const { settings } = setup;
-  if (settings.lambdaAdv > 0 && step <= settings.discriminatorHeadStart) {
-    return headStartStep(setup, functions, state, batch, step, signal);
-  }
+  if (step <= headStartOf(setup)) return headStartStep(setup, functions, state, batch, step, signal);
   if (settings.lambdaAdv === 0) {
     const { generator, metrics } = await stepGenerator(setup, functions, state, null, batch, step);
     return { state: { ...state, generator }, metrics, plans: [], guidanceScales: [] };
   }
   const judged = await adversarialGradient(setup, functions, state, batch, step, signal);
   const updated = await stepGenerator(setup, functions, state, judged, batch, step);
-  const discriminated = await stepDiscriminator(setup, functions, state, judged.images, batch, step);
+  const discriminated = setup.reward
+    ? { discriminator: state.discriminator, metrics: {} }
+    : await stepDiscriminator(setup, functions, state, judged.images, batch, step);
   judged.images.dispose();
   return {
     state: { generator: updated.generator, discriminator: discriminated.discriminator },
@@ -136,76 +139,9 @@ export async function adtStep(
   };
 }
 
-/** What the roll-outs of a step gave. */
-export interface AdversarialGradient {
-  /** Of the adversarial loss [P], without its λ; the caller disposes it. */
-  gradient: tf.Tensor;
-  /** Of the anchor [P], without its λ, where it has a weight; the caller disposes it. */
-  anchor: tf.Tensor | null;
-  /** The images at the end [B,H,W,3], to train the discriminator on; the caller disposes them. */
-  images: tf.Tensor;
-  /** Of each group of the batch. */
-  plans: BackwardPlan[];
-  guidanceScales: number[];
-  metrics: StepMetrics;
-}
-
-/**
- * The adversarial half of a step: rolls out, judges the end and carries the gradient back to the weights. Each group of
- * the batch runs its own path; the discriminator judges them together.
- */
-export async function adversarialGradient(
-  setup: AdtSetup,
-  functions: AdtFunctions,
-  state: AdtState,
-  batch: AdtBatch,
-  step: number,
-  signal?: AbortSignal,
-): Promise<AdversarialGradient> {
-  const { sampler, settings } = setup, { seed, startGroups } = settings;
-  const { weights } = state.generator, to = sampler.steps.length;
-  const plans = startsOf(setup, step).map((from, group) =>
-    drawPlan(settings.plan, { from, to }, { seed, step, group })
-  );
-  requireLinear(sampler, Math.min(...plans.map(({ from }) => from)), to);
-  const groups = await rollOutGroups(setup, functions, weights, batch, plans, step, signal);
-  const augmentations = augmentationsOf(setup, batch, ["generated", "real"], step, "generator");
-  const end = tf.concat(groups.map(({ end }) => end));
-  const judged = functions.judge(state.discriminator.weights, end, batch.reference, augmentations);
-  const endGradients = tf.split(judged.gradient, startGroups);
-  const paths = groups.map(({ states }, g) => ({ plan: plans[g]!, states, endGradient: endGradients[g]! }));
-  const anchor = settings.lambdaAnchor ? new Sums() : null;
-  const anchorWeight = 1 / Math.max(...plans.map(({ trained }) => trained.length)); // one of so many joint calls
-  const gradient = trajectoryGradients(sampler, paths, (calls, throughInput) => {
-    const xs = calls.map(({ x }) => x), x = joinBatches(xs);
-    const t = joinBatches(calls.map(({ x, timestep }) => tf.fill([x.shape[0]!], timestep)));
-    const condition = joinConditions(calls.map(({ path }) => groups[path]!.condition));
-    if (anchor) {
-      const { loss, gradient } = functions.anchorGradient(weights, x, t, condition);
-      anchor.add(0, loss, anchorWeight);
-      anchor.add(1, gradient, anchorWeight);
-    }
-    const cotangents = joinBatches(calls.map(({ cotangent }) => cotangent));
-    const pulled = functions.pullback(weights, x, t, condition, cotangents, throughInput);
-    return { weights: pulled.weights, inputs: pulled.input && splitBatch(pulled.input, xs) };
-  });
-  const guidanceScales = groups.map(({ guidanceScale }) => guidanceScale);
-  groups.forEach(disposeGroup);
-  tf.dispose([end, augmentations, judged.gradient, endGradients]);
-  const scores = await numbers({
-    loss_adv: judged.loss,
-    score_generated: judged.score,
-    ...anchor && { loss_anchor: anchor.take(0)! },
-  });
-  return {
-    gradient,
-    anchor: anchor?.take(1) ?? null,
-    images: judged.images,
-    plans,
-    guidanceScales,
-    metrics: { ...scores, start: meanStart(plans) },
-  };
-}
+/** First steps that train the discriminator alone: none where nothing asks it. */
+const headStartOf = ({ reward, settings: { lambdaAdv, discriminatorHeadStart } }: AdtSetup) =>
+  lambdaAdv > 0 && !reward ? discriminatorHeadStart : 0;
 
 /** A step of the discriminator's head start: it learns to judge, and the network stays as it is. */
 async function headStartStep(
@@ -232,11 +168,6 @@ async function headStartStep(
   };
 }
 
-const startsOf = ({ sampler, settings: { imageToImage, startGroups, seed } }: AdtSetup, step: number) =>
-  drawStarts(sampler, imageToImage, startGroups, { seed, step });
-
-const meanStart = (plans: BackwardPlan[]) => plans.reduce((sum, { from }) => sum + from, 0) / plans.length;
-
 /** Updates the network; the gradients of the roll-outs are used up. */
 async function stepGenerator(
   setup: AdtSetup,
@@ -250,7 +181,7 @@ async function stepGenerator(
   const dropout = { share: settings.conditionDropout ?? 0, seed, step };
   const kept = dropCondition(batch.condition, setup.nullCondition?.(batch.condition) ?? {}, dropout);
   const diffusion = drawDiffusionBatch(batch.latents, kept, schedule, { seed, step, minSnrGamma });
-  const before = settings.lambdaAdv > 0 ? settings.discriminatorHeadStart : 0, update = step - before;
+  const before = headStartOf(setup), update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
   const { loss, gradient: ofDiffusion } = functions.diffusionGradient(state.generator.weights, diffusion);
@@ -259,7 +190,7 @@ async function stepGenerator(
   tf.dispose([ofDiffusion, adversarial ?? [], anchor ?? []]); // before the new state needs the memory
   const { next, gradNorm } = functions.updateGenerator(state.generator, gradient, scalars, decay);
   tf.dispose([{ ...diffusion }, scalars, decay, gradient, state.generator]);
-  const metrics = await numbers({
+  const metrics = await readNumbers({
     loss_diffusion: loss,
     grad_norm: gradNorm,
     grad_norm_diffusion: norms.diffusion,
@@ -288,7 +219,7 @@ async function stepDiscriminator(
     scalars,
   );
   tf.dispose([scalars, augmentations, state.discriminator]);
-  const metrics = await numbers({
+  const metrics = await readNumbers({
     loss_discriminator: loss,
     score_real: scoreReal,
     score_fake: scoreFake,
@@ -296,29 +227,4 @@ async function stepDiscriminator(
     grad_norm_discriminator: gradNorm,
   });
   return { discriminator: next, metrics };
-}
-
-/** Independent augmentations of each kind of image, drawn anew for each side's update. */
-function augmentationsOf<K extends string>(
-  { settings }: AdtSetup,
-  { images }: AdtBatch,
-  kinds: readonly K[],
-  step: number,
-  side: string,
-) {
-  const [count, ...shape] = images.shape as [number, number, number, number];
-  const samples = Array.from({ length: count }, (_, i) => i);
-  const entries = kinds.map((kind) => {
-    const key = { seed: settings.seed, purpose: `augmentation of ${kind} for the ${side}`, step };
-    return [kind, augmentationTensors(drawAugmentation(key, samples, shape, settings.augmentation))];
-  });
-  return Object.fromEntries(entries) as Record<K, ReturnType<typeof augmentationTensors>>;
-}
-
-/** Reads scalars, asynchronously as WebGPU needs it, and disposes them. */
-async function numbers(scalars: Record<string, tf.Tensor>): Promise<StepMetrics> {
-  const entries = Object.entries(scalars);
-  const values = await Promise.all(entries.map(async ([name, x]) => [name, (await x.data())[0]!] as const));
-  tf.dispose(scalars);
-  return Object.fromEntries(values);
 }

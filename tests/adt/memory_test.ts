@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { PlanSettings } from "../../src/adt/backward_plan.ts";
 import { adtFunctions } from "../../src/adt/functions.ts";
-import { adversarialGradient } from "../../src/adt/step.ts";
+import { adversarialGradient } from "../../src/adt/adversarial_gradient.ts";
 import { startEngine } from "../../src/runtime/engine/engine.ts";
 import { peakTensors, resetPeakResident } from "../../src/runtime/engine/memory.ts";
 import { startTestEngine } from "../support.ts";

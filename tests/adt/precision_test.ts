@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { adtFunctions } from "../../src/adt/functions.ts";
-import { adversarialGradient } from "../../src/adt/step.ts";
+import { adversarialGradient } from "../../src/adt/adversarial_gradient.ts";
 import { loadConfig } from "../../src/experiments/config/config.ts";
 import { type TuneConfig, tuneSchema } from "../../src/experiments/tune/config.ts";
 import { prepareTuning } from "../../src/experiments/tune/setup.ts";

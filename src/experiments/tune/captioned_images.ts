@@ -19,6 +19,7 @@ import type { Condition } from "../../sampling/denoiser.ts";
 import { imageSide } from "../config/image_side.ts";
 import type { PipelineTuneConfig } from "./config.ts";
 import { atResolution, referenceOf } from "./parts.ts";
+import type { OpenReward } from "./picture_text_reward.ts";
 
 /** Images with captions as the tuning of a pipeline takes them. */
 export interface CaptionedImages {
@@ -45,17 +46,18 @@ export async function captionedDataset({ data, train }: PipelineTuneConfig): Pro
  * where captions are drawn anew in each epoch, they are encoded when they come, and latents stay in memory.
  *
  * @param signal stops the encoding between two images or groups of captions
+ * @param wanted what a reward compares pictures with, by their indices
  * @throws UserError as `cacheTexts` and `cacheLatents`
  */
 export function captionedImages(
   pipeline: Pipeline,
   dataset: CaptionedDataset,
   config: PipelineTuneConfig,
-  signal?: AbortSignal,
+  { wanted, signal }: { wanted?: OpenReward["wanted"] | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<CaptionedImages> {
   return "folder" in dataset
     ? cachedImages(pipeline, dataset.folder, config, signal)
-    : drawnImages(pipeline, dataset.drawn, config);
+    : drawnImages(pipeline, dataset.drawn, config, wanted);
 }
 
 async function cachedImages(
@@ -104,6 +106,7 @@ async function drawnImages(
   pipeline: Pipeline,
   dataset: Dataset,
   { data, adt, train }: PipelineTuneConfig,
+  wanted?: OpenReward["wanted"],
 ): Promise<CaptionedImages> {
   const { pairing, resolution } = adt.discriminator, autoencoder = await pipeline.autoencoder();
   const side = imageSide(data);
@@ -121,7 +124,8 @@ async function drawnImages(
       });
       const images = atResolution(pixels, resolution), encoded = await latents(pixels, indices);
       pixels.dispose();
-      return { images, latents: encoded, condition, reference: referenceOf(images, captions!, pairing) };
+      const reference = referenceOf(images, captions!, pairing);
+      return { images, latents: encoded, condition, reference, ...wanted && { wanted: wanted(indices) } };
     },
     dispose: () => tf.dispose(nullCondition),
   };

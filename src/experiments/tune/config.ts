@@ -8,6 +8,7 @@ import {
   SCORE_KINDS,
   type ScoreKind,
 } from "../../adt/kinds.ts";
+import { REWARD_KINDS, type RewardKind } from "../../adt/reward.ts";
 import { FEATURE_KINDS, type FeatureKind } from "../../metrics/features/kinds.ts";
 import { LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { Precision } from "../../runtime/precision.ts";
@@ -80,7 +81,9 @@ export interface TuneConfig {
     image_to_image: boolean;
     /** Equal parts of a batch that each roll out from a start of their own. */
     start_groups?: number | undefined;
-    /** Weight of the adversarial loss. */
+    /** What says in the discriminator's place how good the ends of roll-outs are. */
+    reward?: RewardKind | undefined;
+    /** Weight of the adversarial loss, or of the reward. */
     lambda_adv: number;
     lambda_diffusion: number;
     /** Which of guidance's two outputs the adversarial gradient goes through. */
@@ -169,12 +172,12 @@ const watchSchema: z.ZodType<WatchSettings> = z.strictObject({
 /** What is wrong with a head start that leaves no step to train the network. */
 export function headStartFault(
   { adt, train: { steps } }: {
-    adt: { lambda_adv: number; discriminator: { head_start: number } };
+    adt: { reward?: RewardKind | undefined; lambda_adv: number; discriminator: { head_start: number } };
     train: { steps: number };
   },
 ): string | undefined {
   const { head_start } = adt.discriminator;
-  if (adt.lambda_adv === 0 || head_start < steps) return undefined;
+  if (adt.lambda_adv === 0 || adt.reward || head_start < steps) return undefined;
   return `got ${head_start}, and train.steps is ${steps}: the discriminator would be trained alone all the while, and the ` +
     "network stay as it is; make the steps more, or the head start shorter";
 }
@@ -207,7 +210,12 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
      * 2 or 1 where the batch size asks for it.
      */
     start_groups: count.optional(),
-    /** Weight of the adversarial loss; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
+    /**
+     * Says in the discriminator's place how good the ends of roll-outs are: "picture-text" is how well a pictogram shows what its
+     * caption says. The discriminator's settings then change nothing.
+     */
+    reward: z.enum(REWARD_KINDS).optional(),
+    /** Weight of the adversarial loss, or of the reward; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
     lambda_adv: z.number().min(0).default(0.1),
     lambda_diffusion: z.number().min(0).default(1),
     /** Which of guidance's two outputs the adversarial gradient goes through: both, or the conditional one alone. */
@@ -268,7 +276,10 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
     path: ["watch", "guidance_scale"],
     error: "missing, and sampler.guidance_scale is a range: say at which scale to look",
   },
-).refine(({ model, data }) => !("pipeline" in model) || data.kind !== "digits", {
+).refine(({ adt, model, data }) => !adt.reward || "pipeline" in model && data.kind === "pictograms", {
+  path: ["adt", "reward"],
+  error: "knows what pictograms show: it is for pipelines with data: { kind: pictograms }; remove it",
+}).refine(({ model, data }) => !("pipeline" in model) || data.kind !== "digits", {
   path: ["data", "kind"],
   error: 'a pipeline is tuned on captioned images: expected "folder" or "pictograms"',
 });

@@ -12,6 +12,7 @@ import { imageSide } from "../config/image_side.ts";
 import { captionedDataset, captionedImages } from "./captioned_images.ts";
 import type { PipelineTuneConfig } from "./config.ts";
 import { adtSettings, type Judge, judgedAt, openJudge, tunableSampler } from "./parts.ts";
+import { pictureTextReward } from "./picture_text_reward.ts";
 import { tunableOf } from "./tunable.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -35,14 +36,18 @@ export async function preparePipelineTuning(
   );
   // what is wrong with these shows before the images are encoded
   const sampler = samplerOf(pipeline, config), loadTunable = tunableOf(pipeline, config);
+  const reward = data.kind === "pictograms" && config.adt.reward
+    ? opened.adopt(await pictureTextReward(data.split), (reward) => reward.dispose())
+    : undefined;
   const images = opened.adopt(
-    await captionedImages(pipeline, dataset, config, signal),
+    await captionedImages(pipeline, dataset, config, { wanted: reward?.wanted, signal }),
     (images) => images.dispose(),
   );
   const tunable = opened.adopt(await loadTunable(), (tunable) => tunable.dispose());
   const autoencoder = await pipeline.autoencoder();
   const setup: AdtSetup = {
     ...networks(pipeline, judge, judgedAt(autoencoder, discriminator.resolution), model.checkpointing),
+    reward: reward?.reward,
     params: tunable.params,
     base: tunable.base,
     schedule: pipeline.schedule({ height: side, width: side }),

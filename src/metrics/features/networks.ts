@@ -41,7 +41,10 @@ export interface FeatureNetwork {
  */
 export async function loadFeatureNetwork(kind: FeatureKind, folder: string): Promise<FeatureNetwork> {
   if (kind === "inception") return await inceptionNetwork(folder);
-  if (kind === "squeezenet") return await squeezeNetNetwork(folder);
+  if (kind === "squeezenet") {
+    const { preparation, features, dispose } = await loadSqueezeNetFeatures(folder);
+    return seeing(preparation, features, dispose);
+  }
   if (kind === "efficientnet-lite0") return await efficientNetNetwork(folder);
   if (kind === "pictograms-vit") return await dinov2Network(folder, await trainingSize(folder));
   if (kind === "dinov2") return await withAdvice(folder, "facebook/dinov2-large", (f) => dinov2Network(f));
@@ -137,12 +140,13 @@ async function efficientNetNetwork(folder: string): Promise<FeatureNetwork> {
   );
 }
 
-async function squeezeNetNetwork(folder: string): Promise<FeatureNetwork> {
+/** SqueezeNet's features of images of 160×160 pixels, differentiable: of the kind "squeezenet" before it is compiled. */
+export async function loadSqueezeNetFeatures(folder: string): Promise<FeatureNetwork> {
   const statistics = parseNormalisation(await readPreprocessor(folder));
   const { model, params } = await loadNetwork(folder, "SqueezeNet", squeezeNet);
-  return seeing(
-    { size: 160, fit: "squash", eightBit: true },
-    (images: tf.Tensor4D) => model.forward(params, { pixel_values: normalise(images, statistics) }).features,
-    () => tf.dispose(params),
-  );
+  return {
+    preparation: { size: 160, fit: "squash", eightBit: true },
+    features: (images) => model.forward(params, { pixel_values: normalise(images, statistics) }).features,
+    dispose: () => tf.dispose(params),
+  };
 }

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { adtFunctions } from "../../../src/adt/functions.ts";
 import type { AdtSetup } from "../../../src/adt/setup.ts";
-import { adversarialGradient } from "../../../src/adt/step.ts";
+import { adversarialGradient } from "../../../src/adt/adversarial_gradient.ts";
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
 import { random } from "../../tensor/parity.ts";
 import { type PipelineName, PIPELINES, withPipelineTuning } from "./tiny_pipeline_tuning.ts";

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { adtFunctions } from "../../../src/adt/functions.ts";
-import { adtStep, adversarialGradient } from "../../../src/adt/step.ts";
+import { adversarialGradient } from "../../../src/adt/adversarial_gradient.ts";
+import { adtStep } from "../../../src/adt/step.ts";
 import { parseConfig, stringifyConfig } from "../../../src/experiments/config/config.ts";
 import {
   type PipelineTuneConfig,
