@@ -133,6 +133,7 @@ export { eulerAncestral } from "./src/sampling/euler_ancestral.ts";
 export { dynamicShift, flowMatchEuler } from "./src/sampling/flow_match_euler.ts";
 export { type FlowSchedule, flowSchedule } from "./src/sampling/flow_schedule.ts";
 export { heun } from "./src/sampling/heun.ts";
+export { oneStep } from "./src/sampling/one_step.ts";
 export { pndm } from "./src/sampling/pndm.ts";
 export { loadSampler, samplerFromConfig, type SamplerOptions } from "./src/sampling/from_config.ts";
 export { stepNoise } from "./src/sampling/step_noise.ts";

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { requireLinear } from "../sampling/coefficients.ts";
 import { joinBatches, joinConditions, splitBatch } from "../sampling/joint_batch.ts";
+import type { Sampler } from "../sampling/sampler.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { type BackwardPlan, drawPlan } from "./backward_plan.ts";
 import { augmentationsOf } from "./batch_augmentation.ts";
@@ -39,11 +40,11 @@ export async function adversarialGradient(
   signal?: AbortSignal,
 ): Promise<AdversarialGradient> {
   const { sampler, settings } = setup, { seed, startGroups } = settings;
-  const { weights } = state.generator, to = sampler.steps.length;
+  const { weights } = state.generator;
   const plans = startsOf(setup, step).map((from, group) =>
-    drawPlan(settings.plan, { from, to }, { seed, step, group })
+    drawPlan(settings.plan, { from, to: endOf(sampler, from) }, { seed, step, group })
   );
-  requireLinear(sampler, Math.min(...plans.map(({ from }) => from)), to);
+  plans.forEach(({ from, to }) => requireLinear(sampler, from, to));
   const groups = await rollOutGroups(setup, functions, weights, batch, plans, step, signal);
   const end = tf.concat(groups.map(({ end }) => end));
   const judged = judge(setup, functions, state, batch, end, step);
@@ -103,6 +104,9 @@ export const startsOf = (
   { sampler, settings: { imageToImage, startGroups, seed } }: AdtSetup,
   step: number,
 ) => drawStarts(sampler, imageToImage, startGroups, { seed, step });
+
+/** One past the last step of a path. */
+export const endOf = (sampler: Sampler, from: number) => from + sampler.path(from).length;
 
 /** The mean of the roll-outs' first steps. */
 export const meanStart = (plans: BackwardPlan[]) =>

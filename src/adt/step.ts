@@ -7,6 +7,7 @@ import { learningRate } from "../training/schedules.ts";
 import {
   type AdversarialGradient,
   adversarialGradient,
+  endOf,
   meanStart,
   startsOf,
 } from "./adversarial_gradient.ts";
@@ -152,8 +153,13 @@ async function headStartStep(
   step: number,
   signal?: AbortSignal,
 ): Promise<AdtStepResult> {
-  const { kind } = setup.settings.plan, to = setup.sampler.steps.length;
-  const plans = startsOf(setup, step).map((from): BackwardPlan => ({ kind, from, to, trained: [] }));
+  const { sampler, settings: { plan: { kind } } } = setup;
+  const plans = startsOf(setup, step).map((from): BackwardPlan => ({
+    kind,
+    from,
+    to: endOf(sampler, from),
+    trained: [],
+  }));
   const groups = await rollOutGroups(setup, functions, state.generator.weights, batch, plans, step, signal);
   const images = tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end))));
   const { discriminator, metrics } = await stepDiscriminator(setup, functions, state, images, batch, step);

@@ -79,6 +79,8 @@ export interface TuneConfig {
     plan: { kind: "full" } | { kind: "truncated" | "stop-input"; steps: number };
     /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
     image_to_image: boolean;
+    /** Whether a roll-out is one call, to the image that the network's output implies, instead of the path to its end. */
+    one_step: boolean;
     /** Equal parts of a batch that each roll out from a start of their own. */
     start_groups?: number | undefined;
     /** What says in the discriminator's place how good the ends of roll-outs are. */
@@ -205,6 +207,11 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
     plan: planSchema,
     /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
     image_to_image: z.boolean().default(true),
+    /**
+     * Whether a roll-out is a single call, to the image that the network's output implies, instead of the path to its end: what
+     * one-step generators are trained on, for comparison.
+     */
+    one_step: z.boolean().default(false),
     /**
      * Equal parts of a batch that each roll out from a start of their own, spread over the sampler's steps. Left out: 4, or
      * 2 or 1 where the batch size asks for it.

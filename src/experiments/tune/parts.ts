@@ -13,6 +13,7 @@ import { initParams, shapesOf } from "../../nn/declare.ts";
 import { requireLinear } from "../../sampling/coefficients.ts";
 import type { PredictionType } from "../../sampling/denoiser.ts";
 import { fittingSampler } from "../../sampling/fitting_sampler.ts";
+import { oneStep } from "../../sampling/one_step.ts";
 import type { Sampler } from "../../sampling/sampler.ts";
 import { flatten, type Layout, layoutOf } from "../../tensor/params.ts";
 import { resize } from "../../tensor/resize.ts";
@@ -73,7 +74,7 @@ export function tunableSampler(
 ): Sampler {
   const fitting = fittingSampler(sampler, name, model, predictionType);
   if (adt.lambda_adv > 0) requireLinear(fitting, 0, fitting.steps.length);
-  return fitting;
+  return adt.one_step ? oneStep(fitting) : fitting;
 }
 
 /** The numbers of a tuning. */
