@@ -33,9 +33,11 @@ export const ENV_FLAGS: readonly string[] = [`--allow-env=${VARIABLES.join(",")}
 
 export const SYS_FLAG = `--allow-sys=${FACTS.join(",")}`;
 
-/** `--allow-read=a,b`, and the like. */
-export function listFlag(kind: "read" | "write" | "net" | "run", items: readonly string[]): string {
-  return `--allow-${kind}=${items.map((item) => item.replaceAll(",", ",,")).join(",")}`;
+type Listed = "read" | "write" | "net" | "run";
+
+/** `--allow-read=a,b`, and the like; all of the kind where an item has a comma, for which Deno has no spelling. */
+export function listFlag(kind: Listed, items: readonly string[]): string {
+  return items.some((item) => item.includes(",")) ? `--allow-${kind}` : `--allow-${kind}=${items.join(",")}`;
 }
 
 /**
@@ -59,23 +61,28 @@ export interface ChildNeeds {
 
 /** The flags of Deno that give a child process what it needs, as far as this process has it. */
 export function childFlags({ read, write, net = [], run = [] }: ChildNeeds): string[] {
-  const flag = (kind: "read" | "write" | "net" | "run", items: readonly string[]) =>
-    items.length > 0 ? [listFlag(kind, items)] : [];
   const variables = VARIABLES.filter((variable) => permitted({ name: "env", variable }));
   const facts = FACTS.filter((fact) => permitted({ name: "sys", kind: fact as "homedir" }));
   return [
     "--no-prompt",
-    ...permitted({ name: "read" })
-      ? ["--allow-read"]
-      : flag("read", read.filter((path) => permitted({ name: "read", path }))),
-    ...flag("write", write.filter((path) => permitted({ name: "write", path }))),
-    ...flag("net", net.filter((host) => permitted({ name: "net", host: host.replace("*", "any") }))),
-    ...permitted({ name: "run" }) && run.length > 0
-      ? [runFlag(run)]
-      : flag("run", run.filter((command) => permitted({ name: "run", command }))),
+    ...permitted({ name: "read" }) ? ["--allow-read"] : granted("read", read),
+    ...granted("write", write),
+    ...granted("net", net),
+    ...permitted({ name: "run" }) && run.length > 0 ? [runFlag(run)] : granted("run", run),
     ...variables.length > 0 ? [`--allow-env=${variables.join(",")}`] : [],
     "--ignore-env",
     ...facts.length > 0 ? [`--allow-sys=${facts.join(",")}`] : [],
     ...permitted({ name: "ffi" }) ? ["--allow-ffi"] : [],
   ];
+}
+
+/** The flag for those of some items that this process has; none where it has none. */
+function granted(kind: Listed, items: readonly string[]): string[] {
+  const has = (item: string): boolean => {
+    if (kind === "net") return permitted({ name: kind, host: item.replace("*", "any") });
+    return permitted(kind === "run" ? { name: kind, command: item } : { name: kind, path: item });
+  };
+  const all = permitted({ name: kind }),
+    own = items.filter((item) => has(item) && (all || !item.includes(",")));
+  return own.length > 0 ? [listFlag(kind, own)] : [];
 }

@@ -10,7 +10,7 @@ async function childOf(...flags: string[]): Promise<Record<string, string>> {
     await Deno.writeTextFile(
       file,
       `import { childFlags } from ${JSON.stringify(module)};
-      const needs = { read: ["/in", "/a,b"], write: ["/out/run", "/cache"], net: ["hub.org", "*.hub.org"], run: ["deno"] };
+      const needs = { read: ["/in", "/elsewhere"], write: ["/out/run", "/cache"], net: ["hub.org", "*.hub.org"], run: ["deno"] };
       console.log(JSON.stringify(childFlags(needs)));`,
     );
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -32,9 +32,9 @@ Deno.test("a child gets nothing that its parent does not have", async () => {
 
 Deno.test("a child gets of what its parent has what it needs", async () => {
   const flags = await childOf(
-    "--allow-read=/a,,b,/secret",
+    "--allow-read=/in,/secret",
     "--allow-write=/out,/elsewhere",
-    "--allow-net=*.hub.org,other.org",
+    "--allow-net=hub.org,other.org",
     "--allow-env=HOME,SECRET,ADT_*",
     "--allow-sys=osRelease,hostname",
     "--allow-run=deno",
@@ -42,9 +42,9 @@ Deno.test("a child gets of what its parent has what it needs", async () => {
   );
   assert.deepEqual(flags, {
     "no-prompt": "",
-    read: "/a,,b",
+    read: "/in",
     write: "/out/run",
-    net: "*.hub.org",
+    net: "hub.org",
     run: "deno",
     env: "ADT_*,HOME",
     "ignore-env": "",
@@ -63,13 +63,15 @@ Deno.test("a child of a process with all permissions writes, calls and runs only
   });
 });
 
-Deno.test("programs are listed, except where libraries are preset: Deno would start none of the list", () => {
+Deno.test("programs are listed, except where libraries are preset and where a name has a comma: Deno takes no such list", () => {
   const name = "LD_LIBRARY_PATH", before = Deno.env.get(name);
   try {
     Deno.env.delete(name);
-    assert.equal(runFlag(["cc", "/a,b"]), "--allow-run=cc,/a,,b");
+    assert.equal(runFlag(["cc", "/ab"]), "--allow-run=cc,/ab");
     Deno.env.set(name, "/usr/local/cuda/lib64");
     assert.equal(runFlag(["cc"]), "--allow-run");
+    Deno.env.delete(name);
+    assert.equal(runFlag(["cc", "/a,b"]), "--allow-run");
   } finally {
     if (before === undefined) Deno.env.delete(name);
     else Deno.env.set(name, before);
