@@ -5,7 +5,7 @@ import { stringifyConfig } from "../../src/experiments/config/config.ts";
 import { readMetrics } from "../../src/training/metrics_log.ts";
 import project from "../../deno.json" with { type: "json" };
 import { withStudy } from "../experiments/ablate/tiny_study.ts";
-import { type Outcome, withFolder } from "./support.ts";
+import type { Outcome } from "./support.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
