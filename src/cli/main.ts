@@ -73,6 +73,9 @@ export function commands(context: CommandContext): Command {
 function errorText(error: unknown, verbose: boolean): string {
   if (verbose && error instanceof Error) return `error: ${Deno.inspect(error, { colors: false })}`;
   if (error instanceof UserError) return `error: ${error.message}`;
+  if (error instanceof Deno.errors.NotCapable) {
+    return `error: not permitted: ${error.message} (docs/permissions.md says what each task may do)`;
+  }
   const [summary] = (error instanceof Error ? error.message || error.name : String(error)).split("\n");
   return `error: ${summary} (run again with --verbose for the stack)`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { STOP_SIGNALS } from "../runtime/stop.ts";
+import { sendSignal } from "../runtime/system_library.ts";
 import { SAME_PRESS_MS, STOPPING } from "./stopping.ts";
 
 globalThis.addEventListener("message", ({ data: said }: MessageEvent<Int32Array>) => {
@@ -12,7 +13,7 @@ globalThis.addEventListener("message", ({ data: said }: MessageEvent<Int32Array>
     if (since === undefined) {
       since = performance.now();
       if (Atomics.exchange(said, 0, 1) === 0) console.error(STOPPING);
-    } else if (performance.now() - since > SAME_PRESS_MS) Deno.kill(Deno.pid, "SIGKILL");
+    } else if (performance.now() - since > SAME_PRESS_MS) sendSignal(Deno.pid, "SIGKILL");
   };
   for (const name of STOP_SIGNALS) Deno.addSignalListener(name, hear);
 });

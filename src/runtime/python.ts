@@ -1,5 +1,5 @@
-import process from "node:process";
 import { UserError } from "./errors.ts";
+import { sendSignal } from "./system_library.ts";
 
 /** A Python 3 with pip. */
 export interface Python {
@@ -52,10 +52,10 @@ const GRACE_MS = 1000;
 /** Lets a signal end a command, by force if need be, until disposed. */
 function endedBy(signal: AbortSignal | undefined, child: Deno.ChildProcess, group: boolean): Disposable {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const kill = (how: Deno.Signal) => {
+  const kill = (how: "SIGTERM" | "SIGKILL") => {
+    if (group && sendSignal(-child.pid, how)) return;
     try {
-      if (group) process.kill(-child.pid, how);
-      else child.kill(how);
+      child.kill(how);
     } catch { /* it has ended */ }
   };
   const end = () => {
@@ -72,6 +72,12 @@ function endedBy(signal: AbortSignal | undefined, child: Deno.ChildProcess, grou
   };
 }
 
+/** The commands that may be Python's. */
+export function pythonCommands(): string[] {
+  const named = Deno.env.get("ADT_PYTHON");
+  return named ? [named] : ["python3", "python"];
+}
+
 let known: Python | undefined;
 
 /**
@@ -81,7 +87,7 @@ let known: Python | undefined;
  * @throws UserError if there is none.
  */
 export async function findPython(signal?: AbortSignal): Promise<Python> {
-  const named = Deno.env.get("ADT_PYTHON"), commands = named ? [named] : ["python3", "python"];
+  const commands = pythonCommands();
   if (known && commands.includes(known.command)) return known;
   for (const command of commands) {
     const { success, stdout } = await runCommand(command, ["-m", "pip", "--version"], {}, signal);

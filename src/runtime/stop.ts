@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { firstPage } from "./system_library.ts";
 
 /** Signals by which the system asks a process to stop: Ctrl-C, kill, the end of its terminal. */
 export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -9,12 +10,8 @@ export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /** Whether the process was told to go on when its terminal closes (nohup); so it counts where that cannot be known. */
 function outlivesTerminal(): boolean {
-  try {
-    const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(Deno.readTextFileSync("/proc/self/status"));
-    return ignored === null || (Number.parseInt(ignored[1]!, 16) & 1) === 1; // bit 0 is signal 1, SIGHUP
-  } catch {
-    return true;
-  }
+  const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(firstPage("/proc/self/status") ?? "");
+  return ignored === null || (Number.parseInt(ignored[1]!, 16) & 1) === 1; // bit 0 is signal 1, SIGHUP
 }
 
 /** What a process ends with that a signal has stopped: 128 + its number. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { sharedBars } from "../../display/progress.ts";
 import type { Rows } from "../../display/text.ts";
+import { machineMemory } from "../../runtime/machine_memory.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { writePage } from "../report/page.ts";
 import { tunesPipeline } from "../tune/config.ts";
@@ -163,7 +164,7 @@ async function tuneAndFinish(
 
 /** How many of the processes asked for fit into memory, by what the runs finished until then needed; says so when fewer. */
 function fittingProcesses(asked: number, study: Study, results: Map<StudyRun, FinishedRun>): () => number {
-  const { available } = Deno.systemMemoryInfo(), free = (available / 2 ** 30).toFixed(1);
+  const available = machineMemory()?.available ?? Infinity, free = (available / 2 ** 30).toFixed(1);
   const unknown = study.arms.some(({ config }) => tunesPipeline(config));
   let said = asked;
   return () => {

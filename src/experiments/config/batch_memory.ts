@@ -1,4 +1,5 @@
 import { UserError } from "../../runtime/errors.ts";
+import { machineMemory } from "../../runtime/machine_memory.ts";
 import { bytesText } from "../../runtime/progress_line.ts";
 import { imageSide } from "./image_side.ts";
 import type { DataConfig } from "./parts.ts";
@@ -12,7 +13,7 @@ import type { DataConfig } from "./parts.ts";
  */
 export function checkBatchFits(
   { data, train }: { data: DataConfig; train: { batch_size: number } },
-  memory: number = machineMemory(),
+  memory: number = machineMemory()?.total ?? Infinity,
 ): void {
   const side = imageSide(data), image = side * side * 3 * Float32Array.BYTES_PER_ELEMENT;
   if (train.batch_size * image <= memory) return;
@@ -24,14 +25,4 @@ export function checkBatchFits(
       `the networks; this machine has ${bytesText(memory)} of memory: ` +
       (most > 0 ? `choose far less than ${most}` : "choose a lower data.resolution"),
   );
-}
-
-/** Bytes; without the permission to ask, no bound. */
-function machineMemory(): number {
-  try {
-    return Deno.systemMemoryInfo().total;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return Infinity;
-    throw error;
-  }
 }

@@ -1,15 +1,19 @@
 import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { neededCacheFolder } from "../cache_folder.ts";
+import { cacheFolder, neededCacheFolder } from "../cache_folder.ts";
+import { childFlags } from "../child_permissions.ts";
 import { UserError } from "../errors.ts";
 import { folderSize } from "../folder_size.ts";
 import type { NvidiaProblem } from "../install/cuda.ts";
 import { installedTensorflow } from "../install/setup.ts";
+import { machineMemory } from "../machine_memory.ts";
 import { nvidiaCuda, nvidiaUsable } from "../nvidia.ts";
+import { permitted } from "../permitted.ts";
 import { bytesText } from "../progress_line.ts";
 import { findPython, runCommand } from "../python.ts";
 import { taskCommand } from "../task_command.ts";
+import { compiler } from "../tensorflow/kernels/build.ts";
 import { type Backend, BACKENDS } from "./backends.ts";
 import type { Probe } from "./probe_engine.ts";
 import { webgpuAdapter } from "./webgpu.ts";
@@ -86,14 +90,11 @@ export function doctorText({ system, engines, chosen }: DoctorReport): string {
 }
 
 function machine(): Check {
-  const { total, available } = Deno.systemMemoryInfo();
-  return {
-    name: "machine",
-    ok: true,
-    detail:
-      `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}, ${navigator.hardwareConcurrency} cores, ` +
-      `${bytesText(total)} memory (${bytesText(available)} available)`,
-  };
+  const { os, arch } = Deno.build, memory = machineMemory();
+  const system = permitted({ name: "sys", kind: "osRelease" }) ? `${os} ${Deno.osRelease()}` : os;
+  const facts = [system, arch, `${navigator.hardwareConcurrency} cores`];
+  if (memory) facts.push(`${bytesText(memory.total)} memory (${bytesText(memory.available)} available)`);
+  return { name: "machine", ok: true, detail: facts.join(", ") };
 }
 
 function denoVersion(): Check {
@@ -230,10 +231,21 @@ async function checkEngine(
 
 async function probe(backend: Backend): Promise<Probe> {
   const script = new URL("./probe_engine.ts", import.meta.url).href;
-  const { stdout, stderr } = await runCommand(Deno.execPath(), ["run", "--quiet", "-A", script, backend]);
+  const folders = knownFolders(), flags = childFlags({ read: folders, write: folders, run: [compiler()] });
+  const { stdout, stderr } = await runCommand(Deno.execPath(), ["run", "--quiet", ...flags, script, backend]);
   const last = stdout.trim().split("\n").at(-1)!;
   if (last.startsWith("{")) return JSON.parse(last);
   return { problem: `it ended without an answer: ${stderr.trim().split("\n").at(-1) || "killed"}` };
+}
+
+/** Where engines are. */
+function knownFolders(): string[] {
+  try {
+    return [cacheFolder(), installedTensorflow()].filter((folder) => folder !== undefined);
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
 import { memoryUsage, resourceUsage } from "node:process";
 import * as tf from "@tensorflow/tfjs";
+import { firstPage, writeShort } from "../system_library.ts";
 
 /** What this process and its tensors take. */
 export interface MemoryUse {
@@ -25,34 +26,19 @@ export function memoryUse(): MemoryUse {
 
 function peakResident(): number {
   if (Deno.build.os === "linux") {
-    const line = /VmHWM:\s*(\d+) kB/.exec(processStatus());
+    const line = /VmHWM:\s*(\d+) kB/.exec(firstPage("/proc/self/status") ?? "");
     if (line) return 1024 * Number(line[1]);
   }
   return 1024 * resourceUsage().maxRSS;
 }
 
-/** Linux's account of this process; nothing where that may not be read: Deno asks for all permissions. */
-function processStatus(): string {
-  try {
-    return Deno.readTextFileSync("/proc/self/status");
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return "";
-    throw error;
-  }
-}
-
 /**
  * Starts the measurement of peak resident memory afresh.
  *
- * @returns whether the system can: Linux can; elsewhere the peak is that of the whole process.
+ * @returns whether it can be: on Linux with `--allow-ffi`; else the peak is that of the whole process.
  */
 export function resetPeakResident(): boolean {
-  try {
-    Deno.writeTextFileSync("/proc/self/clear_refs", "5");
-    return true;
-  } catch {
-    return false;
-  }
+  return Deno.build.os === "linux" && writeShort("/proc/self/clear_refs", "5");
 }
 
 /** The largest count and size of tensors that were alive at the same time. */

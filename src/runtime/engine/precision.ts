@@ -7,7 +7,7 @@ import { AttributeKind } from "../tensorflow/attributes.ts";
 import { backend } from "../tensorflow/backend.ts";
 import { lowType } from "../tensorflow/precision.ts";
 import { session } from "../tensorflow/session.ts";
-import { firstPage } from "../tensorflow/system.ts";
+import { firstPage } from "../system_library.ts";
 import { DataType } from "../tensorflow/tensors.ts";
 import type { Backend } from "./backends.ts";
 
@@ -67,8 +67,8 @@ function fastest(gains: Gains): ChosenPrecision {
 }
 
 async function knownGains(): Promise<Gains> {
-  const { library, context } = session();
-  const processor = /^model name.*$/m.exec(firstPage(library, "/proc/cpuinfo") ?? "")?.[0];
+  const { context } = session();
+  const processor = /^model name.*$/m.exec(firstPage("/proc/cpuinfo") ?? "")?.[0];
   const machine = [processor, navigator.hardwareConcurrency, context.devices];
   const name = createHash("sha256").update(JSON.stringify(machine)).digest("hex").slice(0, 16);
   const path = join(cacheFolder(), `precision-${name}.json`);

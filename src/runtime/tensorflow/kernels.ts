@@ -1,5 +1,6 @@
 import { cString } from "./library.ts";
-import { firstPage, keepLoaded, type SystemLibrary } from "./system.ts";
+import { firstPage } from "../system_library.ts";
+import { keepLoaded, type SystemLibrary } from "./system.ts";
 import { builtKernels } from "./kernels/build.ts";
 
 let missing: string | undefined = "TensorFlow has not been started";
@@ -48,7 +49,7 @@ export async function loadKernels(system: SystemLibrary, framework: string, gpu:
 
 async function load(system: SystemLibrary, framework: string): Promise<string | undefined> {
   try {
-    const processor = processorFeatures(system);
+    const processor = processorFeatures();
     if (processor === undefined) return "the processor's features are not known";
     const built = await builtKernels(processor, framework);
     if ("missing" in built) return built.missing;
@@ -69,7 +70,7 @@ async function load(system: SystemLibrary, framework: string): Promise<string | 
   }
 }
 
-function processorFeatures(system: SystemLibrary): string | undefined {
+function processorFeatures(): string | undefined {
   if (Deno.build.os !== "linux") return `${Deno.build.os} ${Deno.build.arch}`;
-  return firstPage(system, "/proc/cpuinfo")?.split("\n").find((line) => /^(flags|Features)\s*:/.test(line));
+  return firstPage("/proc/cpuinfo")?.split("\n").find((line) => /^(flags|Features)\s*:/.test(line));
 }

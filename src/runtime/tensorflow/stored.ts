@@ -6,13 +6,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.ts";
 import type { ComputePrecision } from "../precision.ts";
+import { cPath } from "../system_library.ts";
 import { AttributeKind } from "./attributes.ts";
 import { backend, onTensorflow } from "./backend.ts";
 import { castOp } from "./casts.ts";
 import { fileFunctions, kernelsLoaded } from "./kernels.ts";
 import { lowType } from "./precision.ts";
 import { session } from "./session.ts";
-import { cPath, mapped } from "./system.ts";
+import { mapped } from "./system.ts";
 import { allocate, DataType, STORED_BYTES, STORED_TYPES } from "./tensors.ts";
 
 /** Whether a tensor can be stored in this type of safetensors here; elsewhere its numbers have to be made float32. */

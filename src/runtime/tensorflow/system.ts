@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { C_LIBRARIES, cPath } from "../system_library.ts";
 
 const symbols = {
   copyIn: { name: "memcpy", parameters: ["u64", "buffer", "usize"], result: "u64" },
@@ -8,7 +9,6 @@ const symbols = {
   dup: { parameters: ["i32"], result: "i32" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
-  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   /** address, length, protection, flags, file, offset */
   mmap: { parameters: ["u64", "usize", "i32", "i32", "i32", "i64"], result: "u64" },
 } as const;
@@ -16,11 +16,7 @@ const symbols = {
 /** The functions of the system's C library that this project calls. */
 export type SystemLibrary = Deno.DynamicLibrary<typeof symbols>["symbols"];
 
-const FILES: Record<string, string> = { linux: "libc.so.6", darwin: "libSystem.B.dylib" };
 const RTLD_NOW = 2, RTLD_DEEPBIND = 8, O_WRONLY = 1, STANDARD_ERROR = 2;
-
-/** A path as C functions take it. */
-export const cPath = (path: string) => new TextEncoder().encode(path + "\0");
 
 /**
  * The file name of a system's C library, the same on every processor.
@@ -28,7 +24,7 @@ export const cPath = (path: string) => new TextEncoder().encode(path + "\0");
  * @throws UserError for an operating system for which this project has no TensorFlow binding.
  */
 export function systemLibraryFile(os: string): string {
-  const file = FILES[os];
+  const file = C_LIBRARIES[os];
   if (file) return file;
   throw new UserError(
     `There is no TensorFlow engine for ${os}. Choose another: ADT_BACKEND=webgpu or ADT_BACKEND=wasm.`,
@@ -94,15 +90,6 @@ export function mapped(
   );
   system.close(file);
   return start === MAP_FAILED ? undefined : { address: start + BigInt(before), before: BigInt(before) };
-}
-
-/** The first page of a text file, also of one in /proc, which Deno lets only programs with all permissions read. */
-export function firstPage(system: SystemLibrary, path: string): string | undefined {
-  const file = system.open(cPath(path), O_RDONLY), page = new Uint8Array(4096);
-  if (file < 0) return undefined;
-  const length = Number(system.read(file, page, BigInt(page.length)));
-  system.close(file);
-  return length < 0 ? undefined : new TextDecoder().decode(page.subarray(0, length));
 }
 
 /** Runs `f` while what native code writes to standard error is dropped. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../cache_folder.ts";
+import { permitted } from "../../permitted.ts";
 import { runCommand } from "../../python.ts";
 import { kernelSources } from "./sources.ts";
 
@@ -21,6 +22,9 @@ const FLAGS = [
   "-shared",
 ];
 
+/** The C compiler's command. */
+export const compiler = () => Deno.env.get("CC") || "cc";
+
 /**
  * The library of fused kernels for this processor: from the cache, or else compiled into it by the system's C compiler
  * (`CC`, or `cc`), which takes about two seconds, once.
@@ -36,15 +40,15 @@ export async function builtKernels(processor: string, framework: string): Promis
   );
   const folder = join(cacheFolder(), `kernels-${key.slice(0, 16)}`), path = join(folder, "kernels.so");
   if (existsSync(path)) return { path };
-  const compiler = Deno.env.get("CC") || "cc";
-  if (!mayRun(compiler)) {
-    return { missing: `permission to run ${compiler} is not given (--allow-run=${compiler})` };
+  const command = compiler();
+  if (!permitted({ name: "run", command })) {
+    return { missing: `permission to run ${command} is not given (--allow-run=${command})` };
   }
-  return await compiled(compiler, sources, folder, framework) ?? { path };
+  return await compiled(command, sources, folder, framework) ?? { path };
 }
 
 async function compiled(
-  compiler: string,
+  command: string,
   sources: Record<string, string>,
   folder: string,
   framework: string,
@@ -56,14 +60,10 @@ async function compiled(
     const files = Object.keys(sources).filter((name) => name.endsWith(".c")).map((name) => join(work, name));
     const output = join(work, "kernels.so");
     const libraries = [framework, `-Wl,-rpath,${join(framework, "..")}`, "-lpthread", "-lm"];
-    const { success, stderr } = await runCommand(compiler, [...FLAGS, ...files, "-o", output, ...libraries]);
-    if (!success) return { missing: `the C compiler ${compiler} failed: ${stderr.trim().split("\n")[0]}` };
+    const { success, stderr } = await runCommand(command, [...FLAGS, ...files, "-o", output, ...libraries]);
+    if (!success) return { missing: `the C compiler ${command} failed: ${stderr.trim().split("\n")[0]}` };
     await Deno.rename(output, join(folder, "kernels.so")); // whole, also where two processes build at once
   } finally {
     await Deno.remove(work, { recursive: true });
   }
-}
-
-function mayRun(command: string): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
 }
