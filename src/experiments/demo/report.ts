@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { type Figure, lineFigure } from "../../display/figure.ts";
+import { film } from "../../display/film.ts";
 import { smoothed } from "../../display/series.ts";
 import { formatDuration } from "../../display/text.ts";
 import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
 import { balancedLabels, generate, type Generator } from "../generate/generate.ts";
-import { comparisonGrid, type ImageBatch, trajectoryGrid } from "../report/grids.ts";
+import { comparisonGrid, type ImageBatch } from "../report/grids.ts";
 import type { Exhibit } from "../report/page.ts";
 import type { ReportData } from "../report/report.ts";
 import type { ReportArm } from "../report/scores.ts";
@@ -14,6 +15,9 @@ import type { TrainedModel } from "./trained_model.ts";
 
 /** Seed of the pictures' noise: not that of the scored images. */
 const PICTURES = 1234;
+
+/** Classes whose roll-outs are shown. */
+const WALKED = [0, 2, 3, 4, 5, 7, 8, 9];
 
 export interface DemoFindings {
   arms: ReportArm[];
@@ -40,14 +44,16 @@ export async function demoReport(
       images: await toBatch(await generate(generator, numbers, labels, { seed: PICTURES, signal })),
     });
   }
-  const trajectories: ReportData["trajectories"] = [];
-  for (const { name, generator } of [all[0]!, all.at(-1)!]) {
-    trajectories.push({
-      title: name,
-      caption: "The state after each sampling step, decoded; the same start noise in both.",
-      picture: await trajectory(generator, signal),
-    });
-  }
+  const last = all.at(-1)!,
+    [above, below] = [await roll(untuned, signal), await roll(last.generator, signal)];
+  const frames = above.map((frame, i) => tf.tidy(() => tf.concat([frame, below[i]!])));
+  const walked = await film(frames, {
+    title: "From noise to digits",
+    columns: WALKED.length,
+    scale: 2,
+    labels: untuned.sampler.timesteps.map((_, i) => `${i + 1}`),
+  });
+  tf.dispose([above, below, frames]);
   return {
     title: "Adversarial diffusion tuning of the digits model",
     summary,
@@ -62,7 +68,13 @@ export async function demoReport(
         captions: Array.from({ length: 10 }, (_, i) => String(i)),
       }),
     }],
-    trajectories,
+    trajectories: [{
+      title: "The same noise through both networks",
+      caption:
+        `The state after each sampling step, decoded: above the untuned model's, below that of ${last.name}. Where no script runs, ` +
+        "the untuned model is on the left.",
+      picture: walked,
+    }],
     curves: curvesOf(await readMetrics(join(adt.run, "metrics.jsonl"))),
     config: adt.config as unknown as Record<string, unknown>,
     facts: facts(models),
@@ -79,18 +91,14 @@ async function toBatch(images: tf.Tensor4D): Promise<ImageBatch> {
   return { data, shape: images.shape };
 }
 
-async function trajectory(generator: Generator, signal?: AbortSignal) {
-  const numbers = [0, 1, 2, 3], steps: ImageBatch[] = [], { timesteps } = generator.sampler;
-  const onStep = async ({ after }: { after: tf.Tensor }) => {
-    const images = tf.tidy(() => generator.autoencoder.decode(after).clipByValue(-1, 1) as tf.Tensor4D);
-    steps.push(await toBatch(images));
-  };
-  const end = await generate(generator, numbers, [3, 5, 8, 9], { seed: PICTURES, signal, onStep });
+/** The states of a roll-out after each step, decoded; the caller's to dispose. */
+async function roll(generator: Generator, signal?: AbortSignal): Promise<tf.Tensor4D[]> {
+  const frames: tf.Tensor4D[] = [];
+  const onStep = ({ after }: { after: tf.Tensor }) =>
+    void frames.push(tf.tidy(() => generator.autoencoder.decode(after).clipByValue(-1, 1) as tf.Tensor4D));
+  const end = await generate(generator, [...WALKED.keys()], WALKED, { seed: PICTURES, signal, onStep });
   end.dispose();
-  const captions = steps.map((_, i) =>
-    i + 1 < timesteps.length ? `t ${Math.round(timesteps[i + 1]!)}` : "end"
-  );
-  return await trajectoryGrid(steps, { captions });
+  return frames;
 }
 
 function curvesOf(log: MetricsRecord[]): Exhibit<Figure>[] {

@@ -58,23 +58,3 @@ export function comparisonGrid(
   const rowLabels = Array.from({ length: bands }, () => arms.map(({ name }) => name)).flat();
   return imageGrid(gather(arms.map(({ images }) => images), order), { columns, captions, rowLabels });
 }
-
-/**
- * How samples come about: one row a sample, one column a step.
- *
- * @param steps the batch [S,H,W,3] of the same samples at each step, in order
- * @throws UserError when there are no steps
- */
-export function trajectoryGrid(
-  steps: ImageBatch[],
-  options: { captions: string[]; rowLabels?: string[] },
-): Promise<ImageGrid> {
-  if (steps.length === 0) {
-    throw new UserError("a trajectory needs one batch of images per step; none was given");
-  }
-  const samples = steps[0]!.shape[0], order: [number, number][] = [];
-  for (let sample = 0; sample < samples; sample++) {
-    for (let step = 0; step < steps.length; step++) order.push([step, sample]);
-  }
-  return imageGrid(gather(steps, order), { ...options, columns: steps.length });
-}

@@ -1,8 +1,9 @@
 import { stringify } from "@std/yaml";
 import type { Figure } from "../../display/figure.ts";
+import type { Film } from "../../display/film.ts";
 import { gridHtml, type ImageGrid } from "../../display/grid.ts";
 import { type Markup, markup } from "../../display/html.ts";
-import { figureHtml } from "../../display/plotly.ts";
+import { figureHtml, filmHtml } from "../../display/plotly.ts";
 import { SCORE_DEFINITIONS } from "../../metrics/scores/definitions.ts";
 import type { ScoreName } from "../../metrics/scores/scores.ts";
 import { type Exhibit, exhibits, pairs, renderPage, type Section, writePage } from "./page.ts";
@@ -21,8 +22,8 @@ export interface ReportData {
   findings: string[];
   /** Samples before and after, from the same noise (`comparisonGrid`). */
   comparisons: Exhibit<ImageGrid>[];
-  /** Roll-outs step by step (`trajectoryGrid`). */
-  trajectories: Exhibit<ImageGrid>[];
+  /** Roll-outs step by step. */
+  trajectories: Exhibit<Film>[];
   /** Losses and scores over the steps. */
   curves: Exhibit<Figure>[];
   /** The run's configuration; written as YAML. */
@@ -68,7 +69,7 @@ function sections(data: ReportData): Section[] {
     data.trajectories.length > 0 && {
       id: "trajectories",
       title: "From noise to image",
-      body: exhibits(data.trajectories, gridHtml),
+      body: exhibits(data.trajectories, filmHtml),
     },
     data.curves.length > 0 && { id: "curves", title: "Curves", body: exhibits(data.curves, figureHtml) },
     { id: "reading", title: "How to read the scores", body: reading(data.arms) },
@@ -82,7 +83,7 @@ const pageOf = (data: ReportData) => ({
   title: data.title,
   summary: data.summary,
   sections: sections(data),
-  figures: data.curves.length > 0,
+  figures: data.curves.length + data.trajectories.length > 0,
 });
 
 /**

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { decode } from "fast-png";
 import { lineFigure } from "../../../src/display/figure.ts";
-import { comparisonGrid, type ImageBatch, trajectoryGrid } from "../../../src/experiments/report/grids.ts";
+import { film } from "../../../src/display/film.ts";
+import { comparisonGrid, type ImageBatch } from "../../../src/experiments/report/grids.ts";
 import { renderReport, type ReportData, writeReport } from "../../../src/experiments/report/report.ts";
 import {
   formatInterval,
@@ -60,7 +61,7 @@ async function made(arms: ReportArm[]): Promise<ReportData> {
     trajectories: [{
       title: "Steps",
       caption: "From left to right.",
-      picture: await trajectoryGrid([batch(2), batch(2), batch(2)], { captions: ["1", "2", "3"] }),
+      picture: await film([batch(2), batch(2), batch(2)], { title: "Steps", labels: ["1", "2", "3"] }),
     }],
     curves: [{ title: "Loss", caption: "It falls.", picture: figure }],
     config: { steps: 10, sampler: { kind: "ddim" } },
