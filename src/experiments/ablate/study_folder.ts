@@ -68,7 +68,7 @@ export async function checkStudyFolder(study: Study): Promise<StudyRecord | unde
     evaluate,
     arms: Object.fromEntries(used.map((name) => [name, arms[name]])),
   });
-  checkSameConfig(common(began), common(given), file, "study");
+  checkSameConfig(common(began), common(given), file, { what: "study" });
   return began;
 }
 
