@@ -79,12 +79,14 @@ function verdictOf(metrics: StepMetrics, recent: ReadonlyMap<string, readonly nu
 }
 
 function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!;
 }
 
 /** A training whose weights are lost. */
 export class Divergence extends NotFiniteError {
   override name = "Divergence";
+  /** The message without advice. */
+  readonly summary: string;
 
   /**
    * @param step the first of the lost updates; @param last the last one
@@ -92,6 +94,8 @@ export class Divergence extends NotFiniteError {
    */
   constructor(readonly step: number, readonly last: number, readonly why: string, advice = "") {
     const until = last > step ? `, and nothing better until update ${last}` : "";
-    super(`training diverged at update ${step}: ${why}${until}${advice}`);
+    const summary = `training diverged at update ${step}: ${why}${until}`;
+    super(summary + advice);
+    this.summary = summary;
   }
 }

@@ -15,9 +15,8 @@ Deno.test("an update is lost when a number of it is not finite, whichever it is"
 });
 
 Deno.test("losses are compared with the median before: above 10 times it suspect, above 1,000 times it lost", () => {
-  assert.deepEqual(grades([0.5, 1, 2, 10, 10.1, 1, 1001]), [
-    ...["healthy", "healthy", "healthy", "healthy", "suspect", "healthy", "lost"],
-  ]);
+  const expected = ["healthy", "healthy", "healthy", "suspect", "healthy", "lost"];
+  assert.deepEqual(grades([1, 10, 1, 10.1, 1, 1001]), expected);
   assert.deepEqual(grades([1, 10.1, 1e9], "grad_norm"), ["healthy", "suspect", "suspect"]);
   assert.deepEqual(grades([1, 1e9], "loss_discriminator"), ["healthy", "healthy"]);
   assert.deepEqual(grades([0, 5, -1, 0]), ["healthy", "healthy", "healthy", "healthy"]);
