@@ -1,4 +1,5 @@
 import { NotFiniteError } from "../runtime/errors.ts";
+import { listed } from "../runtime/wording.ts";
 import type { StepMetrics } from "./loop.ts";
 
 /**
@@ -23,12 +24,12 @@ const WATCHED = ["loss", "loss_diffusion", "grad_norm"];
 const WINDOW = 100;
 
 /** So many times the median of the updates before is suspect, and so many times more than a spike. */
-const SUSPECT = 10, LOST = 1000;
+const SUSPECT = 10, LOST = 100;
 
 /**
  * The rule of health. An update is healthy if all numbers that it reports are finite, and its loss and the norm of its
  * gradient are at most 10 times the median of the last 100 updates that were not lost. It is lost if a number is not finite
- * or the loss is more than 1,000 times that median, and suspect in between.
+ * or the loss is more than 100 times that median, and suspect in between.
  *
  * ```ts
  * import { trainingHealth } from "./health.ts";
@@ -65,7 +66,7 @@ function watchedOf(record: Readonly<Record<string, unknown>>): StepMetrics {
 function verdictOf(metrics: StepMetrics, recent: ReadonlyMap<string, readonly number[]>): Verdict {
   const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
   if (broken.length > 0) {
-    return { grade: "lost", why: broken.map(([name, value]) => `${name} = ${value}`).join(", ") };
+    return { grade: "lost", why: listed(broken.map(([name, value]) => `${name} = ${value}`), ", ", 3) };
   }
   let worst: Verdict = { grade: "healthy" };
   for (const [name, before] of recent) {

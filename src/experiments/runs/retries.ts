@@ -25,15 +25,15 @@ export async function fallBack(
   await addToHistory(folder.path, { step: healthy ?? 0, event: "diverged", update: step, last, why, retry });
   const lower = Number(loweredRate(config, 1).optimizer.lr.toPrecision(3));
   const back = healthy === undefined
-    ? "; it had no healthy checkpoint yet and begins anew"
-    : `; it goes on from its last healthy checkpoint, of update ${healthy}`;
+    ? "; it had no healthy checkpoint yet, and begins anew"
+    : `; it falls back to its last healthy checkpoint, of update ${healthy}`;
   return retry
     ? new Retry(step, last, why, `${back}, with learning rate ${lower} (retry ${used + 1} of ${retries})`)
     : new Divergence(
       step,
       last,
       why,
-      `${back} when it is resumed, which a lower learning rate may help: --resume --set optimizer.lr=${lower}`,
+      `${back}. Go on with a lower learning rate: --resume --set optimizer.lr=${lower}`,
     );
 }
 
