@@ -1,12 +1,14 @@
 import { NotFiniteError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
-import type { StepMetrics } from "./loop.ts";
 
 /**
  * How an update went: `healthy`; `suspect`, which happens now and then and does no harm; or `lost`: the numbers say that the
  * weights before it are of no use.
  */
 export type Grade = "healthy" | "suspect" | "lost";
+
+/** What an update reported. */
+type Metrics = Readonly<Record<string, number>>;
 
 /** An update's grade, and what is wrong if it is not healthy. */
 export interface Verdict {
@@ -15,7 +17,7 @@ export interface Verdict {
 }
 
 /** Judges the updates of a training, in their order. */
-export type Health = (metrics: StepMetrics) => Verdict;
+export type Health = (metrics: Metrics) => Verdict;
 
 /** Loss and gradient norm, as far as an update reports them; those of the discriminator go up and down with its success. */
 const WATCHED = ["loss", "loss_diffusion", "grad_norm"];
@@ -55,7 +57,7 @@ export function trainingHealth(before: readonly Readonly<Record<string, unknown>
   return health;
 }
 
-function watchedOf(record: Readonly<Record<string, unknown>>): StepMetrics {
+function watchedOf(record: Readonly<Record<string, unknown>>): Metrics {
   const numbers = WATCHED.flatMap((name) => {
     const value = record[name];
     return typeof value === "number" ? [[name, value]] : [];
@@ -63,7 +65,7 @@ function watchedOf(record: Readonly<Record<string, unknown>>): StepMetrics {
   return Object.fromEntries(numbers);
 }
 
-function verdictOf(metrics: StepMetrics, recent: ReadonlyMap<string, readonly number[]>): Verdict {
+function verdictOf(metrics: Metrics, recent: ReadonlyMap<string, readonly number[]>): Verdict {
   const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
   if (broken.length > 0) {
     return { grade: "lost", why: listed(broken.map(([name, value]) => `${name} = ${value}`), ", ", 3) };

@@ -63,9 +63,9 @@ Deno.test("readLora() refuses factors and alphas that are not finite", () =>
         [[1, -Infinity, 1], "lora_up.weight"],
         [[1, 1, NaN], "alpha"],
         [[1, 1, Infinity], "alpha"],
-      ] as const
+      ] as [number[], string][]
     ) {
-      await file(...numbers);
+      await file(...numbers as [number, number, number]);
       await assert.rejects(readLora(path, { text_encoder: d }), {
         name: "NotFiniteError",
         message: new RegExp(`tensor "${key}.${name}"`),
