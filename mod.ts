@@ -17,7 +17,7 @@
  */
 
 // Engines, randomness, memory
-export { UserError } from "./src/runtime/errors.ts";
+export { NotFiniteError, UserError } from "./src/runtime/errors.ts";
 export type { Backend } from "./src/runtime/engine/backends.ts";
 export { type EngineInfo, type EngineOptions, startEngine } from "./src/runtime/engine/engine.ts";
 export { doctor, type DoctorReport, doctorText } from "./src/runtime/engine/doctor.ts";
@@ -307,6 +307,7 @@ export {
   type Variant,
 } from "./src/experiments/ablate/study.ts";
 export type { StudyInput } from "./src/experiments/ablate/study_config.ts";
+export type { FailedRun } from "./src/experiments/ablate/failures.ts";
 export type { ArmScore, Comparison, FinishedRun } from "./src/experiments/ablate/summary.ts";
 export { type ReportData, writeReport } from "./src/experiments/report/report.ts";
 

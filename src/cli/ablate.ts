@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import type { FailedRun } from "../experiments/ablate/failures.ts";
 import type { Study } from "../experiments/ablate/study.ts";
+import { UserError } from "../runtime/errors.ts";
 import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
@@ -17,7 +19,8 @@ export function addAblate(program: Command, context: CommandContext): void {
       "Runs a study: tunes every arm of a YAML file with every seed, scores all models on images from the same noise, and " +
         "writes tables (CSV, JSON) and a report into the study's folder: scores with 95 % confidence intervals, paired " +
         "differences from the reference arms, samples, curves, costs, and the settings in which the arms differ. Stopped by " +
-        "Ctrl-C or killed, the same command goes on where it was; finished runs and evaluations are never repeated.",
+        "Ctrl-C or killed, the same command goes on where it was; finished runs and evaluations are never repeated. " +
+        "A run that diverges fails, and the others go on.",
     )
     .argument("<study>", "YAML file of the study")
     .option("--dry-run", "print the runs and about how long they take; nothing is kept")
@@ -43,18 +46,28 @@ export function addAblate(program: Command, context: CommandContext): void {
       const { ablate } = await import("../experiments/ablate/ablate.ts");
       const { formatTable } = await import("../display/text.ts");
       using interrupt = stopOnInterrupt();
-      const { study, finished, table, report } = await ablate(file, {
+      const { study, finished, failed, table, report } = await ablate(file, {
         processes: jobs,
         signal: interrupt.signal,
       });
       console.log(`${formatTable(table)}\n\nreport: ${report}`);
-      if (finished.length === study.runs.length) return;
+      if (finished.length + failed.length === study.runs.length) {
+        if (failed.length > 0) throw new UserError(failedText(failed, study));
+        return;
+      }
       console.error(
         `stopped after ${finished.length} of ${study.runs.length} runs; all is kept in ${study.output}. Go on with:\n  ` +
           commandLine(context.args),
       );
       context.exitCode = INTERRUPTED;
     });
+}
+
+/** Which runs failed, and how they may be tried again. */
+function failedText(failed: readonly FailedRun[], { runs }: Study): string {
+  const lines = failed.map(({ run: { arm, seed }, why }) => `\n  ${arm.name}, seed ${seed}: ${why}`);
+  return `${failed.length} of ${runs.length} runs failed:${lines.join("")}\n` +
+    "the same command tries an arm again once its settings have changed, such as optimizer.lr";
 }
 
 /** The plan; where no finished run tells how long one takes, a few updates and images are timed (of a pipeline none). */

@@ -23,7 +23,7 @@ export function addPretrain(program: Command, context: CommandContext): void {
       const options = command.optsWithGlobals<TrainOptions>();
       const { loadConfig } = await import("../experiments/config/config.ts");
       const { pretrainSchema } = await import("../experiments/pretrain/config.ts");
-      const config = await withFlags(await loadConfig(file, pretrainSchema), file, options);
+      const config = await withFlags(await loadConfig(file, pretrainSchema, options.set), file, options);
       const { pretrain } = await import("../experiments/pretrain/pretrain.ts");
       const recorded = commandLine(firstArguments(context));
       await trainUntilStopped(

@@ -11,6 +11,7 @@ export interface TrainOptions extends GlobalOptions {
   output?: string;
   steps?: number;
   seed?: number;
+  set?: string[];
 }
 
 interface TrainConfig {
@@ -23,10 +24,15 @@ interface TrainConfig {
 export function withTrainOptions(command: Command): Command {
   return command
     .argument("<config>", "YAML file of the settings")
-    .option("--resume", "go on with the run in the output folder")
+    .option("--resume", "go on with the run in the output folder; its optimiser's settings may be others")
     .option("--output <folder>", "folder of the run (default: the file's output)")
     .option("--steps <number>", "number of updates (default: the file's train.steps)", wholeNumber(1))
-    .option("--seed <number>", "fixes all random numbers (default: the file's train.seed)", wholeNumber(0));
+    .option("--seed <number>", "fixes all random numbers (default: the file's train.seed)", wholeNumber(0))
+    .option(
+      "--set <key=value>",
+      "a setting in place of the file's, like optimizer.lr=1e-5; can be given several times",
+      (one: string, before: string[] = []) => [...before, one],
+    );
 }
 
 /**

@@ -19,7 +19,7 @@ export function addTune(program: Command, context: CommandContext): void {
       const options = command.optsWithGlobals<TrainOptions>();
       const { loadConfig } = await import("../experiments/config/config.ts");
       const { tuneSchema } = await import("../experiments/tune/config.ts");
-      const config = await withFlags(await loadConfig(file, tuneSchema), file, options);
+      const config = await withFlags(await loadConfig(file, tuneSchema, options.set), file, options);
       const { tune } = await import("../experiments/tune/tune.ts");
       await trainUntilStopped(context, options, config, (run) => tune(config, run));
     });

@@ -4,6 +4,7 @@ import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
 import type { Params } from "../tensor/params.ts";
 import { fromCheckpointLayout } from "../weights/layout.ts";
+import { finite } from "../weights/not_finite.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
 import { adapterOf, type Lora } from "./adapter.ts";
 import { LORA_COMPONENTS, type LoraComponent } from "./components.ts";
@@ -47,7 +48,7 @@ interface Found extends Factors {
  * @param networks all that the file may adapt
  * @returns LoRAs of those that it does adapt, in float32; the weights are the caller's to dispose
  * @throws UserError for a method that is not plain LoRA, by its name; tensors that fit no layer of the networks, with the
- * nearest layers; halves of a pair without the other; shapes of another model. Broken files: see `openSafetensors`
+ * nearest layers; halves of a pair without the other; shapes of another model; numbers that are not finite. Broken files: see `openSafetensors`
  */
 export async function readLora(path: string, networks: LoraNetworks): Promise<Loras> {
   const source = await loraSource(path);
@@ -74,10 +75,8 @@ async function readEntry(
   alphaOf: ReturnType<typeof alphaReader>,
 ): Promise<Found[]> {
   const rank = file.entries.get(aKey)!.shape[0]!, [module] = place.modules as [string];
-  const alpha = alphaKey
-    ? (await file.read(alphaKey)).data[0]!
-    : alphaOf(place.component, [module, name], rank);
-  const read = async (key: string) => new Float32Array((await file.read(key)).data);
+  const read = async (key: string) => finite(new Float32Array((await file.read(key)).data), file.path, key);
+  const alpha = alphaKey ? (await read(alphaKey))[0]! : alphaOf(place.component, [module, name], rank);
   const a = await read(aKey), b = await read(bKey), factors = { rank, alpha, a, b };
   if (place.swapped) return [{ ...factors, module, b: swapHalves(b) }];
   if (place.modules.length === 1) return [{ ...factors, module }];

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import type { HostData, WriteDtype } from "../weights/dtypes.ts";
 import { toCheckpointLayout } from "../weights/layout.ts";
+import { finite } from "../weights/not_finite.ts";
 import { writeTensors } from "../weights/safetensors.ts";
 import type { Lora, LoraTarget } from "./adapter.ts";
 import { diffusersName, isSdxl, kohyaPlace, LORA_COMPONENTS, type LoraComponent } from "./components.ts";
@@ -36,7 +37,7 @@ type FileTensors = Record<string, { shape: readonly number[]; data: HostData; dt
  * example.
  *
  * @param path of the file; `LORA_FILE_NAME` is the name that diffusers looks for
- * @throws UserError when there is no LoRA, when a layer has no name in the layout, and as `writeSafetensors`
+ * @throws UserError when there is no LoRA, when a layer has no name in the layout, when a number is not finite, and as `writeSafetensors`
  */
 export async function writeLora(path: string, loras: Loras, options: WriteLoraOptions): Promise<void> {
   const given = LORA_COMPONENTS.flatMap((name) => loras[name] ? [[name, loras[name]] as const] : []);
@@ -48,12 +49,17 @@ export async function writeLora(path: string, loras: Loras, options: WriteLoraOp
     for (const [name, lora] of given) await addDiffusers(tensors, name, lora, options.dtype);
     const configs = given.map(([name, { adapter }]) => adapterMetadata(name, adapter.targets));
     const json = JSON.stringify(Object.assign({}, ...configs), null, 2);
-    return writeTensors(path, tensors, { format: "pt", [ADAPTER_METADATA]: json, ...options.metadata });
+    return await write(path, tensors, { [ADAPTER_METADATA]: json, ...options.metadata });
   }
   const numbered = Boolean(loras.text_encoder_2 || loras.transformer) ||
     loras.unet !== undefined && isSdxl(loras.unet.adapter.base);
   for (const [name, lora] of given) await addKohya(tensors, name, lora, options.dtype, numbered);
-  return writeTensors(path, tensors, { format: "pt", ...kohyaMetadata(loras), ...options.metadata });
+  await write(path, tensors, { ...kohyaMetadata(loras), ...options.metadata });
+}
+
+async function write(path: string, tensors: FileTensors, metadata: Record<string, string>): Promise<void> {
+  for (const [name, { data }] of Object.entries(tensors)) finite(data, path, name);
+  await writeTensors(path, tensors, { format: "pt", ...metadata });
 }
 
 async function addDiffusers(

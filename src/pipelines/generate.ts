@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Autoencoder } from "../models/autoencoder.ts";
 import type { Condition } from "../sampling/denoiser.ts";
+import { finiteImages } from "../sampling/finite_images.ts";
 import { sample } from "../sampling/sample.ts";
 import { addNoise } from "../sampling/sampler.ts";
 import type { Params } from "../tensor/params.ts";
@@ -23,7 +24,10 @@ export interface GenerationParts {
   encodePrompt(prompt: string | readonly string[], options: PromptOptions): Promise<EncodedPrompts>;
 }
 
-/** Images [B,H,W,3] in [−1,1] of a pipeline; B = prompts · imagesPerPrompt. All that can be wrong is checked first. */
+/**
+ * Images [B,H,W,3] in [−1,1] of a pipeline; B = prompts · imagesPerPrompt. All that can be wrong is checked first, but for
+ * numbers that are not finite.
+ */
 export async function generateImages(
   pipeline: GenerationParts,
   options: GenerationOptions,
@@ -49,7 +53,7 @@ export async function generateImages(
       onStep,
     });
     made.push(end);
-    return tf.tidy(() => oneByOne(end, autoencoder.decode).clipByValue(-1, 1) as tf.Tensor4D);
+    return await finiteImages(tf.tidy(() => oneByOne(end, autoencoder.decode)));
   } finally {
     tf.dispose(made);
   }

@@ -5,3 +5,8 @@
 export class UserError extends Error {
   override name = "UserError";
 }
+
+/** Numbers that are NaN or infinite, where only finite ones make sense: weights, pictures, scores, losses. */
+export class NotFiniteError extends UserError {
+  override name = "NotFiniteError";
+}

@@ -34,7 +34,7 @@ export interface LoadedCheckpoint extends Checkpoint {
 }
 
 /**
- * Writes a checkpoint and then deletes all but the newest `keep` (default 2). The tensors must live until it is written.
+ * Writes a checkpoint and then deletes all but the newest `keep` (default 2) and the `healthy` one. The tensors must live until it is written.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -47,13 +47,14 @@ export interface LoadedCheckpoint extends Checkpoint {
  * ```
  *
  * @param folder where the run keeps its checkpoints; it must exist
+ * @param options `healthy`: updates done in the last checkpoint that is known to be good
  * @returns the path of the file
  * @throws UserError when it cannot be written (no space, no permission); older checkpoints are still there then
  */
 export async function saveCheckpoint(
   folder: string,
   { step, tensors, state }: Checkpoint,
-  { keep = 2 }: { keep?: number } = {},
+  { keep = 2, healthy }: { keep?: number; healthy?: number } = {},
 ): Promise<string> {
   const sources: Record<string, TensorSource> = {};
   for (const [name, x] of Object.entries(tensors)) {
@@ -65,8 +66,13 @@ export async function saveCheckpoint(
   }
   const path = join(folder, `step-${String(step).padStart(6, "0")}.safetensors`);
   await writeSafetensors(path, sources, { step: String(step), state: JSON.stringify(state) });
-  await prune(folder, step, keep);
+  await prune(folder, step, keep, healthy);
   return path;
+}
+
+/** Deletes the checkpoints of later updates than `step`. */
+export async function dropCheckpointsAfter(folder: string, step: number): Promise<void> {
+  for (const file of await checkpointFiles(folder)) if (file.step > step) await Deno.remove(file.path);
 }
 
 /**
@@ -78,12 +84,13 @@ export async function saveCheckpoint(
  */
 export async function loadCheckpoint(
   folder: string,
-  { faultOf }: { faultOf?(checkpoint: Checkpoint): string | undefined } = {},
+  { faultOf }: { faultOf?(checkpoint: Checkpoint): Promise<string | undefined> | string | undefined } = {},
 ): Promise<LoadedCheckpoint | undefined> {
   const skipped: string[] = [];
   for (const { path, step } of await checkpointFiles(folder)) {
     try {
-      const { verified, ...checkpoint } = await readCheckpoint(path, step), fault = faultOf?.(checkpoint);
+      const { verified, ...checkpoint } = await readCheckpoint(path, step);
+      const fault = await faultOf?.(checkpoint);
       if (fault === undefined) return { ...checkpoint, verified, path, skipped };
       tf.dispose(checkpoint.tensors);
       throw notOne(path, fault);
@@ -152,10 +159,11 @@ async function checkpointFiles(folder: string): Promise<{ step: number; path: st
 
 /**
  * Deletes checkpoints older than the newest `keep`, and what killed runs left half-written. Files of later steps than this
- * one were passed over, or the run would have gone on from them: they take no place.
+ * one were passed over, or the run would have gone on from them: they take no place. The healthy one stays.
  */
-async function prune(folder: string, step: number, keep: number): Promise<void> {
+async function prune(folder: string, step: number, keep: number, healthy?: number): Promise<void> {
   await removeLeftovers(folder);
   const upToNow = (await checkpointFiles(folder)).filter((file) => file.step <= step);
-  for (const { path } of upToNow.slice(Math.max(1, keep))) await Deno.remove(path);
+  const old = upToNow.slice(Math.max(1, keep)).filter((file) => file.step !== healthy);
+  for (const { path } of old) await Deno.remove(path);
 }

@@ -1,5 +1,5 @@
-import { UserError } from "../runtime/errors.ts";
 import { adaptLossScale, beginLossScaling, endLossScaling, lossScaleValue } from "../tensor/loss_scale.ts";
+import { Divergence, type Health, trainingHealth, type Verdict } from "./health.ts";
 
 /** What one update reports: numbers to log, by name. */
 export type StepMetrics = Record<string, number>;
@@ -11,19 +11,22 @@ export interface LoopOptions {
   steps: number;
   /** Does update number `step` (1, 2, …) and reports on it. */
   update(step: number): Promise<StepMetrics> | StepMetrics;
-  /** Called after every update. */
-  onStep?(step: number, metrics: StepMetrics): Promise<void> | void;
+  /** Called after every update, also a lost one. */
+  onStep?(step: number, metrics: StepMetrics, verdict: Verdict): Promise<void> | void;
   signal?: AbortSignal;
   /** In float16: the loss scale to go on with. Its value is `loss_scale` in the metrics. */
   lossScale?: number;
-  /** Updates in a row with a loss or gradient that is not finite after which the training gives up. Default 10. */
+  /** How updates are judged; default: `trainingHealth()`. */
+  health?: Health;
+  /** Lost updates in a row after which the training gives up. Default 10. */
   patience?: number;
 }
 
 /**
  * Runs updates in order and gives way to the event loop between them, so that progress shows and Ctrl-C works. A signal
  * stops it between two updates, after `onStep`. Where float16 is computed in, gradients are scaled (see `lossScale`); updates
- * that overflow then halve the scale, and do not count as diverged.
+ * that overflow then halve the scale, and are not lost. A training ends as diverged after `patience` lost updates in a row, or when the
+ * last of all is lost.
  *
  * ```ts
  * import { trainingLoop } from "./loop.ts";
@@ -34,29 +37,25 @@ export interface LoopOptions {
  * ```
  *
  * @returns the last update done: less than `steps` when the signal stopped the loop
- * @throws UserError when `patience` updates in a row report a number that is not finite; whatever `update` and `onStep`
- * throw
+ * @throws Divergence, which tells the first of the lost updates; whatever `update` and `onStep` throw
  */
 export async function trainingLoop(options: LoopOptions): Promise<number> {
-  const { from = 0, steps, update, onStep, signal, patience = 10 } = options;
-  let lost = 0;
+  const { from = 0, steps, update, onStep, signal, health = trainingHealth(), patience = 10 } = options;
+  let lost: { step: number; why: string } | undefined;
   beginLossScaling(options.lossScale);
   try {
     for (let step = from + 1; step <= steps; step++) {
       if (signal?.aborted) return step - 1;
       const scale = lossScaleValue(), measured = await update(step);
       const metrics = scale === undefined ? measured : { ...measured, loss_scale: scale };
-      const broken = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
-      const overflowed = adaptLossScale(broken.length === 0);
-      lost = broken.length && !overflowed ? lost + 1 : 0;
-      if (lost >= patience) {
-        const numbers = broken.map(([name, value]) => `${name} = ${value}`).join(", ");
-        throw new UserError(
-          `training diverged: ${numbers} at step ${step}, the last of ${patience} in a row; ` +
-            "lower the learning rate; to go on from the checkpoint before, delete the newest one and resume",
-        );
+      const finite = Object.values(metrics).every(Number.isFinite);
+      const overflowed = adaptLossScale(finite), { grade, why } = health(metrics);
+      const verdict: Verdict = { grade: overflowed ? "suspect" : grade, why };
+      lost = verdict.grade === "lost" ? lost ?? { step, why: why! } : undefined;
+      await onStep?.(step, metrics, verdict);
+      if (lost && (step === steps || step - lost.step + 1 >= patience)) {
+        throw new Divergence(lost.step, step, lost.why);
       }
-      await onStep?.(step, metrics);
       await new Promise((resolve) => setTimeout(resolve));
     }
     return steps;

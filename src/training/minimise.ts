@@ -5,6 +5,7 @@ import { flatten, type Layout, layoutOf, type Params, unflatten } from "../tenso
 import { vjp } from "../tensor/vjp.ts";
 import { adamw, type AdamWOptions, stepScalars } from "./adamw.ts";
 import { emaDecay, emaUpdate } from "./ema.ts";
+import type { Health, Verdict } from "./health.ts";
 import { type StepMetrics, trainingLoop } from "./loop.ts";
 import { learningRate, type LearningRateSchedule } from "./schedules.ts";
 import { expectSize, initialState, type TrainingState } from "./training_state.ts";
@@ -27,8 +28,9 @@ export interface TrainingRun {
   signal?: AbortSignal;
   /** See `LoopOptions`. */
   lossScale?: number;
+  health?: Health;
   /** Called after each update; the state is the training's and changes with the next one. */
-  onStep?(step: number, metrics: StepMetrics, state: TrainingState): void | Promise<void>;
+  onStep?(step: number, metrics: StepMetrics, state: TrainingState, verdict: Verdict): void | Promise<void>;
 }
 
 /** What is minimised. */
@@ -54,7 +56,7 @@ export interface Objective<B extends tf.TensorContainer> {
 export async function minimise<B extends tf.TensorContainer>(
   objective: Objective<B>,
   training: Training,
-  { resume, signal, lossScale, onStep }: TrainingRun = {},
+  { resume, signal, lossScale, health, onStep }: TrainingRun = {},
 ): Promise<{ params: Params; steps: number }> {
   const { declarations, measures = [] } = objective, { seed, optimizer } = training;
   const layout = layoutOf(shapesOf(declarations));
@@ -68,7 +70,8 @@ export async function minimise<B extends tf.TensorContainer>(
       steps: training.steps,
       signal,
       lossScale,
-      onStep: (step, metrics) => onStep?.(step, metrics, state),
+      health,
+      onStep: (step, metrics, verdict) => onStep?.(step, metrics, state, verdict),
       async update(step) {
         const batch = await objective.batch(step);
         const lr = learningRate(optimizer, step, training.steps);

@@ -9,6 +9,7 @@ import { writeText } from "./atomic_write.ts";
 import type { Config } from "./config.ts";
 import type { HostData } from "./dtypes.ts";
 import { checkpointShape, fromCheckpointLayout, toCheckpointLayout } from "./layout.ts";
+import { finite } from "./not_finite.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import type { TensorSource } from "./serialize.ts";
 import { openWeightFiles, type WeightFiles } from "./weight_files.ts";
@@ -74,7 +75,7 @@ export interface SaveOptions {
  * Saves a model folder that diffusers or transformers can load: the weights and `config.json`, each written
  * atomically. The folder is created if need be.
  *
- * @throws UserError when it cannot be written, or when a value does not fit F16.
+ * @throws UserError when it cannot be written, when a value is not finite or does not fit F16.
  */
 export async function saveParams(
   folder: string,
@@ -87,13 +88,14 @@ export async function saveParams(
   } catch (error) {
     throw new UserError(`cannot create the folder ${folder}: ${(error as Error).message}`, { cause: error });
   }
-  const sources: Record<string, TensorSource> = {};
-  for (const [name, x] of Object.entries(params)) {
-    sources[name] = { shape: checkpointShape(x.shape), dtype, load: () => download(x) };
-  }
   const file = kind === "diffusers" ? "diffusion_pytorch_model.safetensors" : "model.safetensors";
+  const path = join(folder, file), sources: Record<string, TensorSource> = {};
+  for (const [name, x] of Object.entries(params)) {
+    const load = async () => finite(await download(x), path, name);
+    sources[name] = { shape: checkpointShape(x.shape), dtype, load };
+  }
   // transformers refuses a file whose metadata does not say which framework's layout it has.
-  await writeSafetensors(join(folder, file), sources, { format: "pt", ...metadata });
+  await writeSafetensors(path, sources, { format: "pt", ...metadata });
   await writeText(join(folder, "config.json"), JSON.stringify(config, null, 2) + "\n");
 }
 

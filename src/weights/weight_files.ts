@@ -5,8 +5,10 @@ import type { ComputePrecision } from "../runtime/precision.ts";
 import { uploaded } from "../runtime/tensorflow/backend.ts";
 import { canStore, storedTensor, tensorOfFile } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
+import { allFinite } from "../tensor/all_finite.ts";
 import { readJsonObject } from "./config.ts";
 import type { HostTensor } from "./dtypes.ts";
+import { notFinite } from "./not_finite.ts";
 import { quantisedFormat, quantisedMessage } from "./quantised.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import { chooseWeights, EXPECTED_WEIGHTS, pickledWeights, type WeightChoice } from "./weight_names.ts";
@@ -22,7 +24,7 @@ export interface WeightFiles extends Disposable {
    * A tensor in the engine, float32 to tfjs; on TensorFlow it is stored as it is in the file, or rounded to `precision`
    * where that can be done as it is read.
    *
-   * @throws UserError as `read`, and for integers
+   * @throws UserError as `read`, for integers, and for numbers that are not finite
    */
   tensor(name: string, precision?: ComputePrecision): Promise<tf.Tensor>;
 }
@@ -90,6 +92,17 @@ async function openVerified(path: string): Promise<SafetensorsFile> {
 }
 
 async function tensorOf(
+  file: SafetensorsFile,
+  name: string,
+  precision?: ComputePrecision,
+): Promise<tf.Tensor> {
+  const x = await loaded(file, name, precision);
+  if (await allFinite(x)) return x;
+  x.dispose();
+  throw notFinite(file.path, name, precision);
+}
+
+async function loaded(
   file: SafetensorsFile,
   name: string,
   precision?: ComputePrecision,

@@ -54,3 +54,16 @@ Deno.test("adt sample says which sizes a bundled pipeline has, in one line", () 
     assert.match(stderr, /error: height: 62 pixels; .* multiples of 8\b.*\n$/);
     assert.deepEqual([code, stdout], [1, ""]);
   }));
+
+Deno.test("adt sample draws nothing that is not finite", () =>
+  withFolder(async (folder) => {
+    const guided = ["--steps", "2", "--guidance-scale", "1e300"], picture = join(folder, "a.png");
+    const digits = await adt("sample", "--model", "data/models/digits-unet", ...guided, "--output", picture);
+    const pipeline = ["--pipeline", fixture("pipeline_sd15"), "--prompt", "a cat", "--size", "16"];
+    const cats = await adt("sample", ...pipeline, ...guided, "--output", picture);
+    for (const { code, stderr } of [digits, cats]) {
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /error: nothing can be drawn: the model's pictures hold NaN .* guidance scale/);
+    }
+    await assert.rejects(Deno.stat(picture), Deno.errors.NotFound);
+  }));

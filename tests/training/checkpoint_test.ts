@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/runtime/errors.ts";
-import { loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.ts";
+import { dropCheckpointsAfter, loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.ts";
 import { writeTensors } from "../../src/weights/safetensors.ts";
 import { withoutDigest } from "../weights/support.ts";
 import { noLeak, startTestEngine } from "../support.ts";
@@ -79,6 +79,19 @@ Deno.test("saveCheckpoint() keeps the newest, by number, and clears what killed 
     assert.deepEqual(names(folder), ["notes.txt", "step-1000000.safetensors", "step-999999.safetensors"]);
     await save(folder, 1_000_001, 1);
     assert.deepEqual(names(folder), ["notes.txt", "step-1000001.safetensors"]);
+  }));
+
+Deno.test("saveCheckpoint() keeps the healthy one besides the newest, and the later ones can be dropped", () =>
+  withFolder(async (folder) => {
+    for (const step of [1, 2, 3, 4]) {
+      const x = tf.tensor1d([step]);
+      await saveCheckpoint(folder, { step, tensors: { x }, state: {} }, { healthy: 1 });
+      x.dispose();
+    }
+    const file = (step: number) => `step-00000${step}.safetensors`;
+    assert.deepEqual(names(folder), [file(1), file(3), file(4)]);
+    await dropCheckpointsAfter(folder, 1);
+    assert.deepEqual(names(folder), [file(1)]);
   }));
 
 Deno.test("loadCheckpoint() passes over files that are not complete, and says so", () =>

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UserError } from "../../src/runtime/errors.ts";
+import { Divergence } from "../../src/training/health.ts";
 import { trainingLoop } from "../../src/training/loop.ts";
 
 Deno.test("trainingLoop() runs every update in order, each followed by onStep with its numbers", async () => {
@@ -54,23 +54,37 @@ Deno.test("trainingLoop() finishes the update under way when it is aborted, and 
   assert.equal(await trainingLoop({ from: 3, steps: 10, signal: controller.signal, update }), 3);
 });
 
-Deno.test("trainingLoop() gives up after `patience` updates in a row that are not finite", async () => {
-  const seen: number[] = [];
+Deno.test("trainingLoop() gives up after `patience` lost updates in a row, and reports all of them", async () => {
+  const seen: string[] = [];
   const run = trainingLoop({
     steps: 100,
     patience: 3,
     update: (step) => ({ loss: step >= 5 ? NaN : 1, grad_norm: step >= 7 ? Infinity : 1, lr: 1 }),
-    onStep: (step) => void seen.push(step),
+    onStep: (step, _, { grade }) => void seen.push(`${step} ${grade}`),
   });
   await assert.rejects(run, (error: Error) => {
-    assert.ok(error instanceof UserError);
-    assert.match(
+    assert.ok(error instanceof Divergence);
+    assert.deepEqual([error.step, error.last, error.why], [5, 7, "loss = NaN"]);
+    assert.equal(
       error.message,
-      /training diverged: loss = NaN, grad_norm = Infinity at step 7, the last of 3 in a row; lower the learning rate/,
+      "training diverged at update 5: loss = NaN, and nothing better until update 7",
     );
     return true;
   });
-  assert.deepEqual(seen, [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(seen.slice(3), ["4 healthy", "5 lost", "6 lost", "7 lost"]);
+});
+
+Deno.test("trainingLoop() does not end with a lost update", async () => {
+  const run = trainingLoop({ steps: 4, update: (step) => ({ loss: step === 4 ? Infinity : 1 }) });
+  await assert.rejects(run, {
+    name: "Divergence",
+    message: "training diverged at update 4: loss = Infinity",
+  });
+  const exploding = trainingLoop({ steps: 6, update: (step) => ({ loss: step < 3 ? 0.2 : 500 * step }) });
+  await assert.rejects(exploding, {
+    message:
+      "training diverged at update 3: loss = 1.50e+3, where 0.200 was usual, and nothing better until update 6",
+  });
 });
 
 Deno.test("trainingLoop() forgives updates that are not finite when others lie between them", async () => {

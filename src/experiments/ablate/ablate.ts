@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { sharedBars } from "../../display/progress.ts";
 import type { Rows } from "../../display/text.ts";
+import { NotFiniteError } from "../../runtime/errors.ts";
 import { machineMemory } from "../../runtime/machine_memory.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { writePage } from "../report/page.ts";
@@ -9,6 +10,7 @@ import { readCost } from "../tune/cost.ts";
 import { tuneAll, type TuneAllOptions } from "../tune/processes/tune_all.ts";
 import { tuneOrResume, tuningIn } from "../tune/tune_or_resume.ts";
 import { evaluateRun, runName } from "./evaluate_run.ts";
+import { failedBefore, type FailedRun, keepFailure } from "./failures.ts";
 import { processesWithin } from "./memory.ts";
 import { studyReport } from "./report.ts";
 import type { StudyScorer } from "./scorer.ts";
@@ -36,6 +38,8 @@ export interface Findings {
   study: Study;
   /** Runs that have come to their ends, in the study's order. */
   finished: FinishedRun[];
+  /** Runs that failed, likewise. */
+  failed: FailedRun[];
   /** Scores of the arms over their seeds, with paired differences from the reference arms. */
   scores: ArmScore[];
   /** The headline in short: one row per arm. */
@@ -51,7 +55,8 @@ export interface AblateResult extends Findings {
 /**
  * Runs a study: tunes every arm with every seed, scores all models on images from the same noise, and writes tables
  * (CSV, JSON) and a report into its folder. Stopped or killed at any time, the same call goes on where it was; finished
- * runs and evaluations are never repeated.
+ * runs and evaluations are never repeated. A run that diverges, or whose model draws no pictures, fails, and the others go on;
+ * the same call tries it again when its arm's settings have changed, and otherwise says why not.
  *
  * A run's model can be loaded afterwards: `loadGenerator({ unet: result.weights, sampler })`.
  *
@@ -78,31 +83,38 @@ export async function ablate(
   const study = await loadStudy(source);
   using _folder = await openStudyFolder(study);
   using _bars = sharedBars();
-  const results = new Map<StudyRun, FinishedRun>();
+  const results: Results = { finished: new Map(), failed: new Map() };
   try {
     await runAll(study, results, options);
   } catch (error) {
     if (!isStop(error, options.signal)) throw error;
   }
-  const found = findings(study, results, study.variants), { finished, scores } = found;
+  const found = findings(study, results, study.variants), { finished, failed, scores } = found;
   const report = join(study.output, "report.html");
-  await writeTables(study, scores, finished);
-  await writePage(report, await studyReport(study, scores, finished));
+  await writeTables(found);
+  await writePage(report, await studyReport(study, scores, finished, failed));
   return { ...found, report };
 }
 
-const inOrder = ({ runs }: Study, results: Map<StudyRun, FinishedRun>) =>
+/** What has come of the runs so far. */
+interface Results {
+  finished: Map<StudyRun, FinishedRun>;
+  failed: Map<StudyRun, FailedRun>;
+}
+
+const inOrder = <T>({ runs }: Study, results: Map<StudyRun, T>): T[] =>
   runs.flatMap((run) => results.get(run) ?? []);
 
 /** What is known of some ways to sample. */
-function findings(study: Study, results: Map<StudyRun, FinishedRun>, variants: Variant[]): Findings {
-  const finished = inOrder(study, results), scores = summarise(study.arms, finished, variants);
-  return { study, finished, scores, table: shortRows(study, scores, finished) };
+function findings(study: Study, results: Results, variants: Variant[]): Findings {
+  const finished = inOrder(study, results.finished), failed = inOrder(study, results.failed);
+  const scores = summarise(study.arms, finished, variants);
+  return { study, finished, failed, scores, table: shortRows(study, scores, finished, failed) };
 }
 
 async function runAll(
   study: Study,
-  results: Map<StudyRun, FinishedRun>,
+  results: Results,
   { processes, signal, onResult }: AblateOptions,
 ): Promise<void> {
   const { variants } = study;
@@ -111,16 +123,33 @@ async function runAll(
   const finish = async (run: StudyRun, weights: string) => {
     const evaluations = await evaluateRun(run, weights, variants, getScorer);
     const result = { run, weights, evaluations, cost: await readCost(run.config) ?? null };
-    results.set(run, result);
+    results.finished.set(run, result);
     await onResult?.(result, findings(study, results, variants.slice(0, 1)));
   };
+  const fail = async (run: StudyRun, error: NotFiniteError) => {
+    const failed = await keepFailure(run, error);
+    results.failed.set(run, failed);
+    console.error(`${runName(run)} failed, the others go on: ${failed.why}`);
+  };
   try {
-    const waiting = await finishReady(study, finish, signal);
+    const hopeful: StudyRun[] = [];
+    for (const run of study.runs) {
+      const failed = await failedBefore(run);
+      if (!failed) hopeful.push(run);
+      else {
+        results.failed.set(run, failed);
+        console.error(
+          `${runName(run)} failed before and is not tried again with the same settings: ${failed.why}`,
+        );
+      }
+    }
+    const waiting = await finishReady(hopeful, finish, fail, signal);
     if (signal?.aborted) return;
     await tuneAndFinish(
       waiting,
       finish,
-      processes ? fittingProcesses(processes, study, results) : undefined,
+      fail,
+      processes ? fittingProcesses(processes, study, results.finished) : undefined,
       signal,
     );
   } finally {
@@ -129,18 +158,29 @@ async function runAll(
 }
 
 type Finish = (run: StudyRun, weights: string) => Promise<void>;
+type Fail = (run: StudyRun, error: NotFiniteError) => Promise<void>;
 
 const untunedModel = ({ config: { model } }: StudyRun) => "pipeline" in model ? model.pipeline : model.unet;
 
 /** Scores what needs no training (any more), and returns the other runs. */
-async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal): Promise<StudyRun[]> {
+async function finishReady(
+  runs: StudyRun[],
+  finish: Finish,
+  fail: Fail,
+  signal?: AbortSignal,
+): Promise<StudyRun[]> {
   const waiting: StudyRun[] = [];
   for (const run of runs) {
     if (signal?.aborted) break;
-    if (run.arm.untuned) await finish(run, untunedModel(run));
-    else if (await tuningIn(run.config) === "finished") {
-      await finish(run, (await tuneOrResume(run.config, {}))!); // says so if it was another tuning
-    } else waiting.push(run);
+    try {
+      if (run.arm.untuned) await finish(run, untunedModel(run));
+      else if (await tuningIn(run.config) === "finished") {
+        await finish(run, (await tuneOrResume(run.config, {}))!); // says so if it was another tuning
+      } else waiting.push(run);
+    } catch (error) {
+      if (!(error instanceof NotFiniteError)) throw error;
+      await fail(run, error);
+    }
   }
   return waiting;
 }
@@ -148,6 +188,7 @@ async function finishReady({ runs }: Study, finish: Finish, signal?: AbortSignal
 async function tuneAndFinish(
   runs: StudyRun[],
   finish: Finish,
+  fail: Fail,
   processes: TuneAllOptions["processes"],
   signal?: AbortSignal,
 ): Promise<void> {
@@ -156,9 +197,12 @@ async function tuneAndFinish(
   await tuneAll(jobs, {
     processes,
     signal,
-    onFinished(i, { weights }) {
-      return turn = turn.then(() => finish(runs[i]!, weights)); // one at a time: they share this process's engine
+    async onFinished(i, { weights }) {
+      const mine = turn.then(() => finish(runs[i]!, weights)); // one at a time: they share this process's engine
+      turn = mine.catch(() => {}); // its own failure is no other run's
+      await mine;
     },
+    onFailed: (i, error) => fail(runs[i]!, error),
   });
 }
 

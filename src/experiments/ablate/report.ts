@@ -9,6 +9,8 @@ import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { exhibits, type Page, pairs, type Section } from "../report/page.ts";
 import { formatPercent } from "../report/scores.ts";
 import { machineFacts } from "../runs/machine_facts.ts";
+import { runName } from "./evaluate_run.ts";
+import type { FailedRun } from "./failures.ts";
 import { curvesOf, samplingCurves } from "./report_curves.ts";
 import { shownArms } from "./report_samples.ts";
 import { costTable, scoreTables, settingsTable } from "./report_tables.ts";
@@ -20,10 +22,16 @@ export async function studyReport(
   study: Study,
   scores: readonly ArmScore[],
   finished: readonly FinishedRun[],
+  failed: readonly FailedRun[] = [],
 ): Promise<Page> {
   const curves = [...samplingCurves(study, scores), ...await curvesOf(study, finished)];
   const samples = await shownArms(study, finished);
   const parts: (Section | false)[] = [
+    failed.length > 0 && {
+      id: "failed",
+      title: "Runs that failed",
+      body: pairs(failed.map(({ run, why }) => [runName(run), why])),
+    },
     scores.length > 0 && { id: "scores", title: "Scores", body: scoreTables(study, scores) },
     samples.length > 0 && {
       id: "samples",
@@ -37,7 +45,7 @@ export async function studyReport(
   ];
   return {
     title: "Ablation study",
-    summary: summaryOf(study, scores, finished),
+    summary: summaryOf(study, scores, finished, failed),
     sections: parts.filter((part) => part !== false),
     figures: curves.length > 0,
   };
@@ -47,9 +55,15 @@ export async function studyReport(
 const NAMED = 5;
 
 /** The headline score of the arms against the first reference, the lowest ones first where there are many. */
-function summaryOf(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): string {
-  const { length } = study.runs,
-    state = finished.length < length ? ` ${finished.length} of ${length} runs so far.` : "";
+function summaryOf(
+  study: Study,
+  scores: readonly ArmScore[],
+  finished: readonly FinishedRun[],
+  failed: readonly FailedRun[],
+): string {
+  const { length } = study.runs, ended = finished.length + failed.length;
+  const state = (ended < length ? ` ${finished.length} of ${length} runs so far.` : "") +
+    (failed.length > 0 ? ` ${failed.length} of ${length} runs failed.` : "");
   const reference = study.arms.find((arm) => arm.reference)!.name;
   const headline = headlineScore(scores);
   const changes = scores.filter(({ score, variant }) => score === headline && variant === study.variants[0])

@@ -3,7 +3,7 @@ import { formatDuration, formatNumber } from "../../display/text.ts";
 import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
 import { formatInterval, formatPercent, formatScore, scoreBars, verdict } from "../report/scores.ts";
-import { differingSettings } from "./overrides.ts";
+import { differingSettings } from "./differing_settings.ts";
 import { type Study, variantName } from "./study.ts";
 import { type ArmScore, type Comparison, type FinishedRun, headlineScore } from "./summary.ts";
 

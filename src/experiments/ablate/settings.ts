@@ -6,7 +6,7 @@ import { UserError } from "../../runtime/errors.ts";
 import { checkConfig, parseConfig, stringifyConfig } from "../config/config.ts";
 import { readYaml } from "../config/yaml.ts";
 import { type TuneConfig, tuneSchema } from "../tune/config.ts";
-import { overridden, type Settings } from "./overrides.ts";
+import { overridden, type Settings } from "../config/overridden.ts";
 
 /** A base once it is known to be right. */
 export interface Base {

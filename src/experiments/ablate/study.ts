@@ -6,7 +6,7 @@ import { checkNesting } from "../config/yaml.ts";
 import { type SamplerSettings, samplerSettings } from "../generate/load_generator.ts";
 import type { TuneConfig } from "../tune/config.ts";
 
-import type { Settings } from "./overrides.ts";
+import type { Settings } from "../config/overridden.ts";
 import { loadBase, parseArm } from "./settings.ts";
 import { type DigitsEvaluation, evaluationOf, type PipelineEvaluation } from "./study_evaluation.ts";
 import { type StudyConfig, type StudyInput, studySchema } from "./study_config.ts";

@@ -6,6 +6,7 @@ import { checkSameConfig } from "../config/same_config.ts";
 import { readJsonIfThere } from "../../weights/config.ts";
 import { removeLeftovers } from "../../weights/temporary.ts";
 import { writeJson } from "../runs/write_json.ts";
+import { FAILURE } from "./failures.ts";
 import type { Study } from "./study.ts";
 
 const RECORD = "study.json";
@@ -19,7 +20,7 @@ interface StudyRecord {
 
 /**
  * Holds a study's folder until it is disposed. Seeds, arms and ways to sample can be added to a study that is there, or left
- * out: what they gave stays in the folder. Arms of which nothing has come yet can change.
+ * out: what they gave stays in the folder. Arms of which nothing has come yet, or that failed, can change.
  *
  * @throws UserError when another process is using the folder; when it holds another study or other files; when it cannot
  * be written
@@ -68,7 +69,7 @@ export async function checkStudyFolder(study: Study): Promise<StudyRecord | unde
     evaluate,
     arms: Object.fromEntries(used.map((name) => [name, arms[name]])),
   });
-  checkSameConfig(common(began), common(given), file, "study");
+  checkSameConfig(common(began), common(given), file, { what: "study" });
   return began;
 }
 
@@ -76,7 +77,7 @@ export async function checkStudyFolder(study: Study): Promise<StudyRecord | unde
 async function isUsed({ arms, output }: Study, name: string): Promise<boolean> {
   const folder = join(output, "arms", arms.find((arm) => arm.name === name)!.slug);
   for (const run of await namesIn(folder)) {
-    if (!await isFolder(join(folder, run))) continue;
+    if (!await isFolder(join(folder, run)) || await isThere(join(folder, run, FAILURE))) continue;
     if ((await namesIn(join(folder, run, "evaluations"))).length > 0) return true;
     if (await isThere(join(folder, run, "run", "config.yaml"))) return true;
   }

@@ -6,6 +6,7 @@ import type { Interval } from "../../metrics/statistics/interval.ts";
 import { writeText } from "../../weights/atomic_write.ts";
 import { formatPercent } from "../report/scores.ts";
 import { writeJson } from "../runs/write_json.ts";
+import type { FailedRun } from "./failures.ts";
 import { type Study, type Variant, variantName } from "./study.ts";
 import { type ArmScore, type FinishedRun, headlineScore } from "./summary.ts";
 
@@ -83,10 +84,16 @@ function shortNames(scores: readonly ArmScore[]): string[] {
 }
 
 /** The study's headline in a table of one row per arm: for terminals and notebooks. */
-export function shortRows(study: Study, scores: readonly ArmScore[], finished: readonly FinishedRun[]): Rows {
+export function shortRows(
+  study: Study,
+  scores: readonly ArmScore[],
+  finished: readonly FinishedRun[],
+  failed: readonly FailedRun[] = [],
+): Rows {
   const [headline] = study.variants, names = shortNames(scores), first = headlineScore(scores);
   return study.arms.map((arm) => {
     const done = finished.filter(({ run }) => run.arm === arm).length;
+    const lost = failed.filter(({ run }) => run.arm === arm).length;
     const all = study.runs.filter((run) => run.arm === arm).length;
     const own = (name: string) =>
       scores.find((one) =>
@@ -104,7 +111,11 @@ export function shortRows(study: Study, scores: readonly ArmScore[], finished: r
         found ? percentCell(found) : undefined,
       ] as const;
     });
-    return { arm: arm.name, runs: `${done}/${all}`, ...Object.fromEntries([...cells, ...changes]) };
+    return {
+      arm: arm.name,
+      runs: `${done}/${all}${lost > 0 ? `, ${lost} failed` : ""}`,
+      ...Object.fromEntries([...cells, ...changes]),
+    };
   });
 }
 
@@ -124,15 +135,22 @@ export function toCsv(rows: Rows): string {
   return [columns.map(cell).join(","), ...lines, ""].join("\r\n");
 }
 
-/** Writes runs.csv, arms.csv, costs.csv and results.json (all of them) into the study's folder. */
+/** Writes runs.csv, arms.csv, costs.csv and results.json (all of them, and the runs that failed) into the study's folder. */
 export async function writeTables(
-  { output }: Study,
-  scores: readonly ArmScore[],
-  finished: readonly FinishedRun[],
+  { study: { output }, scores, finished, failed }: {
+    study: Study;
+    scores: readonly ArmScore[];
+    finished: readonly FinishedRun[];
+    failed: readonly FailedRun[];
+  },
 ): Promise<void> {
   const tables = { arms: armRows(scores), runs: runRows(finished), costs: costRows(finished) };
   for (const [name, rows] of Object.entries(tables)) {
     await writeText(join(output, `${name}.csv`), toCsv(rows));
   }
-  await writeJson(join(output, "results.json"), tables);
+  const failures = failed.map(({ run: { arm, seed }, why }) => ({ arm: arm.name, seed, why }));
+  await writeJson(join(output, "results.json"), {
+    ...tables,
+    ...failures.length > 0 && { failed: failures },
+  });
 }

@@ -7,6 +7,7 @@ import type { z } from "zod";
 import { UserError } from "../../runtime/errors.ts";
 import { listed } from "../../runtime/wording.ts";
 import { explainIssue } from "./issues.ts";
+import { assigned, overridden } from "./overridden.ts";
 import { parseYaml, readYaml } from "./yaml.ts";
 
 /**
@@ -39,10 +40,16 @@ export function checkConfig<S extends z.ZodType>(given: unknown, file: string, s
 /**
  * Reads a configuration file; see {@linkcode parseConfig}.
  *
+ * @param set settings of the command line, in place of those of the file
  * @throws UserError also when the file cannot be read
  */
-export async function loadConfig<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>> {
-  return checkConfig(await readYaml(file), file, schema);
+export async function loadConfig<S extends z.ZodType>(
+  file: string,
+  schema: S,
+  set: readonly string[] = [],
+): Promise<z.output<S>> {
+  const settings = overridden(await readYaml(file), assigned(set));
+  return checkConfig(settings, set.length > 0 ? `${file} with --set` : file, schema);
 }
 
 /** A configuration as YAML, defaults included; `parseConfig` reads it back as it was. */

@@ -49,6 +49,8 @@ export interface PaceConfig {
   log_every: number;
   /** Fixes all random numbers of the run. */
   seed: number;
+  /** How often the run goes on with a lower learning rate after it diverged; left out: not at all. */
+  retries?: number | undefined;
 }
 
 /** The keys of `OptimizerConfig`, with their defaults. */
@@ -111,4 +113,9 @@ export const paceShape = {
   log_every: count.default(1),
   /** Fixes all random numbers of the run. */
   seed: z.int().min(0).default(0),
+  /**
+   * How often a run that diverged goes back to its last healthy checkpoint and on from there with a tenth of the learning rate
+   * (of `optimizer`). Default: not at all.
+   */
+  retries: count.optional(),
 };

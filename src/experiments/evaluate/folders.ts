@@ -8,6 +8,7 @@ import type { FeatureNetwork } from "../../metrics/features/networks.ts";
 import { comparisonWith, LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { formatFolderScores, smallSampleNotes } from "../../metrics/scores/compare_table.ts";
+import { finiteScores } from "../../metrics/statistics/score.ts";
 import { cacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { openFolderNetworks } from "./folder_networks.ts";
@@ -99,7 +100,10 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
       );
       folders.push({
         folder: images.folder,
-        scores: { ...scores, ...await networks.ownScores({ features, hps, captions: images.captions }) },
+        scores: finiteScores({
+          ...scores,
+          ...await networks.ownScores({ features, hps, captions: images.captions }),
+        }),
       });
     }
     const rows = folders.map(({ folder, scores }) => ({ name: folder, scores }));

@@ -12,6 +12,7 @@ import { type Floor, measureFloor } from "../../metrics/scores/floor.ts";
 import { byNetwork, type NamedScores, type NamedTerms } from "../../metrics/scores/named_scores.ts";
 import type { NetworkScores, PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
 import { groupTermsOf, jackknifeTerms } from "../../metrics/statistics/groups.ts";
+import { finiteScores } from "../../metrics/statistics/score.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { pictureFolder } from "../generate/save_images.ts";
 import { compareCopies, comparePictureText } from "./pipeline_extras.ts";
@@ -150,7 +151,7 @@ export async function pipelineEvaluator(
         scored.networks.push(await scoresBy(network, sampled));
         if (groups) Object.assign(terms, await termsBy(network, sampled, groups));
       }
-      if (!pictograms) return scored;
+      if (!pictograms) return checked(scored);
       const network = networks.squeezenet!, name = NETWORK_NAMES.squeezenet;
       const two = { samples: sampled[looking.indexOf(network)]!, real: await seen(real, network, name) };
       const ofTexts = await comparePictureText(two, pictograms.texts, prompts, seed);
@@ -163,7 +164,7 @@ export async function pipelineEvaluator(
         Object.assign(values, ofCopies.values);
       }
       if (groups) Object.assign(terms, groupTermsOf(values, groups, seed));
-      return scored;
+      return checked(scored);
     },
     dispose: networks.dispose,
   };
@@ -182,6 +183,12 @@ function memory(): <T>(key: string, compute: () => Promise<T>) => Promise<T> {
     if (!known.has(key)) known.set(key, await compute());
     return known.get(key) as T;
   };
+}
+
+/** The result, if all its scores are finite. */
+function checked(result: PipelineResult): PipelineResult {
+  finiteScores(namedScores(result));
+  return result;
 }
 
 /** All scores of a pipeline by name. */

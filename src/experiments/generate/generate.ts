@@ -3,6 +3,7 @@ import type { ImageSource } from "../../metrics/features/extract_features.ts";
 import type { Autoencoder } from "../../models/autoencoder.ts";
 import { normalBatch } from "../../runtime/random.ts";
 import type { Denoiser } from "../../sampling/denoiser.ts";
+import { finiteImages } from "../../sampling/finite_images.ts";
 import { sample, type StepEvent } from "../../sampling/sample.ts";
 import type { Sampler } from "../../sampling/sampler.ts";
 import { stepNoise } from "../../sampling/step_noise.ts";
@@ -34,6 +35,7 @@ export interface GenerateOptions {
  * every batch, so samples of two models are pairs.
  *
  * @param numbers the images' own numbers [B]; @param labels their classes [B]
+ * @throws NotFiniteError for pictures with NaN or infinite numbers
  */
 export async function generate(
   generator: Generator,
@@ -56,9 +58,9 @@ export async function generate(
       signal,
       onStep,
     });
-    const images = tf.tidy(() => autoencoder.decode(end).clipByValue(-1, 1) as tf.Tensor4D);
+    const decoded = tf.tidy(() => autoencoder.decode(end));
     end.dispose();
-    return images;
+    return await finiteImages(decoded);
   } finally {
     tf.dispose([noise, condition, nullCondition]);
   }

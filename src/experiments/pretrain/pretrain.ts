@@ -8,6 +8,7 @@ import { readMetrics } from "../../training/metrics_log.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
+import { withRetries } from "../runs/retries.ts";
 import { TRAINING_TENSORS, trainingState, trainingTensors } from "../runs/state_tensors.ts";
 import { writeJson } from "../runs/write_json.ts";
 import { type PretrainConfig, pretrainSchema } from "./config.ts";
@@ -35,9 +36,9 @@ export interface PretrainResult {
 
 /**
  * Trains a model from scratch in a run folder of its own: log, checkpoints, and at the end the averaged weights with a
- * record of how they were made. It stops and goes on as `tune` does.
+ * record of how they were made. It stops, goes on and falls back after it diverged as `tune` does.
  *
- * @throws UserError for a configuration that cannot be trained, a batch larger than the memory, a folder that holds another run, a full disk
+ * @throws Divergence when its weights are lost; UserError for a configuration that cannot be trained, a batch larger than the memory, a folder that holds another run, a full disk
  */
 export async function pretrain(
   config: PretrainConfig,
@@ -45,16 +46,24 @@ export async function pretrain(
 ): Promise<PretrainResult> {
   checkBatchFits(config);
   const { description: engine } = await startEngine({ precision: config.precision });
-  using run = await openRun(config, { schema: pretrainSchema, tensors: TRAINING_TENSORS }, options.resume);
+  return await withRetries((resume) => pretrainOnce(config, engine, { ...options, resume }), options.resume);
+}
+
+async function pretrainOnce(
+  given: PretrainConfig,
+  engine: string,
+  options: PretrainOptions,
+): Promise<PretrainResult> {
+  using run = await openRun(given, { schema: pretrainSchema, tensors: TRAINING_TENSORS }, options.resume);
   using held = new DisposableStack();
-  const { weights, metricsFile } = run.folder;
+  const { config } = run, { weights, metricsFile } = run.folder;
   const pretraining = await preparePretraining(config).catch(async (error) => {
     tf.dispose(run.saved?.tensors ?? []);
     await run.folder.withdraw();
     throw error;
   });
   held.defer(() => pretraining.dispose?.());
-  const { params, steps, seconds } = await train(config, run, pretraining, options);
+  const { params, steps, seconds } = await train(run, pretraining, options);
   if (steps === config.train.steps) {
     const losses = await loggedLosses(metricsFile);
     await writeJson(join(weights, "training.json"), {
@@ -75,25 +84,27 @@ export async function pretrain(
 }
 
 async function train(
-  config: PretrainConfig,
-  run: OpenRun,
+  run: OpenRun<PretrainConfig>,
   pretraining: Pretraining,
   { signal, onStep }: PretrainOptions,
 ) {
-  await using recorder = await recordRun(run, config, { label: "pretraining", signal });
-  const { params, steps } = await pretraining.train({
-    resume: run.saved && { state: trainingState(run.saved.tensors), step: run.from },
-    signal: recorder.signal,
-    lossScale: recorder.lossScale,
-    async onStep(step, metrics, state) {
-      await onStep?.(step, metrics);
-      await recorder.record(step, {
-        metrics,
-        note: `loss ${metrics.loss!.toFixed(4)}`,
-        tensors: () => trainingTensors(state),
-      });
-    },
-  });
+  await using recorder = await recordRun(run, { label: "pretraining", signal });
+  const training = () =>
+    pretraining.train({
+      resume: run.saved && { state: trainingState(run.saved.tensors), step: run.from },
+      signal: recorder.signal,
+      lossScale: recorder.lossScale,
+      health: recorder.health,
+      async onStep(step, metrics, state, verdict) {
+        await onStep?.(step, metrics);
+        await recorder.record(step, {
+          metrics,
+          note: `loss ${metrics.loss!.toFixed(4)}`,
+          tensors: () => trainingTensors(state),
+        }, verdict);
+      },
+    });
+  const { params, steps } = await recorder.guard(training);
   return { params, steps, seconds: recorder.seconds() };
 }
 

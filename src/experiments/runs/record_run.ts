@@ -3,9 +3,11 @@ import { progress as drawnProgress } from "../../display/progress.ts";
 import { onCompile } from "../../tensor/compile_events.ts";
 import { lossScaleValue } from "../../tensor/loss_scale.ts";
 import { saveCheckpoint } from "../../training/checkpoint.ts";
-import { openMetricsLog } from "../../training/metrics_log.ts";
+import { Divergence, type Health, trainingHealth, type Verdict } from "../../training/health.ts";
+import { openMetricsLog, readMetrics } from "../../training/metrics_log.ts";
 import type { OpenRun } from "./open_run.ts";
-import type { RunConfig, RunState, UpdateCost } from "./run_state.ts";
+import { fallBack } from "./retries.ts";
+import type { RunState, UpdateCost } from "./run_state.ts";
 
 /** One update, as a run records it. */
 export interface Update {
@@ -23,8 +25,15 @@ export interface Update {
 export interface RunRecorder extends AsyncDisposable {
   /** For the training loop: aborts after the signal from outside, once the last update is in a checkpoint. */
   signal: AbortSignal;
-  /** Records update number `step`. Writes a checkpoint when one is due, at the end, and before the run stops. */
-  record(step: number, update: Update): Promise<void>;
+  /**
+   * Records update number `step`. Writes a checkpoint when one is due, at the end, and before the run stops, but never after a
+   * lost update. The last checkpoint after which the next update was healthy is kept besides the newest.
+   */
+  record(step: number, update: Update, verdict: Verdict): Promise<void>;
+  /** For the training loop: it knows what was logged before. */
+  health: Health;
+  /** Runs the training loop. If it diverges, the run falls back to its last healthy checkpoint. @throws Divergence */
+  guard<R>(training: () => Promise<R>): Promise<R>;
   /** The loss scale that a resumed run in float16 goes on with. */
   lossScale: number | undefined;
   /** Seconds of training so far, those before a resumption included, without what was done aside. */
@@ -47,16 +56,17 @@ export interface RecordOptions {
  * @throws UserError when the log or a checkpoint cannot be written
  */
 export async function recordRun(
-  { folder, saved, from }: OpenRun,
-  config: RunConfig,
+  run: OpenRun,
   { label, signal, progress = drawnProgress }: RecordOptions,
 ): Promise<RunRecorder> {
-  const { steps, log_every, checkpoint_every } = config.train;
+  const { folder, saved, from, config } = run, { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);
+  const health = trainingHealth(await readMetrics(folder.metricsFile));
   const bar = progress(steps, label, { start: from });
   let last = from;
   const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));
   const earlier = saved?.state as RunState | undefined;
+  let newest = from, healthy = earlier?.healthy;
   const begun = performance.now(), before = earlier?.seconds ?? 0;
   let spentAside = 0;
   const seconds = () => before + (performance.now() - begun - spentAside) / 1000;
@@ -71,16 +81,29 @@ export async function recordRun(
       await work();
       spentAside += performance.now() - start;
     },
-    async record(step, { metrics, note, tensors, cost }) {
+    health,
+    async guard(training) {
+      try {
+        return await training();
+      } catch (error) {
+        throw error instanceof Divergence ? await fallBack(run, error, healthy) : error;
+      }
+    },
+    async record(step, { metrics, note, tensors, cost }, { grade, why }) {
       bar.update(last = step, note);
-      if (step % log_every === 0 || step === steps) log.append({ step, ...metrics });
-      const stopping = signal?.aborted ?? false;
-      if (stopping || step % checkpoint_every === 0 || step === steps) {
+      const lost = grade === "lost", stopping = signal?.aborted ?? false;
+      if (lost || step % log_every === 0 || step === steps) {
+        log.append({ step, ...metrics, ...lost && { lost: why } });
+      }
+      if (grade === "healthy" && newest === step - 1 && newest > 0) healthy = newest;
+      if (!lost && (stopping || step % checkpoint_every === 0 || step === steps)) {
         const state: RunState = {
           ...{ config, seconds: seconds(), lossScale: lossScaleValue() },
           ...cost && { cost: cost() },
+          ...healthy !== undefined && { healthy },
         };
-        await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state });
+        await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state }, { healthy });
+        newest = step;
       }
       if (stopping) stop.abort();
     },

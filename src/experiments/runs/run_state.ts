@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
 import { listed } from "../../runtime/wording.ts";
+import { allFinite } from "../../tensor/all_finite.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { isRecord } from "../../weights/config.ts";
 import type { OptimizerConfig, paceShape } from "../config/parts.ts";
@@ -32,6 +33,8 @@ export interface RunState {
   lossScale?: number;
   /** Of a tuning. */
   cost?: UpdateCost;
+  /** Updates done in the last checkpoint before this one that was found healthy, if there was one. */
+  healthy?: number;
 }
 
 /**
@@ -39,16 +42,24 @@ export interface RunState {
  *
  * @param names of all of them
  */
-export function runFault({ tensors, state }: Checkpoint, names: readonly string[]): string | undefined {
+export async function runFault(
+  { tensors, state }: Checkpoint,
+  names: readonly string[],
+): Promise<string | undefined> {
   const missing = names.filter((name) => !Object.hasOwn(tensors, name));
   if (missing.length > 0) return `it lacks ${listed(missing)}`;
   const unknown = Object.keys(tensors).filter((name) => !names.includes(name));
   if (unknown.length > 0) return `it holds ${listed(unknown)}, which this run does not have`;
   const [other] = Object.entries(tensors).filter(([, x]) => !isVector(x));
   if (other) return `its ${other[0]} is ${other[1].dtype} [${other[1].shape}], expected a vector of float32`;
+  for (const [name, x] of Object.entries(tensors)) {
+    if (!await allFinite(x)) return `its ${name} holds NaN or infinite numbers`;
+  }
   if (!isRecord(state)) return "its state is no mapping";
   if (typeof state.seconds !== "number") return "its state tells no seconds";
-  if (!["number", "undefined"].includes(typeof state.lossScale)) return "its state's lossScale is no number";
+  for (const name of ["lossScale", "healthy"]) {
+    if (!["number", "undefined"].includes(typeof state[name])) return `its state's ${name} is no number`;
+  }
   if (state.cost !== undefined && !isCost(state.cost)) return "its state's cost is none";
 }
 

@@ -11,6 +11,7 @@ import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
+import { withRetries } from "../runs/retries.ts";
 import { ADT_TENSORS, adtTensors } from "../runs/state_tensors.ts";
 import { headStartFault, type TuneConfig, tuneSchema, tunesPipeline } from "./config.ts";
 import { costMeter, mendCost } from "./cost.ts";
@@ -46,9 +47,10 @@ export interface TuneResult {
  * Runs a tuning in its own folder: log, checkpoints, and at the end the averaged weights.
  *
  * Nothing is lost when it is stopped: by the signal it writes a checkpoint, and after a crash it goes on from the last
- * one, with the same numbers as a run that was never stopped.
+ * one, with the same numbers as a run that was never stopped. A run that diverges (`trainingHealth` says when) falls back to its
+ * last healthy checkpoint, and goes on by itself if `train.retries` says so.
  *
- * @throws UserError for what the configuration names and cannot be had, a batch larger than the memory, a folder that holds another run, a full
+ * @throws Divergence when its weights are lost; UserError for what the configuration names and cannot be had, a batch larger than the memory, a folder that holds another run, a full
  * disk
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
@@ -56,8 +58,12 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
   checkBatchFits(config);
   if (config.precision) await startEngine({ precision: config.precision });
-  using run = await openRun(config, { schema: tuneSchema, tensors: ADT_TENSORS }, options.resume);
-  const result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
+  return await withRetries((resume) => tuneOnce(config, { ...options, resume }), options.resume);
+}
+
+async function tuneOnce(given: TuneConfig, options: TuneOptions): Promise<TuneResult> {
+  using run = await openRun(given, { schema: tuneSchema, tensors: ADT_TENSORS }, options.resume);
+  const { config } = run, result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
   const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
     tf.dispose(run.saved?.tensors ?? []);
     if (isStop(error, options.signal)) return null;
@@ -66,17 +72,17 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
   });
   if (!tuning) return { ...result, steps: run.from };
   const state = run.saved ? resumedState(run.saved.tensors, tuning) : tuning.initial;
-  return { ...result, steps: await train(config, run, tuning, state, options) };
+  return { ...result, steps: await train(run, tuning, state, options) };
 }
 
 async function train(
-  config: TuneConfig,
-  run: OpenRun,
+  run: OpenRun<TuneConfig>,
   tuning: Tuning,
   state: AdtState,
   { signal, label = "tuning", progress, onStep, onLook }: TuneOptions,
 ): Promise<number> {
-  const { setup } = tuning,
+  const { config } = run,
+    { setup } = tuning,
     { steps } = config.train,
     ranged = typeof config.sampler.guidance_scale !== "number";
   const functions = adtFunctions(setup), cost = costMeter(config);
@@ -93,36 +99,39 @@ async function train(
       await onLook?.(seen);
     };
     if (watcher?.isDue(run.from)) await look(run.from);
-    await using recorder = await recordRun(run, config, { label, signal, progress });
-    const done = await trainingLoop({
-      from: run.from,
-      steps,
-      signal: recorder.signal,
-      lossScale: recorder.lossScale,
-      async update(step) {
-        const batch = await tuning.batch(step);
-        const result = await adtStep(setup, functions, state, batch, step);
-        tf.dispose({ ...batch });
-        const { plans, guidanceScales } = result;
-        drawn = { plans, ...ranged && { guidance_scales: guidanceScales } };
-        state = result.state;
-        return result.metrics;
-      },
-      async onStep(step, metrics) {
-        cost.step(step);
-        if (metrics.accuracy_discriminator !== undefined) accuracies.push(metrics.accuracy_discriminator);
-        await onStep?.(step, metrics);
-        await recorder.record(step, {
-          metrics: { ...metrics, ...drawn },
-          note: noteOf(metrics),
-          tensors: () => adtTensors(state),
-          cost: cost.soFar,
-        });
-        if (!watcher?.isDue(step) || recorder.signal.aborted) return;
-        await recorder.aside(() => look(step));
-        cost.skip();
-      },
-    });
+    await using recorder = await recordRun(run, { label, signal, progress });
+    const training = () =>
+      trainingLoop({
+        from: run.from,
+        steps,
+        signal: recorder.signal,
+        lossScale: recorder.lossScale,
+        health: recorder.health,
+        async update(step) {
+          const batch = await tuning.batch(step);
+          const result = await adtStep(setup, functions, state, batch, step);
+          tf.dispose({ ...batch });
+          const { plans, guidanceScales } = result;
+          drawn = { plans, ...ranged && { guidance_scales: guidanceScales } };
+          state = result.state;
+          return result.metrics;
+        },
+        async onStep(step, metrics, verdict) {
+          cost.step(step);
+          if (metrics.accuracy_discriminator !== undefined) accuracies.push(metrics.accuracy_discriminator);
+          await onStep?.(step, metrics);
+          await recorder.record(step, {
+            metrics: { ...metrics, ...drawn },
+            note: noteOf(metrics),
+            tensors: () => adtTensors(state),
+            cost: cost.soFar,
+          }, verdict);
+          if (!watcher?.isDue(step) || verdict.grade === "lost" || recorder.signal.aborted) return;
+          await recorder.aside(() => look(step));
+          cost.skip();
+        },
+      });
+    const done = await recorder.guard(training);
     if (done === steps) {
       if (run.from < steps) await cost.write(recorder.seconds());
       else await mendCost(config, run.saved!.state);

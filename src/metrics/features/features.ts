@@ -1,4 +1,4 @@
-import { UserError } from "../../runtime/errors.ts";
+import { NotFiniteError, UserError } from "../../runtime/errors.ts";
 
 /** A feature matrix [n, d], row-major: one row per image, made by one and the same network. */
 export interface Features {
@@ -35,7 +35,7 @@ export function checkFeatures(name: string, { n, d, data }: Features, least = 1)
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    throw new UserError(
+    throw new NotFiniteError(
       `${name} features: image ${Math.floor(bad / d)} has the value ${data[bad]}; expected finite numbers. ` +
         `Look at that image and at the network that made it`,
     );

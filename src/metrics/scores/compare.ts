@@ -5,7 +5,7 @@ import { gaussian } from "../distances/gaussian.ts";
 import { kid } from "../distances/kid.ts";
 import { type ManifoldScores, manifoldScores, neighbourRadii } from "../distances/manifold.ts";
 import { checkSameSpace, type Features } from "../features/features.ts";
-import type { Score } from "../statistics/score.ts";
+import { finiteScores, type Score } from "../statistics/score.ts";
 import { type ProgressOptions, stepper } from "./progress.ts";
 
 /** Scores of a set of images against a reference, by one network's features; `comparisonDefinitions` explains them. */
@@ -82,7 +82,7 @@ export function comparisonWith(
     }
     Object.assign(scores, manifoldScores(generated, reference, { k, seed, referenceRadii }));
     await step();
-    return scores;
+    return finiteScores(scores);
   };
 }
 

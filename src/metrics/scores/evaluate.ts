@@ -5,6 +5,7 @@ import { manifoldTerms, scoresOfManifoldTerms } from "../distances/manifold.ts";
 import { copyScores } from "../distances/nearest.ts";
 import { checkSameSpace, type Features } from "../features/features.ts";
 import { groupTermsOf, jackknifeTerms } from "../statistics/groups.ts";
+import { finiteScores } from "../statistics/score.ts";
 import { classHits, optionalAccuracy } from "./accuracy.ts";
 import { type Floor, floorInSteps, type FloorOptions, floorSteps } from "./floor.ts";
 import { stepper } from "./progress.ts";
@@ -89,7 +90,7 @@ export async function evaluateWithTerms(
     ...ofCopies.terms,
   };
   const fid = jackknifeTerms(estimate.value, estimate.leftOut);
-  return { scores, terms: { fid, ...groupTermsOf(perImage, groups, seed) } };
+  return { scores: finiteScores(scores), terms: { fid, ...groupTermsOf(perImage, groups, seed) } };
 }
 
 function checkFloor(floor: Floor, { generated, reference, k = floor.k }: EvaluationOptions): void {

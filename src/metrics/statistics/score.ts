@@ -1,4 +1,4 @@
-import { UserError } from "../../runtime/errors.ts";
+import { NotFiniteError, UserError } from "../../runtime/errors.ts";
 import type { Interval } from "./interval.ts";
 
 /** One measured number with all that is needed to read it. What each score means: `SCORE_DEFINITIONS`. */
@@ -28,6 +28,22 @@ export function checkComparable(a: Score, b: Score): void {
       sizes(b)
     }; evaluate both with the same`,
   );
+}
+
+/**
+ * The scores, if all of them, with their intervals and floors, are finite.
+ *
+ * @throws {NotFiniteError} that names one that is not
+ */
+export function finiteScores<S extends object>(scores: S): S {
+  for (const [name, { value, ci = [], floor = 0 }] of Object.entries(scores) as [string, Score][]) {
+    if ([value, ...ci, floor].every(Number.isFinite)) continue;
+    throw new NotFiniteError(
+      `the score ${name} is ${value} [${ci}], no finite number: the images' features are too large or too much alike to be ` +
+        "compared; look at the images",
+    );
+  }
+  return scores;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface FileFunctions {
     to: number,
     address: bigint,
   ): Promise<number>;
+  /** address, count, TensorFlow's type: 1 if all numbers are finite */
+  finite(address: bigint, count: bigint, type: number): Promise<number>;
 }
 
 let files: FileFunctions | undefined;
@@ -62,8 +64,9 @@ async function load(system: SystemLibrary, framework: string): Promise<string | 
         result: "i32",
         nonblocking: true,
       },
+      adt_finite: { parameters: ["u64", "i64", "i32"], result: "i32", nonblocking: true },
     });
-    files = { unmap: symbols.adt_unmap(), read: symbols.adt_read };
+    files = { unmap: symbols.adt_unmap(), read: symbols.adt_read, finite: symbols.adt_finite };
     return cString(symbols.adt_register()) || undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { differingSettings, overridden } from "../../../src/experiments/ablate/overrides.ts";
+import { differingSettings } from "../../../src/experiments/ablate/differing_settings.ts";
+import { overridden } from "../../../src/experiments/config/overridden.ts";
 import { processesWithin } from "../../../src/experiments/ablate/memory.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
 import { type StudyInput, studySchema } from "../../../src/experiments/ablate/study_config.ts";

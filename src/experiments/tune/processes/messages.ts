@@ -4,5 +4,5 @@ export type Message =
   | { kind: "progress"; done: number; note: string }
   /** The last one; `weights` as `tuneOrResume` returns them. */
   | { kind: "end"; weights: string | null; seconds: number }
-  /** The last one; `user` when it is a mistake of the user's. */
-  | { kind: "error"; message: string; user: boolean };
+  /** The last one; `of`: what class of error, see `errors.ts`. */
+  | { kind: "error"; message: string; of: "UserError" | "NotFiniteError" | "Error" };

@@ -4,7 +4,7 @@ import { cacheFolder } from "../../../runtime/cache_folder.ts";
 import { childFlags } from "../../../runtime/child_permissions.ts";
 import { currentPrecision } from "../../../runtime/precision.ts";
 import { type Progress, progress } from "../../../display/progress.ts";
-import { UserError } from "../../../runtime/errors.ts";
+import { NotFiniteError, UserError } from "../../../runtime/errors.ts";
 import { linesOf } from "../../../runtime/lines.ts";
 import { hubCacheFolder } from "../../../pipelines/hub_cache.ts";
 import { hubHosts } from "../../../pipelines/hub_hosts.ts";
@@ -37,18 +37,20 @@ export interface TuneAllOptions {
   signal?: AbortSignal;
   /** Called when a tuning has come to its end; the next one in its place waits until it is done. */
   onFinished?(index: number, tuning: FinishedTuning): Promise<void> | void;
+  /** Called when a tuning diverged, or `onFinished` found its model broken; the others go on. Without it they stop. */
+  onFailed?(index: number, error: NotFiniteError): Promise<void> | void;
 }
 
 /**
  * Brings tunings to their ends from wherever they stand, as `tuneOrResume` does, in order. Side by side each computes on
  * its share of the cores: small networks gain nothing from more than one.
  *
- * @returns the tunings in order; null when the signal stopped them
+ * @returns the tunings in order; null when the signal stopped them, or one failed
  * @throws UserError as `tune` does, once the others have written their checkpoints and stopped
  */
 export async function tuneAll(
   jobs: readonly TuningJob[],
-  { processes, signal, onFinished }: TuneAllOptions = {},
+  { processes, signal, onFinished, onFailed }: TuneAllOptions = {},
 ): Promise<FinishedTuning[] | null> {
   const failures: unknown[] = [], failed = new AbortController();
   const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
@@ -60,6 +62,8 @@ export async function tuneAll(
       const tuning = finished[i] = await run(job);
       if (tuning) await onFinished?.(i, tuning);
     } catch (error) {
+      finished[i] = null;
+      if (onFailed && error instanceof NotFiniteError) return await onFailed(i, error);
       failures.push(error);
       failed.abort();
     }
@@ -74,6 +78,8 @@ export async function tuneAll(
   if (failures.length > 0) throw failures[0];
   return finished.every((job) => job !== null) ? finished : null;
 }
+
+const ERRORS = { UserError, NotFiniteError, Error };
 
 const threadsEach = (processes: number) => Math.max(1, Math.floor(navigator.hardwareConcurrency / processes));
 
@@ -136,7 +142,7 @@ async function tuneInChild(
         case "end":
           return message.weights === null ? null : { weights: message.weights, seconds: message.seconds };
         case "error":
-          throw message.user ? new UserError(message.message) : new Error(message.message);
+          throw new ERRORS[message.of](message.message);
       }
     }
     const { code, signal: killedBy } = await child.status;

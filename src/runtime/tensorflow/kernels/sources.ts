@@ -6,6 +6,7 @@ const FILES = [
   "cast.h",
   "channel_sum.c",
   "combine.c",
+  "finite.c",
   "group_norm.c",
   "layer_norm.c",
   "library.c",
