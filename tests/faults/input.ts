@@ -37,7 +37,7 @@ export const oddFile: fc.Arbitrary<Content> = fc.constantFrom<Content[]>(
   "{}",
   "1",
   '"x"',
-  " ".repeat(1e6),
+  " ".repeat(2e5),
   "\n".repeat(1e5),
   "[".repeat(1e5),
   '{"a":'.repeat(1e5),

@@ -3,7 +3,7 @@ import { checkReader } from "./property.ts";
 import { READERS } from "./readers.ts";
 
 /** Of all readers together; `deno task test:faults` tries more, and measures. */
-const INPUTS = 4000;
+const INPUTS = 2000;
 
 for (const reader of READERS) {
   Deno.test(`${reader.name}: whatever the files hold, there is a result or a UserError`, async () => {
