@@ -4,7 +4,7 @@ import sharp, { type Metadata } from "sharp";
 import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
-import { checkRegular, imageFault } from "./image_formats.ts";
+import { checkHeader, checkRegular, imageFault } from "./image_formats.ts";
 import { type ImageEntry, listImages } from "./image_list.ts";
 
 export interface ImageFolderOptions {
@@ -191,11 +191,14 @@ async function withGoodHeaders(
 /**
  * Reads an image's header.
  *
- * @throws Error when it is no image that can be decoded, or no regular file
+ * @throws Error when it is no image that can be decoded, of a format that is not read (whatever its name says) or too large,
+ * or no regular file
  */
 export async function readHeader(path: string): Promise<Metadata> {
   await checkRegular(path);
-  return await sharp(path).metadata();
+  const header = await sharp(path, { limitInputPixels: false }).metadata();
+  checkHeader(header);
+  return header;
 }
 
 /** A function that reads image `index`, or the next readable one; it tells of each broken image once. */

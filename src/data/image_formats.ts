@@ -3,6 +3,12 @@ import { listed } from "../runtime/wording.ts";
 /** Suffixes of the formats that are decoded. */
 const READ = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "avif", "tif", "tiff"];
 
+/** The same as the decoder calls them. It knows others, too, which can take endless time to draw (SVG). */
+const DECODED = ["png", "jpeg", "webp", "gif", "heif", "tiff"];
+
+/** Most pixels, those of the largest cameras, and how many times as long as the other a side may be. */
+const MOST_PIXELS = 2 ** 26, MOST_RATIO = 32;
+
 /** Suffixes of pictures in formats that are not decoded. */
 const UNREAD =
   ("bmp dib ppm pgm pbm pnm pfm heic heif jxl jp2 j2k jpx tga psd psb exr hdr ico icns svg svgz eps ai dds " +
@@ -38,6 +44,19 @@ export function imageFault(error: unknown): string {
   if (/unsupported image format/i.test(message)) return "unsupported image format, or no image at all";
   if (/missing/i.test(message)) return "the file is missing";
   return message.split("\n")[0]!;
+}
+
+/** Fails for an image that is not to be decoded, by its header: a small file can name any size. */
+export function checkHeader(
+  { format, width, height }: { format: string; width: number; height: number },
+): void {
+  if (!DECODED.includes(format)) throw new Error("unsupported image format");
+  if (width * height > MOST_PIXELS) {
+    throw new Error(`${width}×${height} are more than ${MOST_PIXELS} pixels; make it smaller`);
+  }
+  if (Math.max(width, height) > MOST_RATIO * Math.min(width, height)) {
+    throw new Error(`${width}×${height}: one side is more than ${MOST_RATIO} times as long as the other`);
+  }
 }
 
 /** Fails for what is no regular file, which a decoder would wait for, and for an empty one. */

@@ -128,6 +128,9 @@ function unlistedNote(images: readonly string[], named: ReadonlySet<string>): st
     : undefined;
 }
 
+/** Most bytes of a caption. */
+const MOST_CAPTION = 100_000;
+
 /** Path of the text file beside an image. */
 const captionFile = (image: string) => image.replace(/\.[^./]+$/, ".txt");
 
@@ -170,7 +173,10 @@ async function readCaptionFiles(
   for (const entry of entries) {
     const file = captionFile(entry.file);
     if (there.has(file)) {
-      entry.caption = (await readTextFile(join(folder, file))).trim().replaceAll(/\s*\r?\n\s*/g, " ");
+      entry.caption = (await readTextFile(join(folder, file), MOST_CAPTION)).trim().replaceAll(
+        /\s*\r?\n\s*/g,
+        " ",
+      );
     } else without.push(entry.file);
   }
   if (without.length && without.length < entries.length) {

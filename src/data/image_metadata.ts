@@ -4,6 +4,7 @@ import { compressors } from "hyparquet-compressors";
 import { pipeline, Readable } from "node:stream";
 import { UserError } from "../runtime/errors.ts";
 import { textBlocks } from "../runtime/text_blocks.ts";
+import { readBytes } from "../runtime/text_file.ts";
 import { cut, quoted } from "../runtime/wording.ts";
 
 /** What a line of a folder's metadata says of one image. */
@@ -22,6 +23,9 @@ export interface Metadata {
 }
 
 const COLUMNS = ["file_name", "text", "label"];
+
+/** Most bytes of a parquet file, which is read as a whole. */
+const MOST_PARQUET = 2 ** 26;
 
 /** Names of a folder's metadata, as in Hugging Face's imagefolder; the first one that is there is read. */
 export const METADATA = ["metadata.jsonl", "metadata.csv", "metadata.parquet"] as const;
@@ -79,7 +83,7 @@ async function* jsonRows(path: string): AsyncGenerator<Row> {
 }
 
 async function* csvRows(path: string): AsyncGenerator<Row> {
-  const parser = parse({ columns: true, info: true, skip_empty_lines: true, max_record_size: 2 ** 24 });
+  const parser = parse({ columns: true, info: true, skip_empty_lines: true, max_record_size: 2 ** 20 });
   const records = pipeline(Readable.from(textBlocks(path)), parser, () => {}) as AsyncIterable<{
     record: Record<string, string>;
     info: { lines: number };
@@ -101,7 +105,7 @@ async function* csvRows(path: string): AsyncGenerator<Row> {
 }
 
 async function* parquetRows(path: string): AsyncGenerator<Row> {
-  const bytes = await Deno.readFile(path);
+  const bytes = await readBytes(path, MOST_PARQUET);
   let rows: Record<string, unknown>[];
   try {
     rows = await parquetReadObjects({ file: bytes.buffer, compressors });

@@ -1,17 +1,18 @@
 import { UserError } from "./errors.ts";
+import { openFile } from "./open_file.ts";
 import { decodeText } from "./text_file.ts";
 
 /** Bytes that are read at once, and the most of one line. */
-const BLOCK = 2 ** 16, LONGEST_LINE = 2 ** 24;
+const BLOCK = 2 ** 16, LONGEST_LINE = 2 ** 20;
 
 /**
  * The text of a user's file of any length, in blocks of whole lines with their ends. The file must be UTF-8, as for
  * `readTextFile`.
  *
- * @throws UserError as `readTextFile`, and for a line of more than 16 MB
+ * @throws UserError as `readTextFile`, and for a line of more than 1 MB
  */
 export async function* textBlocks(path: string): AsyncGenerator<string> {
-  using file = await Deno.open(path);
+  using file = await openFile(path);
   const buffer = new Uint8Array(BLOCK);
   let rest = new Uint8Array(0), line = 1;
   for (let read: number | null; (read = await file.read(buffer)) !== null;) {

@@ -1,29 +1,30 @@
 import { UserError } from "./errors.ts";
+import { openFile } from "./open_file.ts";
 
 /**
  * The text of a user's file, which must be UTF-8; a byte-order mark is left out.
  *
- * @param most bytes; no more of a larger file is read than that
+ * @param most bytes; a larger file is not read
  * @throws UserError that names file and line of the first byte that is not UTF-8, or the encoding that a mark tells, or
- * says that the file is no text (it holds a zero byte near its beginning) or too large; errors of opening and reading the
- * file pass through
+ * says that the file is no text (it holds a zero byte near its beginning) or too large; and as `openFile`
  */
-export async function readTextFile(path: string, most = Infinity): Promise<string> {
-  return decodeText(most === Infinity ? await Deno.readFile(path) : await readAtMost(path, most), path);
+export async function readTextFile(path: string, most: number): Promise<string> {
+  return decodeText(await readBytes(path, most), path);
 }
 
-async function readAtMost(path: string, most: number): Promise<Uint8Array> {
-  using file = await Deno.open(path);
-  const bytes = new Uint8Array(most + 1);
-  let length = 0;
-  for (
-    let read: number | null;
-    length <= most && (read = await file.read(bytes.subarray(length))) !== null;
-  ) {
-    length += read;
+/** All of a user's file. @throws UserError as `openFile`, and for more than `most` bytes */
+export async function readBytes(path: string, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await openFile(path);
+  const { size } = await file.stat();
+  if (size > most) {
+    throw new UserError(`${path} has more than ${most} bytes, the most that is read of such a file`);
   }
-  if (length <= most) return bytes.subarray(0, length);
-  throw new UserError(`${path} has more than ${most} bytes, the most that is read of such a file`);
+  const bytes = new Uint8Array(size);
+  for (let done = 0, read: number | null; done < size; done += read) {
+    read = await file.read(bytes.subarray(done));
+    if (read === null) return bytes.subarray(0, done);
+  }
+  return bytes;
 }
 
 /**

@@ -75,12 +75,25 @@ function productOverRows(matrix: tf.Tensor3D, x: tf.Tensor): tf.Tensor {
   return y.reshape([batch, out, width, channels]);
 }
 
+/** Weights [to, from], row-major, of an antialiased one-dimensional resize; see {@linkcode resizeTaps}. */
+export function resizeMatrix(from: number, to: number, filter: ResizeFilter = "bilinear"): Float32Array {
+  const taps = resizeTaps(from, to, filter), matrix = new Float32Array(to * from);
+  taps.forEach(({ first, weights }, i) => matrix.set(weights, i * from + first));
+  return matrix;
+}
+
+/** What one place of the result is made of: inputs from `first` on, with weights that sum to 1. */
+export interface Taps {
+  first: number;
+  weights: Float32Array;
+}
+
 /**
- * Weights [to, from], row-major, of an antialiased one-dimensional resize; each row sums to 1.
+ * The weights of an antialiased one-dimensional resize.
  *
  * @throws if a size is not a positive whole number
  */
-export function resizeMatrix(from: number, to: number, filter: ResizeFilter = "bilinear"): Float32Array {
+export function resizeTaps(from: number, to: number, filter: ResizeFilter): Taps[] {
   for (const n of [from, to]) {
     if (!Number.isInteger(n) || n < 1) {
       throw new Error(`resize: sizes are whole numbers from 1, got ${from} → ${to}`);
@@ -88,8 +101,7 @@ export function resizeMatrix(from: number, to: number, filter: ResizeFilter = "b
   }
   const { kernel, radius } = filters[filter];
   const scale = from / to, stretch = Math.max(scale, 1), support = radius * stretch;
-  const matrix = new Float32Array(to * from);
-  for (let i = 0; i < to; i++) {
+  return Array.from({ length: to }, (_, i) => {
     const centre = scale * (i + 0.5);
     const first = Math.max(Math.trunc(centre - support + 0.5), 0);
     const end = Math.min(Math.trunc(centre + support + 0.5), from);
@@ -98,9 +110,8 @@ export function resizeMatrix(from: number, to: number, filter: ResizeFilter = "b
       (_, k) => kernel((first + k + 0.5 - centre) / stretch),
     );
     const total = weights.reduce((a, b) => a + b, 0);
-    weights.forEach((weight, k) => matrix[i * from + first + k] = weight / total);
-  }
-  return matrix;
+    return { first, weights: Float32Array.from(weights, (weight) => weight / total) };
+  });
 }
 
 const filters: Record<ResizeFilter, { kernel: (x: number) => number; radius: number }> = {

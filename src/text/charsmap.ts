@@ -1,6 +1,11 @@
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
+const damaged = () => new Error("the character map (precompiled_charsmap) is damaged");
+
+/** Most bytes that take the place of a character; NFKC writes up to 33. */
+const LONGEST_REPLACEMENT = 200;
+
 /** Longest run of code points, in UTF-8 bytes, that is looked up as a whole. */
 const LONGEST = 5;
 
@@ -18,7 +23,7 @@ export function charsmapNormalizer(bytes: Uint8Array): (text: string) => string 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const trieBytes = bytes.length >= 4 ? view.getUint32(0, true) : NaN;
   if (!(4 + trieBytes <= bytes.length) || trieBytes % 4 !== 0) {
-    throw new Error("the character map (precompiled_charsmap) is damaged");
+    throw damaged();
   }
   const trie = Uint32Array.from({ length: trieBytes / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
   const replacements = bytes.subarray(4 + trieBytes);
@@ -26,9 +31,10 @@ export function charsmapNormalizer(bytes: Uint8Array): (text: string) => string 
   /** The replacement of the shortest prefix that the map has; undefined if it has none. */
   function replacement(part: string): string | undefined {
     const start = shortestMatch(trie, encoder.encode(part));
-    return start === undefined
-      ? undefined
-      : decoder.decode(replacements.subarray(start, replacements.indexOf(0, start)));
+    if (start === undefined) return undefined;
+    const end = replacements.indexOf(0, start);
+    if (start > replacements.length || end - start > LONGEST_REPLACEMENT || end < 0) throw damaged();
+    return decoder.decode(replacements.subarray(start, end));
   }
 
   function replaceGrapheme(grapheme: string): string {

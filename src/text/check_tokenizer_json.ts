@@ -5,7 +5,12 @@ import { isRecord } from "../weights/config.ts";
 import { isTokenId, MOST_TOKENS } from "./token_id.ts";
 import type { TokenizerJson } from "./tokenizer_json.ts";
 
-const flag = z.boolean().nullish(), text = z.string().optional(), token = z.string().min(1);
+/** Most characters of a text that is put in or looked for. */
+const MOST_CHARACTERS = 100;
+
+const flag = z.boolean().nullish(),
+  text = z.string().max(MOST_CHARACTERS).optional(),
+  token = z.string().min(1);
 const tokenId = z.int().min(0).max(MOST_TOKENS - 1);
 const mark = z.tuple([token, z.unknown()]).optional();
 const template = z.array(z.union([
@@ -67,11 +72,11 @@ const ADDED = z.object({
 
 const MODEL = z.object({
   type: text,
-  unk_token: z.string().nullish(),
+  unk_token: text.nullable(),
   unk_id: tokenId.nullish(),
-  continuing_subword_prefix: z.string().nullish(),
-  continuing_subword_suffix: z.string().nullish(),
-  end_of_word_suffix: z.string().nullish(),
+  continuing_subword_prefix: text.nullable(),
+  continuing_subword_suffix: text.nullable(),
+  end_of_word_suffix: text.nullable(),
   fuse_unk: flag,
   byte_fallback: flag,
   ignore_merges: flag,

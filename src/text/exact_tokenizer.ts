@@ -31,8 +31,24 @@ export function exactTokenizer(json: object, endToken: string): LibraryTokenizer
   return tokenizer;
 }
 
+/** Most characters of a text, and of its parts with one more for each: steps can double it, and there may be many. */
+const MOST_CHARACTERS = 200_000;
+
+function bounded<T extends string | string[]>(text: T): T {
+  const length = typeof text === "string"
+    ? text.length
+    : text.reduce((sum, { length }) => sum + length + 1, 0);
+  if (length <= MOST_CHARACTERS) return text;
+  throw new Error(`its steps make a text longer than ${MOST_CHARACTERS} characters`);
+}
+
 function correctNormalizer(part: Normalizer | null): void {
-  if (part instanceof SequenceNormalizer) part.normalizers.forEach(correctNormalizer);
+  if (part instanceof SequenceNormalizer) {
+    const { normalizers } = part;
+    normalizers.forEach(correctNormalizer);
+    part.normalize = (text) =>
+      normalizers.reduce((text, one) => bounded(one ? one.normalize(text) : text), bounded(text));
+  }
   if (part instanceof LowercaseNormalizer) {
     part.normalize = (text) => Array.from(text, (char) => char.toLowerCase()).join("");
   }
@@ -42,7 +58,12 @@ function correctNormalizer(part: Normalizer | null): void {
 }
 
 function correctPreTokenizer(part: PreTokenizer | null): void {
-  if (part instanceof SequencePreTokenizer) part.tokenizers.forEach(correctPreTokenizer);
+  if (part instanceof SequencePreTokenizer) {
+    const { tokenizers } = part;
+    tokenizers.forEach(correctPreTokenizer);
+    part.pre_tokenize_text = (text, options) =>
+      tokenizers.reduce((parts, one) => bounded(one ? one.pre_tokenize(parts, options) : parts), [text]);
+  }
   if (part instanceof WhitespaceSplitPreTokenizer) {
     part.pre_tokenize_text = (text) => text.match(/\P{White_Space}+/gu) ?? [];
   }

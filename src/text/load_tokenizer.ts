@@ -15,6 +15,9 @@ const CLIP_TOKENS = {
   unk_token: "<|endoftext|>",
   pad_token: "<|endoftext|>",
 };
+/** Most bytes of a vocabulary; mT5's has 16 million. */
+const MOST_BYTES = 2 ** 25;
+
 const T5_TOKENS = { eos_token: "</s>", unk_token: "<unk>", pad_token: "<pad>" };
 
 /** transformers writes a huge number where a tokenizer has no longest text. No text encoder reads as many as that. */
@@ -93,7 +96,8 @@ async function filesIn(folder: string): Promise<Set<string>> {
 }
 
 async function readTokenizerJson(folder: string, config: Json, map: Json): Promise<Source> {
-  const path = join(folder, "tokenizer.json"), json = await readJsonObject(path, "it is the tokenizer");
+  const path = join(folder, "tokenizer.json"),
+    json = await readJsonObject(path, "it is the tokenizer", MOST_BYTES);
   const { model } = json as Partial<TokenizerJson>;
   if (typeof model?.vocab !== "object" || model.vocab === null) {
     throw new UserError(`${path}: it has no vocabulary (model.vocab)`);
@@ -119,7 +123,11 @@ async function readVocabulary(
       `${folder}: a ${named(name)} is not supported as vocab.json and merges.txt, expected a CLIPTokenizer`,
     );
   }
-  const vocab = await readJsonObject(join(folder, "vocab.json"), "it is the tokenizer's vocabulary");
+  const vocab = await readJsonObject(
+    join(folder, "vocab.json"),
+    "it is the tokenizer's vocabulary",
+    MOST_BYTES,
+  );
   const wrong = Object.entries(vocab).find(([, id]) => !isTokenId(id));
   if (wrong) {
     throw new UserError(
@@ -128,7 +136,7 @@ async function readVocabulary(
       }`,
     );
   }
-  const merges = (await readTextFile(join(folder, "merges.txt"))).split(/\r?\n/)
+  const merges = (await readTextFile(join(folder, "merges.txt"), MOST_BYTES)).split(/\r?\n/)
     .filter((line) => line !== "" && !line.startsWith("#version"));
   const special = readSpecialTokens(config, map, CLIP_TOKENS, folder);
   return { json: clipTokenizerJson(vocab as Record<string, number>, merges, special), special };

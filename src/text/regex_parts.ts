@@ -18,16 +18,31 @@ export function checkExpressions(parts: unknown, where: string): void {
     throw new UserError(
       `${where}: the regular expression ${
         cut(expression)
-      } is not supported: it repeats groups, or more than two things`,
+      } is not supported: it repeats groups, or more than two things, or leaves more than ${MOST_CHOICES} choices`,
     );
   }
   checkExpressions(Object.values(others), where);
 }
+
+/** Most places with a choice, each of which can double the ways to match: of Llama 3's there are 9. */
+const MOST_CHOICES = 10;
 
 /** Whether the time to search grows with a small power of the text's length. */
 function isQuick(expression: string): boolean {
   const bare = expression.replaceAll(/\\[pP]\{[^}]*\}|\\./g, "x").replaceAll(/\[[^\]]*\]/g, "x");
   const repeatsGroup = /\)[*+{]/.test(bare), repeatsInGroup = /\((?!\?[!=<])[^()]*[*+{][^()]*\)/.test(bare);
   const repetitions = bare.split("|").map((alternative) => alternative.match(/[*+{]/g)?.length ?? 0);
-  return !repeatsGroup && !repeatsInGroup && Math.max(...repetitions) <= 2;
+  const choices = choicesOf(bare);
+  return !repeatsGroup && !repeatsInGroup && Math.max(...repetitions) <= 2 && choices <= MOST_CHOICES;
+}
+
+/** What may be there or not, and the further alternatives of groups. */
+function choicesOf(bare: string): number {
+  let depth = 0, choices = 0;
+  for (const [i, sign] of Array.from(bare).entries()) {
+    if (sign === "(") depth++;
+    else if (sign === ")") depth--;
+    else if (sign === "|" && depth > 0 || sign === "?" && !/[(*+?}]/.test(bare[i - 1] ?? "(")) choices++;
+  }
+  return choices;
 }

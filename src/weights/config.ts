@@ -4,6 +4,12 @@ import { readTextFile } from "../runtime/text_file.ts";
 import { cut, listed, named } from "../runtime/wording.ts";
 import { quantisedMessage } from "./quantised.ts";
 
+/** Most bytes of a JSON file. Configurations have some thousand; lists of tensors, and what a study has found, up to some million. */
+const MOST_BYTES = 2 ** 23;
+
+/** Objects and lists within each other. */
+const MOST_LEVELS = 100;
+
 /** A model's config.json as diffusers or transformers wrote it. */
 export type Config = Record<string, unknown>;
 
@@ -24,15 +30,20 @@ export async function readConfig(folder: string): Promise<Config> {
  * Reads a JSON file that must hold an object; `hint` ends the message when there is no such file. Infinities as Python
  * writes them are understood.
  *
- * @throws UserError if it is missing, not JSON or not an object.
+ * @param most bytes of it
+ * @throws UserError if it is missing, too large, not JSON or not an object.
  */
-export async function readJsonObject(path: string, hint: string): Promise<Record<string, unknown>> {
+export async function readJsonObject(
+  path: string,
+  hint: string,
+  most = MOST_BYTES,
+): Promise<Record<string, unknown>> {
   let text: string;
   try {
-    text = await readTextFile(path);
+    text = await readTextFile(path, most);
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`cannot read ${path} (${(error as Error).message}); ${hint}`, { cause: error });
+    if (!(error instanceof UserError && error.cause instanceof Deno.errors.NotFound)) throw error;
+    throw new UserError(`cannot read ${path} (no such file); ${hint}`, { cause: error.cause });
   }
   let value: unknown;
   try {
@@ -41,8 +52,17 @@ export async function readJsonObject(path: string, hint: string): Promise<Record
   } catch (error) {
     throw new UserError(`${path}: not valid JSON: ${(error as Error).message}`, { cause: error });
   }
-  if (isRecord(value)) return value;
-  throw new UserError(`${path}: expected a JSON object`);
+  if (!isRecord(value)) throw new UserError(`${path}: expected a JSON object`);
+  if (isDeeper(value, MOST_LEVELS)) {
+    throw new UserError(`${path}: it is nested more than ${MOST_LEVELS} levels deep`);
+  }
+  return value;
+}
+
+/** Whether a JSON value is nested more levels deep. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
+import { openFile } from "../runtime/open_file.ts";
 import type { FileRange } from "../runtime/tensorflow/stored.ts";
 import { listed } from "../runtime/wording.ts";
 import { writeAtomically } from "./atomic_write.ts";
@@ -45,7 +46,7 @@ export interface SafetensorsFile extends Header, Disposable {
  * so on.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await open(path);
+  const file = await openFile(path);
   try {
     const { header, dataStart, size } = await readHeader(file, path);
     const entryOf = (name: string) => {
@@ -159,18 +160,6 @@ export function writeTensors(
   return writeSafetensors(path, sources, metadata);
 }
 
-async function open(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UserError(`${path}: no such file`, { cause: error });
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UserError(`${path}: permission denied`, { cause: error });
-    }
-    throw error;
-  }
-}
-
 /** So many bytes tell one kind of file from another. */
 const HEAD_BYTES = 512;
 
@@ -178,8 +167,7 @@ async function readHeader(
   file: Deno.FsFile,
   path: string,
 ): Promise<{ header: Header; dataStart: number; size: number }> {
-  const { size, isFile } = await file.stat();
-  if (!isFile) throw new UserError(`${path}: not a file`);
+  const { size } = await file.stat();
   const head = await readAt(file, 0, Math.min(size, HEAD_BYTES), path);
   // "{" stands where a header begins
   const foreign = head[8] === 0x7b ? undefined : foreignKind(head);

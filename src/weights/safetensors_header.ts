@@ -1,5 +1,5 @@
 import { UserError } from "../runtime/errors.ts";
-import { quoted } from "../runtime/wording.ts";
+import { cut, quoted } from "../runtime/wording.ts";
 import { isRecord } from "./config.ts";
 import { DIGEST_KEY, digestIn } from "./content_digest.ts";
 import { DTYPE_BYTES } from "./dtypes.ts";
@@ -22,6 +22,9 @@ export interface Header {
 
 /** The format's own limit on the length of the header. */
 export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Most characters of a tensor's name, which messages repeat, and most numbers of a shape. */
+const LONGEST_NAME = 250, MOST_SIDES = 32;
 
 /**
  * Parses and fully checks a safetensors header.
@@ -62,6 +65,11 @@ export function parseHeader(text: string, dataBytes: number, path: string): Head
 type Fail = (why: string) => never;
 
 function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
+  if (name.length > LONGEST_NAME) {
+    return fail(`the name of a tensor has more than ${LONGEST_NAME} characters: ${cut(name)}`);
+  }
+  // records of tensors by name cannot hold it
+  if (name === "__proto__") return fail(`a tensor is called ${name}`);
   if (!isRecord(value)) return fail(`the entry of tensor "${name}" is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   const size = typeof dtype === "string" && Object.hasOwn(DTYPE_BYTES, dtype)
@@ -73,6 +81,9 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
         Object.keys(DTYPE_BYTES).join(", ")
       }`,
     );
+  }
+  if (Array.isArray(shape) && shape.length > MOST_SIDES) {
+    return fail(`tensor "${name}" has a shape of more than ${MOST_SIDES} numbers`);
   }
   if (!isCounts(shape)) {
     return fail(`tensor "${name}" has shape ${quoted(shape)}, expected non-negative integers`);
@@ -112,16 +123,28 @@ function checkLayout(entries: Map<string, TensorEntry>, dataBytes: number, fail:
  * depth 1 are keys.
  */
 function firstDuplicateKey(json: string): string | undefined {
-  const seen = new Set<string>();
+  const seen = new Set<string>(), mark = /["{}[\]]/g;
   let depth = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+  for (let found; (found = mark.exec(json)) !== null;) {
+    const [token] = found;
     if (token === "{" || token === "[") depth++;
     else if (token === "}" || token === "]") depth--;
-    else if (depth === 1) {
-      const key = JSON.parse(token) as string;
+    else {
+      mark.lastIndex = endOfText(json, found.index);
+      if (depth !== 1) continue;
+      const key = JSON.parse(json.slice(found.index, mark.lastIndex)) as string;
       if (seen.has(key)) return key;
       seen.add(key);
     }
+  }
+}
+
+/** Where the text that begins at a quote ends. A regular expression for all of it would take stack for each character. */
+function endOfText(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1);; end = json.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (json[end - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return end + 1;
   }
 }
 

@@ -40,15 +40,11 @@ Deno.test("a file that is no text is told as such", () => {
   });
 });
 
-Deno.test("no more of a file is read than is allowed, be it without end", async () => {
+Deno.test("a file that is larger than is allowed is not read, nor is what is no regular file", async () => {
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, "12345678");
   assert.equal(await readTextFile(file, 8), "12345678");
-  for (const path of [file, "/dev/zero"]) {
-    await assert.rejects(readTextFile(path, 7), {
-      name: "UserError",
-      message: new RegExp("more than 7 bytes"),
-    });
-  }
+  await assert.rejects(readTextFile(file, 7), { name: "UserError", message: /more than 7 bytes/ });
+  await assert.rejects(readTextFile("/dev/zero", 7), { name: "UserError", message: /a pipe or a device/ });
   await Deno.remove(file);
 });

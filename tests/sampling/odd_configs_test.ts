@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
-import { flowSchedule } from "../../src/sampling/flow_schedule.ts";
-import { dynamicShift } from "../../src/sampling/flow_match_euler.ts";
 import { samplerFromConfig } from "../../src/sampling/from_config.ts";
-import { noiseSchedule } from "../../src/sampling/noise_schedule.ts";
 import { SAMPLER_CLASSES } from "../../src/sampling/sampler_names.ts";
-import { MOST_TIMESTEPS, readSchedulerConfig } from "../../src/sampling/scheduler_config.ts";
-import type { Config } from "../../src/weights/config.ts";
-import { mutations, refused, resultOrUserError } from "../mutations.ts";
-import { fixture } from "../support.ts";
-
-const CONFIGS: Config[] = [];
-for (const { name } of Deno.readDirSync(fixture(""))) {
-  if (!name.startsWith("scheduler_")) continue;
-  CONFIGS.push(await readSchedulerConfig(fixture(name)));
-}
+import { MOST_TIMESTEPS } from "../../src/sampling/scheduler_config.ts";
+import { refused } from "../refused.ts";
 
 for (const _class_name of Object.values(SAMPLER_CLASSES)) {
   Deno.test(`${_class_name}: counts of timesteps that no network was trained with are refused`, async () => {
@@ -40,22 +29,3 @@ for (const _class_name of Object.values(SAMPLER_CLASSES)) {
     assert.ok(sampler.timesteps.length >= MOST_TIMESTEPS - 1);
   });
 }
-
-Deno.test("any JSON in the place of a scheduler's config gives a sampler or a UserError", async () => {
-  for (const config of CONFIGS) {
-    const mu = config.use_dynamic_shifting ? 0.8 : undefined;
-    for (const { mutant, told } of mutations(config, 60)) {
-      const odd = mutant as Config;
-      await resultOrUserError(`${config._class_name}: ${told}`, () => samplerFromConfig(odd, 10, { mu }));
-      for (
-        const use of [
-          noiseSchedule,
-          (odd: Config) => flowSchedule(odd, mu),
-          (odd: Config) => dynamicShift(odd, 64),
-        ]
-      ) {
-        await resultOrUserError(told, () => use(odd));
-      }
-    }
-  }
-});

@@ -117,13 +117,15 @@ function readDocuments(content: string, { schema, allowDuplicateKeys, onWarning 
     throw new SyntaxError(`${message.trim().slice(0, 200)} at line ${line}, column ${col}`);
   };
   // Keys are compared below: the library compares each with all others. Its pretty errors quote the text.
-  const read = parseAllDocuments(content, {
-    ...schemaOptions(schema),
-    uniqueKeys: false,
-    logLevel: "error",
-    prettyErrors: false,
-    lineCounter,
-  });
+  const read = withinStack(() =>
+    parseAllDocuments(content, {
+      ...schemaOptions(schema),
+      uniqueKeys: false,
+      logLevel: "error",
+      prettyErrors: false,
+      lineCounter,
+    })
+  );
   const documents = Array.isArray(read) ? read : [];
   for (const { errors, warnings } of documents) {
     const fault = errors[0] ?? warnings.find((w) => w.code === "TAG_RESOLVE_FAILED");
@@ -132,10 +134,20 @@ function readDocuments(content: string, { schema, allowDuplicateKeys, onWarning 
   }
   if (!allowDuplicateKeys) {
     for (const document of documents) {
-      visit(document, { Map: (_key, map) => refuseRepeated(map, fail) });
+      withinStack(() => visit(document, { Map: (_key, map) => refuseRepeated(map, fail) }));
     }
   }
   return documents;
+}
+
+/** The library goes down into what is nested by calls of itself. */
+function withinStack<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SyntaxError("It is nested too deeply", { cause: error });
+  }
 }
 
 function refuseRepeated(map: YAMLMap, fail: (message: string, offset: number) => void): void {

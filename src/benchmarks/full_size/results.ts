@@ -60,9 +60,9 @@ export async function addResults(
 async function readIfThere(path: string): Promise<FullSizeMeasurement[] | undefined> {
   let text: string;
   try {
-    text = await readTextFile(path);
+    text = await readTextFile(path, 2 ** 23);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof UserError && error.cause instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
   const measurements = measurementsIn(text);

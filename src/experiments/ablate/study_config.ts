@@ -5,7 +5,10 @@ import { SAMPLER_NAMES, type SamplerName } from "../../sampling/sampler_names.ts
 import { count, path } from "../config/parts.ts";
 import { SCORED_SPLITS, type ScoredSplit } from "../evaluate/pipeline_options.ts";
 
-const list = <T extends z.ZodType>(item: T) => z.array(item).min(1);
+/** Most arms, and most of each thing that a study goes through. */
+const MOST = 200;
+
+const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(MOST);
 
 /** How a study's arms are scored, as it was written. */
 export interface StudyEvaluation {
@@ -68,7 +71,11 @@ export const studySchema: z.ZodType<StudyConfig, StudyInput> = z.strictObject({
     z.string().min(1),
     z.looseObject({ base: path.optional(), untuned: z.boolean().default(false) }).nullable()
       .transform((arm) => arm ?? { untuned: false }),
-  ).refine((arms) => Object.keys(arms).length > 0, "got none, expected at least one arm"),
+  ).refine((arms) => Object.keys(arms).length > 0, "got none, expected at least one arm")
+    .refine(
+      (arms) => Object.keys(arms).length <= MOST,
+      { error: ({ input }) => `got ${Object.keys(input as object).length}, expected at most ${MOST} arms` },
+    ),
   /** Arms that the others are compared with; the first arm when left out. */
   references: list(z.string()).optional(),
   /** Training seeds; every arm is tuned once with each. */

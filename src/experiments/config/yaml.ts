@@ -9,7 +9,7 @@ import { cut } from "../../runtime/wording.ts";
 import { isRecord } from "../../weights/config.ts";
 
 /** Most bytes of a configuration or a study; the longest of this project has 4,000. */
-const MOST_BYTES = 500_000;
+const MOST_BYTES = 64_000;
 
 /** Mappings and lists within each other. */
 const MOST_LEVELS = 50;
@@ -43,18 +43,7 @@ export function parseYaml(text: string, file: string): Record<string, unknown> {
 
 /** Reads a YAML file; see {@linkcode parseYaml}. @throws UserError also when the file cannot be read */
 export async function readYaml(file: string): Promise<Record<string, unknown>> {
-  try {
-    return parseYaml(await readTextFile(file, MOST_BYTES), file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UserError(`${file}: no such file`, { cause: error });
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UserError(`${file}: permission denied`, { cause: error });
-    }
-    if ((error as { code?: string }).code === "EISDIR") {
-      throw new UserError(`${file}: this is a folder; a YAML file was expected`, { cause: error });
-    }
-    throw error;
-  }
+  return parseYaml(await readTextFile(file, MOST_BYTES), file);
 }
 
 /**

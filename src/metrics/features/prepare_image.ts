@@ -1,4 +1,4 @@
-import { resizeMatrix } from "../../tensor/resize.ts";
+import { resizeTaps } from "../../tensor/resize.ts";
 
 /** A decoded image: RGB, row by row, 0 … 255. */
 export interface Pixels {
@@ -78,7 +78,7 @@ function resizeRows(
   eightBit: boolean,
 ): Float32Array {
   if (from === to) return Float32Array.from(data);
-  const out = new Float32Array(height * to * 3), all = taps(from, to);
+  const out = new Float32Array(height * to * 3), all = resizeTaps(from, to, "bicubic");
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < to; x++) {
       const { first, weights } = all[x]!;
@@ -105,7 +105,7 @@ function resizeColumns(
   const length = width * 3, out = new Float32Array(to * length), sums = new Float64Array(length);
   if (from === to) out.set(data);
   else {
-    taps(from, to).forEach(({ first, weights }, y) => {
+    resizeTaps(from, to, "bicubic").forEach(({ first, weights }, y) => {
       sums.fill(0);
       weights.forEach((weight, k) => {
         const at = (first + k) * length;
@@ -115,16 +115,6 @@ function resizeColumns(
     });
   }
   return eightBit ? rounded(out) : clip(out);
-}
-
-/** The weights of each output pixel on a run of input pixels. */
-function taps(from: number, to: number): { first: number; weights: Float32Array }[] {
-  const matrix = resizeMatrix(from, to, "bicubic");
-  return Array.from({ length: to }, (_, i) => {
-    const row = matrix.subarray(i * from, (i + 1) * from);
-    const first = row.findIndex((weight) => weight !== 0), end = row.findLastIndex((weight) => weight !== 0);
-    return { first, weights: row.subarray(first, end + 1) };
-  });
 }
 
 function clip(values: Float32Array): Float32Array {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
 import { buildNamedModel } from "../../../src/models/by_class/classes.ts";
-import { clip } from "../../../src/models/clip/clip.ts";
-import { classOf, type Config, readConfig } from "../../../src/weights/config.ts";
+import { classOf, readConfig } from "../../../src/weights/config.ts";
 import { bundledPath } from "../../../src/data/bundled.ts";
-import { mutations, quietly, refused, resultOrUserError } from "../../mutations.ts";
+import { quietly, refused } from "../../refused.ts";
 import { fixture } from "../../support.ts";
 
 const CLIP_ENCODER = ["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"];
@@ -137,22 +135,3 @@ Deno.test("counts that are each allowed, but are too much together, are refused 
     assert.match(message, /that the config describes .* lower its/);
   }
 });
-
-Deno.test("any JSON in the place of a model's config gives a model or a UserError", () =>
-  quietly(async () => {
-    for await (const path of configs(fixture(""))) {
-      const config = await readConfig(dirname(path)), build = classOf(config) === "CLIPModel" ? clip : named;
-      for (const { mutant, told } of mutations(config, 100)) {
-        await resultOrUserError(`${path}: ${told}`, () => build(mutant as Config));
-      }
-    }
-  }));
-
-const named = (config: Config) => buildNamedModel(config, "config.json");
-
-async function* configs(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (isDirectory) yield* configs(join(folder, name));
-    else if (name === "config.json") yield join(folder, name);
-  }
-}
