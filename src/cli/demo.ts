@@ -5,8 +5,9 @@ import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
 import { type GlobalOptions, wholeNumber } from "./options.ts";
 
 interface DemoCommandOptions extends GlobalOptions {
-  output: string;
-  n: number;
+  pictures: boolean;
+  output?: string;
+  n?: number;
   seeds: number;
   longer: number;
   jobs: number;
@@ -21,8 +22,16 @@ export function addDemo(program: Command, context: CommandContext): void {
         "untuned model against held-out digits; prints the scores and writes a report. Stopped by Ctrl-C, the same command " +
         "goes on where it was; tunings found finished in the output folder are not repeated.",
     )
-    .option("--output <folder>", "folder of the runs and the report", "runs/demo")
-    .option("--n <number>", "images generated per model", wholeNumber(100), 2000)
+    .option(
+      "--pictures",
+      "tune the bundled text-to-image model mini-sd15 on pictograms instead, in bfloat16",
+      false,
+    )
+    .option(
+      "--output <folder>",
+      "folder of the runs and the report (default: runs/demo, or runs/demo-pictures)",
+    )
+    .option("--n <number>", "images generated per model (default: 2000, of pictures 500)", wholeNumber(100))
     .option("--seeds <number>", "trainings with each method", wholeNumber(1), 1)
     .option(
       "--longer <times>",
@@ -38,11 +47,18 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .addHelpText("after", `\nExample:\n  ${taskCommand("demo")} --seeds 3 --output runs/three-seeds`)
     .action(async (_: unknown, command: Command) => {
-      const { output, n, seeds, longer, jobs, ...options } = command.optsWithGlobals<DemoCommandOptions>();
-      await startChosenEngine(options);
-      const { demo } = await import("../experiments/demo/demo.ts");
+      const { pictures, seeds, longer, jobs, ...given } = command.optsWithGlobals<DemoCommandOptions>();
+      const {
+        output = pictures ? "runs/demo-pictures" : "runs/demo",
+        n = pictures ? 500 : 2000,
+        ...options
+      } = given;
+      await startChosenEngine(pictures ? { precision: "bfloat16", ...options } : options);
+      const run = pictures
+        ? (await import("../experiments/demo/pictures.ts")).demoPictures
+        : (await import("../experiments/demo/demo.ts")).demo;
       using interrupt = stopOnInterrupt();
-      const result = await demo({ output, n, seeds, longer, processes: jobs, signal: interrupt.signal });
+      const result = await run({ output, n, seeds, longer, processes: jobs, signal: interrupt.signal });
       if (!result) {
         console.error(`stopped; all is kept in ${output}. Go on with:\n  ${commandLine(context.args)}`);
         context.exitCode = INTERRUPTED;

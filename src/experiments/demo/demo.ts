@@ -9,13 +9,13 @@ import { formatScores } from "../../metrics/scores/format.ts";
 import type { Scores } from "../../metrics/scores/scores.ts";
 import { relativeChange } from "../../metrics/statistics/score.ts";
 import { isStop } from "../../runtime/stop.ts";
+import { withBundledPaths } from "../config/bundled_paths.ts";
 import { loadConfig } from "../config/config.ts";
 import { digitsEvaluator } from "../evaluate/evaluate.ts";
 import { loadGenerator } from "../generate/load_generator.ts";
 import { writeReport } from "../report/report.ts";
 import { formatPercent, type ReportArm } from "../report/scores.ts";
-import { type TuneConfig, tuneSchema, type UNetTuneConfig } from "../tune/config.ts";
-import type { UNetModelConfig } from "../tune/model_config.ts";
+import { tuneSchema, type UNetTuneConfig } from "../tune/config.ts";
 import { tuneAll } from "../tune/processes/tune_all.ts";
 import { demoReport } from "./report.ts";
 import type { TrainedModel } from "./trained_model.ts";
@@ -113,7 +113,7 @@ async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
   const { output, seeds, longer = 1, processes, signal } = options;
   const bases = await Promise.all(
     METHODS.map(async ({ config }) =>
-      await withBundledPaths(await loadConfig(await bundledPath(config), tuneSchema))
+      await withBundledPaths(await loadConfig(await bundledPath(config), tuneSchema)) as UNetTuneConfig // as they all are
     ),
   );
   const trainings = Array.from({ length: seeds }, (_, seed) =>
@@ -125,21 +125,6 @@ async function trainAll(options: DemoOptions): Promise<Trained[] | null> {
     })).flat();
   const finished = await tuneAll(trainings, { processes: processes ? () => processes : undefined, signal });
   return finished && trainings.map((training, i) => ({ ...training, ...finished[i]! }));
-}
-
-/** Paths in the bundled configurations begin at this project's folder, wherever the demo is started. */
-async function withBundledPaths(config: TuneConfig): Promise<UNetTuneConfig> {
-  const bundled = async (path: string) =>
-    path.startsWith("data/") ? await bundledPath(path.slice("data/".length)) : path;
-  const { adt } = config, model = config.model as UNetModelConfig; // as they all have
-  return {
-    ...config,
-    model: { ...model, unet: await bundled(model.unet), scheduler: await bundled(model.scheduler) },
-    adt: {
-      ...adt,
-      discriminator: { ...adt.discriminator, backbone: await bundled(adt.discriminator.backbone) },
-    },
-  };
 }
 
 function armsOf(before: Scores, models: TrainedModel[]): ReportArm[] {
