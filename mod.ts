@@ -289,6 +289,12 @@ export {
   type LoadedGenerator,
   loadGenerator,
 } from "./src/experiments/generate/load_generator.ts";
+export {
+  type PipelineEvaluator,
+  pipelineEvaluator,
+  type PipelineResult,
+} from "./src/experiments/evaluate/pipeline_evaluator.ts";
+export { type PromptedReference, promptedReference } from "./src/experiments/evaluate/prompted_reference.ts";
 export { digitsEvaluator, type Evaluator } from "./src/experiments/evaluate/evaluate.ts";
 export {
   ablate,
