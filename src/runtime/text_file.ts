@@ -1,6 +1,9 @@
 import { UserError } from "./errors.ts";
 import { openFile } from "./open_file.ts";
 
+/** Bytes at the beginning of a file that tell whether it is a text. */
+const HEAD = 1000;
+
 /**
  * The text of a user's file, which must be UTF-8; a byte-order mark is left out.
  *
@@ -9,14 +12,25 @@ import { openFile } from "./open_file.ts";
  * says that the file is no text (it holds a zero byte near its beginning) or too large; and as `openFile`
  */
 export async function readTextFile(path: string, most: number): Promise<string> {
-  return decodeText(await readBytes(path, most), path);
+  return decodeText(await readAll(path, most, refuseNoText), path);
 }
 
 /** All of a user's file. @throws UserError as `openFile`, and for more than `most` bytes */
-export async function readBytes(path: string, most: number): Promise<Uint8Array<ArrayBuffer>> {
+export function readBytes(path: string, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  return readAll(path, most, () => {});
+}
+
+/** @param check sees the beginning of a file that is too large, and may have something better to say of it */
+async function readAll(
+  path: string,
+  most: number,
+  check: (head: Uint8Array, path: string) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   using file = await openFile(path);
   const { size } = await file.stat();
   if (size > most) {
+    const head = new Uint8Array(HEAD);
+    check(head.subarray(0, await file.read(head) ?? 0), path);
     throw new UserError(`${path} has more than ${most} bytes, the most that is read of such a file`);
   }
   const bytes = new Uint8Array(size);
@@ -34,13 +48,7 @@ export async function readBytes(path: string, most: number): Promise<Uint8Array<
  * @param firstLine the line that they begin with, counted from 1
  */
 export function decodeText(bytes: Uint8Array, path: string, firstLine = 1): string {
-  if (firstLine === 1) {
-    const encoding = foreignMark(bytes);
-    if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
-    if (bytes.subarray(0, 1000).includes(0)) {
-      throw new UserError(`${path} is no text file; a text in UTF-8 was expected`);
-    }
-  }
+  if (firstLine === 1) refuseNoText(bytes.subarray(0, HEAD), path);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: firstLine > 1 }).decode(bytes);
   } catch (error) {
@@ -51,6 +59,12 @@ export function decodeText(bytes: Uint8Array, path: string, firstLine = 1): stri
       },
     );
   }
+}
+
+function refuseNoText(head: Uint8Array, path: string): void {
+  const encoding = foreignMark(head);
+  if (encoding) throw new UserError(`${path}: its text is ${encoding}; save it as UTF-8`);
+  if (head.includes(0)) throw new UserError(`${path} is no text file; a text in UTF-8 was expected`);
 }
 
 function foreignMark([a, b, c, d]: Uint8Array): string | undefined {

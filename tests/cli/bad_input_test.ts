@@ -39,7 +39,7 @@ Deno.test("what is no configuration is refused in a few lines", () =>
   withFolder(async (folder) => {
     const picture = fileURLToPath(new URL("../../data/digits/train-0.png", import.meta.url));
     const prose = join(folder, "notes.txt");
-    await Deno.writeTextFile(prose, "It was a dark and stormy night. ".repeat(3500));
+    await Deno.writeTextFile(prose, "It was a dark and stormy night. ".repeat(1900));
     assertRefused(await adt("tune", picture), /error: .* is no text file; a text in UTF-8 was expected\n$/);
     const outcome = await adt("tune", prose);
     assertRefused(
