@@ -46,12 +46,12 @@ async function open(name: string, browser: Browser, lab: JupyterLab, f: (opened:
   });
 }
 
-/** Figures in the page's outputs: how many there are, and how many have a drawing with traces in it. */
+/** Figures in the page's outputs: how many there are, and how many have a drawing with traces, or a film's picture, in it. */
 const figures = (page: Page) =>
   page.evaluate(() => {
     const all = [...document.querySelectorAll(".jp-OutputArea-output [role=img]")];
     const drawn = all.filter((figure) =>
-      figure.querySelector("svg.main-svg .trace path, svg.main-svg .trace .point")
+      figure.querySelector("svg.main-svg .trace path, svg.main-svg .trace .point, svg.main-svg image")
     );
     return { all: all.length, drawn: drawn.length };
   });
@@ -95,8 +95,8 @@ browserTest(
     await allCellsDone(page);
     await page.waitForFunction(() => document.querySelectorAll("svg.main-svg").length > 0);
     const { all, drawn } = await figures(page), grids = await pictures(page);
-    assert.ok(all >= 5 && drawn === all, `${drawn} of ${all} figures are drawn`);
-    assert.ok(grids.all >= 6 && grids.visible === grids.all, `${grids.visible} of ${grids.all} pictures`);
+    assert.ok(all >= 6 && drawn === all, `${drawn} of ${all} figures are drawn`);
+    assert.ok(grids.all >= 5 && grids.visible === grids.all, `${grids.visible} of ${grids.all} pictures`);
     assert.deepEqual([await errors(page), outside], [[], []]);
   },
 );
