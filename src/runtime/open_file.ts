@@ -16,7 +16,7 @@ export async function openFile(path: string): Promise<Deno.FsFile> {
     throw new UserError(`${path}: ${why}`, { cause });
   };
   const { isFile, isDirectory } = await Deno.stat(path).catch((error) => refuse(reasonOf(error), error));
-  if (isDirectory) refuse("this is a folder; a file was expected");
+  if (isDirectory) refuse("this is a folder; a file was expected", new Deno.errors.IsADirectory());
   if (!isFile) refuse("this is a pipe or a device; write what it holds to a file, and give that");
   return await Deno.open(path).catch((error) => refuse(reasonOf(error), error));
 }

@@ -42,8 +42,15 @@ export async function readJsonObject(
   try {
     text = await readTextFile(path, most);
   } catch (error) {
-    if (!(error instanceof UserError && error.cause instanceof Deno.errors.NotFound)) throw error;
-    throw new UserError(`cannot read ${path} (no such file); ${hint}`, { cause: error.cause });
+    if (!(error instanceof UserError)) throw error;
+    const { cause } = error;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new UserError(`cannot read ${path} (no such file); ${hint}`, { cause });
+    }
+    if (cause instanceof Deno.errors.IsADirectory) {
+      throw new UserError(`cannot read ${path} (this is a folder); ${hint}`, { cause });
+    }
+    throw error;
   }
   let value: unknown;
   try {
