@@ -26,13 +26,27 @@ const STEPS = 60, HEAD_START = 15, CONTROL = 700;
  *
  * @returns null when the signal stopped it
  */
-export async function demoPictures(
-  { output, n, seeds, longer = 1, processes, signal }: DemoOptions,
-): Promise<DemoResult | null> {
+export async function demoPictures(options: DemoOptions): Promise<DemoResult | null> {
+  const { processes, signal } = options, given = await picturesStudy(options);
+  const { study, finished, failed, scores, table, report } = await ablate(given, { processes, signal });
+  if (finished.length + failed.length < study.runs.length) return null;
+  const name = headlineScore(scores);
+  const changes = scores.find(({ arm, score }) => arm === "ADT" && score === name)?.comparisons ?? [];
+  const against = changes.flatMap(({ reference, relative }) =>
+    relative ? [`${formatPercent(relative.value)} against ${reference}`] : []
+  );
+  const summary =
+    `ADT changes the ${scoreDefinition(name).label} by ${against.join(" and by ")} (n = ${options.n} ` +
+    "pictures of things that no model was trained on).";
+  return { report, table: formatTable(table), summary };
+}
+
+/** The demo as a study. */
+export async function picturesStudy({ output, n, seeds, longer = 1 }: DemoOptions): Promise<StudyInput> {
   const { watch: _, ...config } = await withBundledPaths(
     await loadConfig(await bundledPath(CONFIG), tuneSchema),
   );
-  const study: StudyInput = {
+  return {
     base: { ...config },
     arms: {
       untuned: { untuned: true },
@@ -44,19 +58,4 @@ export async function demoPictures(
     evaluate: { n },
     output,
   };
-  const { study: { runs }, finished, failed, scores, table, report } = await ablate(study, {
-    processes,
-    signal,
-  });
-  if (finished.length + failed.length < runs.length) return null;
-  const name = headlineScore(scores);
-  const changes = scores.find(({ arm, score }) => arm === "ADT" && score === name)?.comparisons ?? [];
-  const against = changes.flatMap(({ reference, relative }) =>
-    relative ? [`${formatPercent(relative.value)} against ${reference}`] : []
-  );
-  const label = name && scoreDefinition(name).label;
-  const summary = `ADT changes the ${label} by ${
-    against.join(" and by ")
-  } (n = ${n} pictures of unseen things).`;
-  return { report, table: formatTable(table), summary };
 }
