@@ -10,6 +10,9 @@ import { cellSamples } from "./cells.ts";
 import type { Sample } from "./sample.ts";
 import { type Trend, trendOf } from "./trend.ts";
 
+/** Updates below which there is no trend. */
+const LEAST = 20;
+
 const LONG = { updates: 10_000, cells: 200, pictures: 500 };
 
 /** Most growth of resident memory in the last half, kB an update: more than that is a leak, if it is also more than chance, in kB. */
@@ -23,6 +26,11 @@ const { values, positionals: chosen } = parseArgs({
 });
 const LOOPS = { tune: "updates", pretrain: "updates", cells: "cells", pictures: "pictures" } as const;
 
+const unknown = chosen.filter((name) => !(name in LOOPS));
+if (unknown.length > 0) {
+  throw new Error(`no loop ${unknown.join(", ")}; there are ${Object.keys(LOOPS).join(", ")}`);
+}
+
 const SHOWN = "updates, MB at 10 %, 50 %, 100 %, at most, kB each, JS heap, tensors, ms, change".split(", ");
 
 console.log(row("loop", ...SHOWN));
@@ -30,6 +38,7 @@ const faults: string[] = [];
 for (const [name, counted] of Object.entries(LOOPS)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   const count = Number(values[counted] ?? LONG[counted]);
+  if (!(count >= LEAST)) throw new Error(`--${counted}: expected a number of at least ${LEAST}`);
   const trend = trendOf(name === "cells" ? await cellSamples(count) : await samplesOf(name, count));
   const { updates, resident, peak, slope, heapSlope, tensors, milliseconds: [early, late] } = trend;
   const change = late / early - 1;

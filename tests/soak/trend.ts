@@ -35,8 +35,8 @@ export function trendOf(samples: readonly Sample[]): Trend {
 const resident = (sample: Sample) => sample.resident / 1024;
 
 /**
- * The median of the slopes between all pairs (Theil 1950, Sen 1968): which
- * single steps of an allocator do not move.
+ * The median of the slopes between all pairs (Theil 1950, Sen 1968), which single
+ * steps of an allocator do not move.
  */
 function slopeOf(samples: readonly Sample[], key: "resident" | "heap"): number {
   const slopes = samples.flatMap((a, i) =>
