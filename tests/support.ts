@@ -52,6 +52,26 @@ export async function noLeak(f: () => void | Promise<void>): Promise<void> {
   assert.equal(tf.memory().numTensors, before, "tensors alive after the call");
 }
 
+/**
+ * Fails if a loop holds more tensors after a later update than after its second one, when all that is made once is there, or
+ * leaves any at its end.
+ *
+ * @param loop runs its updates and calls `after` after each
+ * @param options `settled`: the update that later ones are compared with, where it is not the second
+ */
+export async function steadyTensors(
+  loop: (after: () => void) => unknown,
+  { settled = 2 } = {},
+): Promise<void> {
+  const counts: number[] = [];
+  await noLeak(async () => {
+    await loop(() => void counts.push(tf.memory().numTensors));
+    assert.ok(counts.length > settled, `only ${counts.length} updates`);
+    const later = counts.slice(settled - 1);
+    assert.deepEqual(later, later.map(() => later[0]), `tensors alive after each update: ${counts}`);
+  });
+}
+
 /** Path of a recorded fixture, e.g. `fixture("dinov2/outputs.safetensors")`. */
 export function fixture(path: string): string {
   return fileURLToPath(new URL(`./fixtures/${path}`, import.meta.url));

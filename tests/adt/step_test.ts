@@ -10,7 +10,7 @@ import { adamw, stepScalars } from "../../src/training/adamw.ts";
 import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
 import { diffusionLoss } from "../../src/training/diffusion_loss.ts";
 import { emaUpdate } from "../../src/training/ema.ts";
-import { assertClose, noLeak, startTestEngine } from "../support.ts";
+import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
 import { random, take } from "../tensor/parity.ts";
 import { type Size, tinyTuning } from "./tiny_setup.ts";
 
@@ -50,19 +50,33 @@ async function steps({ setup, batch, start }: Tuning, functions: AdtFunctions, c
   return { state, records };
 }
 
-for (
-  const [plan, count] of [[{ kind: "stop-input", steps: 2 }, 50], [{ kind: "full" }, 8]] as const
-) {
-  Deno.test(`adtStep(): ${count} steps leave no more tensors than two, with a ${plan.kind} plan`, () =>
-    withTuning({ plan }, async ({ setup, batch, start }, functions) => {
-      let state = start(), settled = 0;
-      for (let step = 1; step <= count; step++) {
+const LOOPS: Record<string, Partial<AdtSettings>> = {
+  "a stop-input plan": { plan: { kind: "stop-input", steps: 2 } },
+  "a full plan": { plan: { kind: "full" } },
+  "a truncated plan": { plan: { kind: "truncated", steps: 2 } },
+  "the discriminator's head start": { discriminatorHeadStart: 9 },
+  "the diffusion loss alone": { lambdaAdv: 0 },
+  "guidance, an anchor and condition dropout": {
+    guidanceScale: { min: 2, max: 4, none: 0.5 },
+    lambdaAnchor: 1,
+    conditionDropout: 0.5,
+  },
+};
+
+for (const [name, changes] of Object.entries(LOOPS)) {
+  Deno.test(`adtStep() piles up no tensors: ${name}`, () =>
+    steadyTensors(async (after) => {
+      const { setup, batch, start, dispose } = tinyTuning(changes, { side: 4, steps: 2 });
+      const functions = adtFunctions(setup);
+      let state = start();
+      for (let step = 1; step <= 8; step++) {
         ({ state } = await adtStep(setup, functions, state, batch, step));
-        if (step === 2) settled = tf.memory().numTensors;
+        after();
       }
-      assert.equal(tf.memory().numTensors, settled);
       tf.dispose(state);
-    }, { side: 4, steps: 2 }));
+      functions.dispose();
+      dispose();
+    }));
 }
 
 Deno.test("adtStep(): two runs are the same, bit for bit", async () => {

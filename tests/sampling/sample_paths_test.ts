@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Condition, Denoiser } from "../../src/sampling/denoiser.ts";
 import { sample, samplePaths } from "../../src/sampling/sample.ts";
 import { normal } from "../../src/runtime/random.ts";
-import { assertClose, noLeak, startTestEngine } from "../support.ts";
+import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
 import { EVERY_SAMPLER } from "./every_sampler.ts";
 
 await startTestEngine();
@@ -45,6 +45,18 @@ for (const [name, sampler] of Object.entries(EVERY_SAMPLER)) {
         tf.dispose([alone, together[p]!, xStart, condition]);
       }
     });
+  });
+}
+
+for (const [name, sampler] of Object.entries(EVERY_SAMPLER)) {
+  Deno.test(`sample() piles up no tensors: ${name}`, () => {
+    const lookBack = Math.max(1, ...sampler.path(0).flatMap(({ past = [] }) => past.map(({ back }) => back)));
+    return steadyTensors(async (after) => {
+      const x = random(0, [2, 2, 2, 1]), label = random(1, [2]), { denoiser } = toy(sampler.predictionType);
+      const noise = (index: number) => random(100 + index, [2, 2, 2, 1]);
+      const end = await sample(denoiser, {}, sampler, x, { label }, { noise, onStep: after });
+      tf.dispose([x, label, end]);
+    }, { settled: 1 + lookBack });
   });
 }
 

@@ -118,7 +118,9 @@ async function train(
         },
         async onStep(step, metrics, verdict) {
           cost.step(step);
-          if (metrics.accuracy_discriminator !== undefined) accuracies.push(metrics.accuracy_discriminator);
+          if (watcher && metrics.accuracy_discriminator !== undefined) {
+            accuracies.push(metrics.accuracy_discriminator);
+          }
           await onStep?.(step, metrics);
           await recorder.record(step, {
             metrics: { ...metrics, ...drawn },

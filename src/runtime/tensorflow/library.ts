@@ -183,9 +183,14 @@ export function cString(pointer: Deno.PointerValue): string {
 const encoder = new TextEncoder();
 const encoded = new Map<string, Uint8Array<ArrayBuffer>>();
 
-/** A name as zero-terminated bytes. Kept for reuse: meant for the few hundred names of ops and attributes. */
+/** A name as zero-terminated bytes. Kept for reuse, until `forgetName`. */
 export function cName(name: string): Uint8Array<ArrayBuffer> {
   let bytes = encoded.get(name);
   if (!bytes) encoded.set(name, bytes = encoder.encode(name + "\0"));
   return bytes;
+}
+
+/** Lets go of a name that comes no more: a recorded function's, while those of ops and attributes are a few hundred. */
+export function forgetName(name: string): void {
+  encoded.delete(name);
 }

@@ -5,7 +5,7 @@ import { createCasts, type Value } from "./casts.ts";
 import { createConstants } from "./constants.ts";
 import { createGraph, type Output } from "./graph.ts";
 import { kernelsLoaded } from "./kernels.ts";
-import { cName } from "./library.ts";
+import { cName, forgetName } from "./library.ts";
 import { definitionsOfInputs, opDefinition } from "./op_definition.ts";
 import { lowType, onlyMoves, typesOf } from "./precision.ts";
 import { createSchedule } from "./schedule.ts";
@@ -175,6 +175,7 @@ export function createRecording(
         free() {
           freeCaptures(session, captures);
           library.TFE_ContextRemoveFunction(session.context.pointer, cName(unique), session.status.pointer);
+          forgetName(unique);
           session.status.check();
         },
       };

@@ -14,7 +14,7 @@ import { loadGenerator } from "../../../src/experiments/generate/load_generator.
 import { tune } from "../../../src/experiments/tune/tune.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { temporaryFor } from "../../../src/weights/temporary.ts";
-import { noLeak } from "../../support.ts";
+import { noLeak, steadyTensors } from "../../support.ts";
 import { withPipelineTuning } from "../tune/tiny_pipeline_tuning.ts";
 import { damage } from "../../weights/support.ts";
 import { withStudy } from "./tiny_study.ts";
@@ -33,9 +33,10 @@ async function changes(folder: string): Promise<Map<string, number>> {
 Deno.test("ablate() tunes and scores all arms in order of value, and writes tables and a report", () =>
   withStudy(async (input) => {
     const seen: string[] = [];
-    await noLeak(async () => {
+    await steadyTensors(async (after) => {
       const { finished, scores, table, report } = await ablate(input, {
         onResult: ({ run }, { table, scores, finished }) => {
+          after();
           seen.push(`${run.arm.name} ${run.seed} ${table[2]!.runs}`);
           const scored = new Set(scores.map(({ arm }) => arm));
           assert.deepEqual(scored, new Set(finished.map(({ run }) => run.arm.name)));

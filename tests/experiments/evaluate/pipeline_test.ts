@@ -27,7 +27,7 @@ import { prepareImage } from "../../../src/metrics/features/prepare_image.ts";
 import { scoreDefinition } from "../../../src/metrics/scores/named_scores.ts";
 import { formatPipelineScores } from "../../../src/metrics/scores/pipeline_table.ts";
 import { mean } from "../../../src/metrics/statistics/interval.ts";
-import { assertClose, fixture, noLeak, startTestEngine } from "../../support.ts";
+import { assertClose, fixture, noLeak, startTestEngine, steadyTensors } from "../../support.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
 
 await startTestEngine();
@@ -163,7 +163,7 @@ Deno.test("evaluatePipeline() at several guidance scales: as at each alone, side
   }));
 
 Deno.test("pipelineEvaluator() on pictograms: floors, texts beside shuffled ones, and copies", () =>
-  noLeak(async () => {
+  steadyTensors(async (after) => {
     const real = await realPictograms("search"), train = firstOf(await realPictograms("train"), 50);
     const texts = await conceptTexts(real.facts);
     const reference: PromptedReference = {
@@ -175,7 +175,8 @@ Deno.test("pipelineEvaluator() on pictograms: floors, texts beside shuffled ones
     const options = { features: ["pictograms-vit"] as const, model, seed: 0, groups: 4 };
     const evaluator = await pipelineEvaluator(reference, options);
     const loaded = await openPipeline({ pipeline }, false);
-    const result = await evaluator.evaluate(loaded, { size: 16, steps: 1 });
+    const onPictures = () => Promise.resolve(after());
+    const result = await evaluator.evaluate(loaded, { size: 16, steps: 1, batchSize: 3, onPictures });
     loaded.dispose(), evaluator.dispose();
     const { networks, pictureText, copies, terms } = result, named = namedScores(result);
     const compared = ["fid", "kid", "precision", "recall", "density", "coverage"];

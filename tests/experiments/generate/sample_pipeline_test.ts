@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { LoraChoice } from "../../../src/experiments/generate/open_pipeline.ts";
 import { samplePipeline } from "../../../src/experiments/generate/sample_pipeline.ts";
-import { fixture, startTestEngine } from "../../support.ts";
+import { fixture, startTestEngine, steadyTensors } from "../../support.ts";
 import { writePipelineLora } from "./pipeline_lora.ts";
 
 const pipeline = fixture("pipeline_sd15");
@@ -35,4 +35,10 @@ Deno.test("samplePipeline() draws with each LoRA as strongly as asked", async ()
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("samplePipeline() piles up no tensors", async () => {
+  await startTestEngine();
+  const options = { pipeline, prompts: ["a cat", "a dog"], n: 3, steps: 2, size: 16, seed: 0 };
+  await steadyTensors((after) => samplePipeline({ ...options, onImage: after }));
 });

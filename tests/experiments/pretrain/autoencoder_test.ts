@@ -12,7 +12,7 @@ import { loadAutoencoderKL } from "../../../src/models/autoencoder_kl/load.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
 import { readTensors } from "../../../src/weights/safetensors.ts";
-import { assertClose, noLeak, startTestEngine } from "../../support.ts";
+import { assertClose, noLeak, startTestEngine, steadyTensors } from "../../support.ts";
 import { take } from "../../tensor/parity.ts";
 import { inTempFolder, rejectsWith } from "../../weights/support.ts";
 
@@ -44,8 +44,9 @@ Deno.test("an autoencoder's objective has defaults", () => {
 
 Deno.test("pretrain() leaves an AutoencoderKL whose scaled latents have mean 0 and standard deviation 1", () =>
   inTempFolder((folder) =>
-    noLeak(async () => {
-      const { weights, metricsFile } = await pretrain(configOf(MODEL + PERCEPTUAL, join(folder, "run"), 4));
+    steadyTensors(async (after) => {
+      const config = configOf(MODEL + PERCEPTUAL, join(folder, "run"), 4);
+      const { weights, metricsFile } = await pretrain(config, { onStep: after });
       const [first] = await readMetrics(metricsFile);
       assert.deepEqual(
         Object.keys(first!),

@@ -10,35 +10,8 @@ import { UserError } from "../../../src/runtime/errors.ts";
 import { readSchedulerConfig } from "../../../src/sampling/scheduler_config.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
 import { readTensors } from "../../../src/weights/safetensors.ts";
-import { startTestEngine } from "../../support.ts";
-
-const DIFFUSION = `
-model: { _class_name: UNet2DConditionModel, sample_size: 14, in_channels: 4, out_channels: 4,
-  block_out_channels: [4, 8], down_block_types: [DownBlock2D, CrossAttnDownBlock2D],
-  up_block_types: [CrossAttnUpBlock2D, UpBlock2D], layers_per_block: 1, norm_num_groups: 2, cross_attention_dim: 11,
-  attention_head_dim: 2 }
-objective: { kind: diffusion, scheduler: { _class_name: DDIMScheduler, beta_schedule: scaled_linear } }
-`;
-
-const CLASSIFICATION = `
-model: { _class_name: DigitClassifier, image_size: 28, in_channels: 3, channels: [4], strides: [2], norm_num_groups: 2,
-  feature_size: 4, num_classes: 10 }
-objective: { kind: classification, views: { rotation: 0.2, translation: 0.1 } }
-`;
-
-const MASKED_IMAGE = `
-model: { architectures: [Dinov2Model], model_type: dinov2, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2,
-  image_size: 28, patch_size: 7, num_channels: 3 }
-preprocessor: { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] }
-objective: { kind: masked_image, mask_ratio: 0.5 }
-`;
-
-/** A tiny training with a learning rate that falls, so that its length matters. */
-function configOf(text: string, output: string, steps = 2): PretrainConfig {
-  const rest =
-    `optimizer: { lr: 1.0e-3, schedule: cosine }\ntrain: { steps: ${steps}, batch_size: 2, checkpoint_every: 2 }`;
-  return parseConfig(`${text}\n${rest}\noutput: ${JSON.stringify(output)}`, "tiny.yaml", pretrainSchema);
-}
+import { startTestEngine, steadyTensors } from "../../support.ts";
+import { CLASSIFICATION, configOf, DIFFUSION, MASKED_IMAGE } from "./tiny_pretraining.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
   await startTestEngine();
@@ -121,6 +94,23 @@ for (
       const preprocessor = JSON.parse(await Deno.readTextFile(join(weights, "preprocessor_config.json")));
       assert.deepEqual(preprocessor, { image_mean: [0.1, 0.1, 0.1], image_std: [0.3, 0.3, 0.3] });
     }));
+}
+
+for (
+  const [name, text] of Object.entries({
+    DIFFUSION,
+    CLASSIFICATION,
+    MASKED_IMAGE,
+    "MASKED_IMAGE with classes": MASKED_IMAGE.replace(
+      "mask_ratio: 0.5",
+      "mask_ratio: 0.5, class_weight: 0.1",
+    ),
+  })
+) {
+  Deno.test(`pretrain() piles up no tensors: ${name}`, () =>
+    withFolder((folder) =>
+      steadyTensors((after) => pretrain(configOf(text, join(folder, "run"), 6), { onStep: after }))
+    ));
 }
 
 Deno.test("pretrain() refuses a model that its objective or the images do not fit", () =>

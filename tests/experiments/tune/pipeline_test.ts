@@ -25,7 +25,7 @@ import { spelledOut } from "../../models/sd3_transformer/spelled_out.ts";
 import { removeT5 } from "../../pipelines/copies.ts";
 import { withCache } from "../../pipelines/single_file/cache.ts";
 import { writeOriginal } from "../../pipelines/single_file/original.ts";
-import { assertClose } from "../../support.ts";
+import { assertClose, steadyTensors } from "../../support.ts";
 import { random } from "../../tensor/parity.ts";
 import {
   type FolderTuneConfig,
@@ -92,6 +92,25 @@ for (const name of Object.keys(PIPELINES) as PipelineName[]) {
       pipeline.dispose();
     }));
 }
+
+for (const name of Object.keys(PIPELINES) as PipelineName[]) {
+  Deno.test(`tune() of a LoRA piles up no tensors: ${name}`, () =>
+    withPipelineTuning(
+      name,
+      (config) =>
+        steadyTensors((after) =>
+          tune({ ...config, train: { ...config.train, steps: 5 } }, { onStep: after })
+        ),
+    ));
+}
+
+Deno.test("tune() of all weights on pictograms piles up no tensors", () =>
+  withPipelineTuning("pipeline_sd15", (given, _, folder) => {
+    const config = ofAllWeights(given, join(folder, "run"));
+    return steadyTensors((after) =>
+      tune({ ...config, train: { ...config.train, steps: 5 } }, { onStep: after })
+    );
+  }));
 
 Deno.test("tune() of a single file gives bitwise the LoRA of the same pipeline as a folder", () =>
   withCache((cache) =>

@@ -11,7 +11,7 @@ import type { Tuning } from "../../../src/experiments/tune/tuning.ts";
 import { unflatten } from "../../../src/tensor/params.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../../src/training/checkpoint.ts";
 import { temporaryFor } from "../../../src/weights/temporary.ts";
-import { noLeak } from "../../support.ts";
+import { noLeak, steadyTensors } from "../../support.ts";
 import { damage, withoutDigest } from "../../weights/support.ts";
 import { withTuning } from "./tiny_tuning.ts";
 
@@ -50,6 +50,11 @@ Deno.test("tune() stopped and resumed gives bitwise the state and log of a run t
 
     await assertSameRun(halves, config);
   }));
+
+Deno.test("tune() of a network piles up no tensors", () =>
+  withTuning((config) =>
+    steadyTensors((after) => tune({ ...config, train: { ...config.train, steps: 6 } }, { onStep: after }))
+  ));
 
 Deno.test("tune() with train_backbone changes the backbone in the discriminator's weights, without it there is none", () =>
   withTuning(async (config) => {

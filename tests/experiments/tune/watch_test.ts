@@ -10,7 +10,7 @@ import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
 import { readTensors } from "../../../src/weights/safetensors.ts";
-import { fixture, noLeak } from "../../support.ts";
+import { fixture, steadyTensors } from "../../support.ts";
 import {
   type FolderTuneConfig,
   withPipelineTuning,
@@ -43,7 +43,14 @@ Deno.test("a watched tuning has bitwise the weights and the log of one that is n
     const plain = await watched(given, undefined, "plain"), config = await watched(given, WATCH, "watched");
     await tune(plain);
     const looks: Look[] = [];
-    await noLeak(async () => void await tune(config, { onLook: (look) => void looks.push(look) }));
+    await steadyTensors((after) =>
+      tune(config, {
+        onLook(look) {
+          looks.push(look);
+          after();
+        },
+      })
+    );
     assert.deepEqual(await weightsOf(config), await weightsOf(plain));
     const log = (name: string) => Deno.readTextFile(join(config.output, "..", name, "metrics.jsonl"));
     assert.equal(await log("watched"), await log("plain"));

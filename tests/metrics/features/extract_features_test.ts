@@ -1,22 +1,25 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { extractFeatures, extractOutputs } from "../../../src/metrics/features/extract_features.ts";
-import { assertClose, noLeak, startTestEngine } from "../../support.ts";
+import { assertClose, noLeak, startTestEngine, steadyTensors } from "../../support.ts";
 
 await startTestEngine();
 
 const network = (images: tf.Tensor4D) => tf.mean<tf.Tensor2D>(images, [1, 2]);
 
-Deno.test("extractFeatures() gives one row per image whatever the batch size, and leaves no tensors", () =>
-  noLeak(async () => {
+Deno.test("extractFeatures() gives one row per image whatever the batch size, and piles up no tensors", () =>
+  steadyTensors(async (after) => {
     const images = tf.randomUniform<tf.Rank.R4>([7, 4, 4, 3], -1, 1),
       expected = network(images),
       seen: number[] = [];
     const features = await extractFeatures(network, images, {
-      batchSize: 3,
-      onProgress: (done) => seen.push(done),
+      batchSize: 2,
+      onProgress(done) {
+        seen.push(done);
+        after();
+      },
     });
-    assert.deepEqual([features.n, features.d, ...seen], [7, 3, 3, 6, 7]);
+    assert.deepEqual([features.n, features.d, ...seen], [7, 3, 2, 4, 6, 7]);
     assertClose(features.data, expected, { absolute: 1e-6 });
     tf.dispose([images, expected]);
   }));
