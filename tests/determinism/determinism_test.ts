@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringifyConfig } from "../../src/experiments/config/config.ts";
+import type { Backend } from "../../src/runtime/engine/backends.ts";
+import { tinyTraining } from "../cli/support.ts";
+import { withStudy } from "../experiments/ablate/tiny_study.ts";
+import { withGoldenTuning } from "../experiments/tune/golden.ts";
+import { withPipelineTuning } from "../experiments/tune/tiny_pipeline_tuning.ts";
+import { contentsOf } from "../kills/contents.ts";
+import { untestable } from "../runtime/engine/on_every_engine.ts";
+import { compared, type Numbers, TOLERANCES } from "./compared.ts";
+
+const UNET = fileURLToPath(new URL("../../data/models/digits-unet", import.meta.url));
+
+/** Runs a script of this folder in a process of its own. */
+async function inProcess(script: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", path, ...args],
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** Gives a test calls of the command line of every kind that computes, and the folder that they write into. */
+function withCalls(test: (calls: string[][], work: string) => Promise<void>): Promise<void> {
+  return withGoldenTuning(
+    "digits-adt",
+    (digits) =>
+      withPipelineTuning("pipeline_sd15", (pipeline, file, folder) =>
+        withStudy(async (study) => {
+          const work = join(folder, "work"), model = { ...pipeline.model, cache: join(work, "cache") };
+          const train = { ...digits.train, steps: 7, batch_size: 16 };
+          const unet = join(folder, "unet.yaml");
+          await Deno.writeTextFile(
+            file,
+            stringifyConfig({ ...pipeline, model, output: join(work, "pipeline") }),
+          );
+          await Deno.writeTextFile(unet, stringifyConfig({ ...digits, train, output: join(work, "unet") }));
+          const { classifier } = study.evaluate as { classifier: string };
+          const drawn = ["--model", UNET, "--steps", "4", "--n", "40"];
+          await test([
+            ["tune", unet],
+            ["tune", file],
+            ["pretrain", await tinyTraining(folder), "--output", join(work, "pretrained")],
+            ["sample", ...drawn, "--output", join(work, "samples.png")],
+            ["evaluate", ...drawn, "--classifier", classifier, "--json", join(work, "scores.json")],
+          ], work);
+        })),
+  );
+}
+
+Deno.test("the same seed in another process gives the same bytes: tune, pretrain, sample, evaluate", () =>
+  withCalls(async (calls, work) => {
+    const contents = async () => {
+      await Deno.mkdir(work);
+      await inProcess("./calls.ts", [JSON.stringify(calls)]);
+      const found = await contentsOf(work);
+      await Deno.remove(work, { recursive: true });
+      return found;
+    };
+    const first = await contents();
+    assert.ok("samples.png" in first && join("unet", "metrics.jsonl") in first, Object.keys(first).join());
+    assert.deepEqual(await contents(), first);
+  }));
+
+/** The numbers of an engine, of one or two threads. */
+async function numbersOf(backend: Backend, threads: number): Promise<Numbers> {
+  const file = await Deno.makeTempFile();
+  try {
+    await inProcess("./numbers.ts", [file], {
+      ADT_BACKEND: backend,
+      TF_NUM_INTRAOP_THREADS: String(threads),
+    });
+    return JSON.parse(await Deno.readTextFile(file));
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+Deno.test("other numbers of threads and other engines give the same numbers within the tolerances of docs/precision.md", async (t) => {
+  if (await untestable("tensorflow")) return;
+  const one = await numbersOf("tensorflow", 1);
+  for (const [backend, threads] of [["tensorflow", 2], ["wasm", 1], ["webgpu", 1]] as const) {
+    const ignore = await untestable(backend) !== undefined;
+    await t.step({
+      name: `${backend}, ${threads} threads`,
+      ignore,
+      async fn() {
+        const differences = compared(await numbersOf(backend, threads), one);
+        for (const [name, difference] of Object.entries(differences)) {
+          assert.ok(difference <= TOLERANCES[name as keyof Numbers], `${name} differ by ${difference}`);
+        }
+      },
+    });
+  }
+});
