@@ -9,7 +9,7 @@ import { withGoldenTuning } from "../experiments/tune/golden.ts";
 import { withPipelineTuning } from "../experiments/tune/tiny_pipeline_tuning.ts";
 import { contentsOf } from "../kills/contents.ts";
 import { untestable } from "../runtime/engine/on_every_engine.ts";
-import { compared, type Numbers, TOLERANCES } from "./compared.ts";
+import { compared, type Numbers, OF_ENGINES, OF_THREADS, type Tolerances } from "./compared.ts";
 
 const UNET = fileURLToPath(new URL("../../data/models/digits-unet", import.meta.url));
 
@@ -65,11 +65,11 @@ Deno.test("the same seed in another process gives the same bytes: tune, pretrain
     assert.deepEqual(await contents(), first);
   }));
 
-/** The numbers of an engine, of one or two threads. */
-async function numbersOf(backend: Backend, threads: number): Promise<Numbers> {
+/** What a tuning computes on an engine, on so many threads. */
+async function numbersOf(kind: "digits" | "tiny", backend: Backend, threads: number): Promise<Numbers> {
   const file = await Deno.makeTempFile();
   try {
-    await inProcess("./numbers.ts", [file], {
+    await inProcess("./numbers.ts", [kind, file], {
       ADT_BACKEND: backend,
       TF_NUM_INTRAOP_THREADS: String(threads),
     });
@@ -79,20 +79,30 @@ async function numbersOf(backend: Backend, threads: number): Promise<Numbers> {
   }
 }
 
-Deno.test("other numbers of threads and other engines give the same numbers within the tolerances of docs/precision.md", async (t) => {
-  if (await untestable("tensorflow")) return;
-  const one = await numbersOf("tensorflow", 1);
-  for (const [backend, threads] of [["tensorflow", 2], ["wasm", 1], ["webgpu", 1]] as const) {
-    const ignore = await untestable(backend) !== undefined;
-    await t.step({
-      name: `${backend}, ${threads} threads`,
-      ignore,
-      async fn() {
-        const differences = compared(await numbersOf(backend, threads), one);
-        for (const [name, difference] of Object.entries(differences)) {
-          assert.ok(difference <= TOLERANCES[name as keyof Numbers], `${name} differ by ${difference}`);
-        }
-      },
-    });
+function assertWithin(tolerances: Tolerances, actual: Numbers, expected: Numbers): void {
+  for (const [name, difference] of Object.entries(compared(actual, expected))) {
+    const allowed = tolerances[name as keyof Numbers];
+    assert.ok(difference <= allowed, `${name} differ by ${difference}, allowed ${allowed}`);
   }
+}
+
+Deno.test("one and two threads give the same numbers, as far as docs/precision.md says", async () => {
+  if (await untestable("tensorflow")) return;
+  const [one, two] = [await numbersOf("digits", "tensorflow", 1), await numbersOf("digits", "tensorflow", 2)];
+  assertWithin(OF_THREADS, two, one);
 });
+
+for (const backend of ["wasm", "webgpu"] as const) {
+  const ignore = [await untestable("tensorflow"), await untestable(backend)].some(Boolean);
+  Deno.test({
+    name: `TensorFlow and ${backend} give the same numbers, as far as docs/precision.md says`,
+    ignore,
+    async fn() {
+      const [expected, actual] = [
+        await numbersOf("tiny", "tensorflow", 2),
+        await numbersOf("tiny", backend, 2),
+      ];
+      assertWithin(OF_ENGINES, actual, expected);
+    },
+  });
+}

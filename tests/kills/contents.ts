@@ -18,11 +18,10 @@ export async function contentsOf(folder: string): Promise<Record<string, string>
 }
 
 async function contentOf(path: string): Promise<string> {
-  const bytes = await Deno.readFile(path);
-  if (path.endsWith(".json")) {
-    return JSON.stringify(JSON.parse(new TextDecoder().decode(bytes)), withoutTimes);
-  }
-  return sha256(bytes);
+  const text = () => Deno.readTextFile(path);
+  if (path.endsWith(".json")) return JSON.stringify(JSON.parse(await text()), withoutTimes);
+  if (path.endsWith(".html")) return (await text()).replace(OF_TIMES, "").replace(NAMES, "");
+  return basename(path) === "costs.csv" ? "times" : sha256(await Deno.readFile(path));
 }
 
 /** Of a checkpoint its tensors, and its state. */
@@ -44,3 +43,6 @@ const withoutTimes = (key: string, value: unknown) => TIMES.includes(key) ? unde
 
 /** Sections of a report. */
 const OF_TIMES = /<section id="(costs|machine)">[^]*?<\/section>/g;
+
+/** Of figures: another in every report. */
+const NAMES = /figure-[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g;

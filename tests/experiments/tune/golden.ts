@@ -61,7 +61,8 @@ export async function lossCurve(kind: (typeof KINDS)[number]): Promise<Losses[]>
   return curve;
 }
 
-async function curveOf(config: TuneConfig): Promise<Losses[]> {
+/** The losses of a tuning, step by step. */
+export async function curveOf(config: TuneConfig): Promise<Losses[]> {
   const { metricsFile } = await tune(config);
   return (await readMetrics(metricsFile)).map((record) =>
     Object.fromEntries(
