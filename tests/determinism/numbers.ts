@@ -1,4 +1,4 @@
-/** Writes what a tuning computes, of the digits or of untrained networks, on the engine of `ADT_BACKEND`: `numbers.ts digits|tiny FILE`. */
+/** Writes what a tuning computes, of the digits or of untrained networks, on the engine of `ADT_BACKEND`: `numbers.ts digits|tiny UPDATES FILE`. */
 import { join } from "node:path";
 import { sampleImages } from "../../src/experiments/generate/sample_images.ts";
 import { samplerSettings } from "../../src/experiments/generate/load_generator.ts";
@@ -10,7 +10,7 @@ import { curveOf, withGoldenTuning } from "../experiments/tune/golden.ts";
 import { withTuning } from "../experiments/tune/tiny_tuning.ts";
 import type { Numbers } from "./compared.ts";
 
-const [kind, file] = Deno.args as ["digits" | "tiny", string];
+const [kind, updates, file] = Deno.args as ["digits" | "tiny", string, string];
 
 async function write(config: TuneConfig): Promise<void> {
   const { discriminator } = config.adt, { unet, scheduler } = config.model as UNetModelConfig;
@@ -29,7 +29,7 @@ async function write(config: TuneConfig): Promise<void> {
     ],
     gradients: [...await tensors["generator.moments.first"]!.data()],
     discriminatorGradients: [...await tensors["discriminator.moments.first"]!.data()],
-    losses: await curveOf({ ...config, train: { ...config.train, steps: 20 } }),
+    losses: await curveOf({ ...config, train: { ...config.train, steps: Number(updates) } }),
   };
   await Deno.writeTextFile(file, JSON.stringify(numbers));
 }
