@@ -145,13 +145,12 @@ async function runAll(
     }
     const waiting = await finishReady(hopeful, finish, fail, signal);
     if (signal?.aborted) return;
-    await tuneAndFinish(
-      waiting,
-      finish,
-      fail,
-      processes ? fittingProcesses(processes, study, results.finished) : undefined,
+    const trained = study.runs.filter(({ arm }) => !arm.untuned).length;
+    await tuneAndFinish(waiting, finish, fail, {
+      processes: processes ? fittingProcesses(processes, study, results.finished) : undefined,
+      shares: processes && Math.min(processes, trained), // whatever is finished and fits: the same study gives the same numbers
       signal,
-    );
+    });
   } finally {
     (await scorer?.catch(() => undefined))?.dispose();
   }
@@ -189,14 +188,12 @@ async function tuneAndFinish(
   runs: StudyRun[],
   finish: Finish,
   fail: Fail,
-  processes: TuneAllOptions["processes"],
-  signal?: AbortSignal,
+  options: Pick<TuneAllOptions, "processes" | "shares" | "signal">,
 ): Promise<void> {
   const jobs = runs.map((run) => ({ config: run.config, label: `tuning: ${runName(run)}` }));
   let turn: Promise<void> = Promise.resolve();
   await tuneAll(jobs, {
-    processes,
-    signal,
+    ...options,
     async onFinished(i, { weights }) {
       const mine = turn.then(() => finish(runs[i]!, weights)); // one at a time: they share this process's engine
       turn = mine.catch(() => {}); // its own failure is no other run's

@@ -21,14 +21,16 @@ export function goldenFile(kind: string): string {
   return fileURLToPath(new URL(`../../fixtures/golden/${kind}.json`, import.meta.url));
 }
 
-/** The losses of 20 updates, step by step. */
-export async function lossCurve(kind: (typeof KINDS)[number]): Promise<Losses[]> {
+/** Gives a test the configuration of a kind's 20 updates. */
+export async function withGoldenTuning(
+  kind: (typeof KINDS)[number],
+  test: (config: TuneConfig) => Promise<void>,
+): Promise<void> {
   if (kind in PIPELINES) {
-    let curve: Losses[] = [];
-    await withPipelineTuning(kind as PipelineName, async (config) => {
-      curve = await curveOf({ ...config, train: { ...config.train, steps: STEPS } });
-    });
-    return curve;
+    return await withPipelineTuning(
+      kind as PipelineName,
+      (config) => test({ ...config, train: { ...config.train, steps: STEPS } }),
+    );
   }
   await startTestEngine();
   const folder = await Deno.makeTempDir();
@@ -36,7 +38,7 @@ export async function lossCurve(kind: (typeof KINDS)[number]): Promise<Losses[]>
     const data = new URL("../../../data/", import.meta.url);
     const config = await loadConfig(fileURLToPath(new URL(`configs/${kind}.yaml`, data)), tuneSchema);
     const { discriminator } = config.adt;
-    return await curveOf({
+    await test({
       ...config,
       adt: {
         ...config.adt,
@@ -50,7 +52,17 @@ export async function lossCurve(kind: (typeof KINDS)[number]): Promise<Losses[]>
   }
 }
 
-async function curveOf(config: TuneConfig): Promise<Losses[]> {
+/** The losses of 20 updates, step by step. */
+export async function lossCurve(kind: (typeof KINDS)[number]): Promise<Losses[]> {
+  let curve: Losses[] = [];
+  await withGoldenTuning(kind, async (config) => {
+    curve = await curveOf(config);
+  });
+  return curve;
+}
+
+/** The losses of a tuning, step by step. */
+export async function curveOf(config: TuneConfig): Promise<Losses[]> {
   const { metricsFile } = await tune(config);
   return (await readMetrics(metricsFile)).map((record) =>
     Object.fromEntries(

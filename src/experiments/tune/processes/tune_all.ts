@@ -33,6 +33,11 @@ export interface TuneAllOptions {
    * process, one after the other.
    */
   processes?(): number;
+  /**
+   * Among how many processes the cores are divided; default: as many as run at a time. What a tuning computes depends on its
+   * share in the last digits: tunings that are to be the same after a stop need the same number then.
+   */
+  shares?: number;
   /** Stops all tunings; each writes a checkpoint first. */
   signal?: AbortSignal;
   /** Called when a tuning has come to its end; the next one in its place waits until it is done. */
@@ -50,12 +55,13 @@ export interface TuneAllOptions {
  */
 export async function tuneAll(
   jobs: readonly TuningJob[],
-  { processes, signal, onFinished, onFailed }: TuneAllOptions = {},
+  { processes, shares, signal, onFinished, onFailed }: TuneAllOptions = {},
 ): Promise<FinishedTuning[] | null> {
   const failures: unknown[] = [], failed = new AbortController();
   const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
   const allowed = () => Math.max(1, Math.min(processes?.() ?? 1, jobs.length));
-  const run = processes ? (job: TuningJob) => tuneInChild(job, threadsEach(allowed()), stop) : tuneHere(stop);
+  const threads = () => Math.max(1, Math.floor(navigator.hardwareConcurrency / (shares ?? allowed())));
+  const run = processes ? (job: TuningJob) => tuneInChild(job, threads(), stop) : tuneHere(stop);
   const finished: (FinishedTuning | null)[] = jobs.map(() => null), running = new Set<Promise<void>>();
   const start = async (i: number, job: TuningJob) => {
     try {
@@ -80,8 +86,6 @@ export async function tuneAll(
 }
 
 const ERRORS = { UserError, NotFiniteError, Error };
-
-const threadsEach = (processes: number) => Math.max(1, Math.floor(navigator.hardwareConcurrency / processes));
 
 const tuneHere =
   (signal: AbortSignal) => async ({ config, label }: TuningJob): Promise<FinishedTuning | null> => {
