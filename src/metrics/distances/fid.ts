@@ -17,12 +17,19 @@ export function frechetDistance(a: Gaussian, b: Gaussian): number {
 
 /** {@linkcode frechetDistance} to one Gaussian, whose root is taken only once. */
 export function frechetDistanceTo(reference: Gaussian): (other: Gaussian) => number {
-  // S = Lᵀ L with L [r, d]: tr (S^½ C S^½)^½ = tr (L C Lᵀ)^½, which needs no eigenvectors.
+  // S = Lᵀ L with L [r, d]: tr (S^½ C S^½)^½ = tr (L C Lᵀ)^½, which needs no eigenvectors. Of few samples C = Rᵀ R, and with
+  // M = R Lᵀ the same as tr (M Mᵀ)^½, the smaller matrix with the same eigenvalues but for zeros.
   const root = choleskyRoot(rowsOf(reference.covariance)), trace = reference.covariance.trace();
-  return ({ mean, covariance }) => {
+  const between = ({ rows, covariance }: Gaussian) => {
+    if (!rows) return products(products(root, rowsOf(covariance)), root);
+    const across = products(rows, root);
+    return products(across, across);
+  };
+  return (other) => {
+    const { mean, covariance } = other;
     let shift = 0;
     for (let i = 0; i < mean.length; i++) shift += (mean[i]! - reference.mean[i]!) ** 2;
-    const overlap = traceOfRoot(products(products(root, rowsOf(covariance)), root));
+    const overlap = traceOfRoot(between(other));
     return Math.max(0, shift + covariance.trace() + trace - 2 * overlap);
   };
 }

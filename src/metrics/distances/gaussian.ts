@@ -1,11 +1,14 @@
 import { Matrix } from "ml-matrix";
 import { checkFeatures, type Features } from "../features/features.ts";
 import { randomGroups } from "../statistics/groups.ts";
+import type { Rows } from "../statistics/pairwise.ts";
 
 /** Mean [d] and unbiased covariance [d, d] of a feature matrix, in float64. */
 export interface Gaussian {
   mean: Float64Array;
   covariance: Matrix;
+  /** Of fewer than d samples: R [n, d] with covariance RᵀR, the smaller of the two. */
+  rows?: Rows;
 }
 
 /**
@@ -17,7 +20,8 @@ export function gaussian(features: Features): Gaussian {
   checkFeatures("these", features, 2);
   const mean = meanOf(features);
   const everything = Uint32Array.from({ length: features.n }, (_, i) => i);
-  return { mean, covariance: scatter(features, mean, everything).scatter.mul(1 / (features.n - 1)) };
+  const covariance = scatter(features, mean, everything).scatter.mul(1 / (features.n - 1));
+  return { mean, covariance, ...rowsIfFew(features, mean, everything) };
 }
 
 /**
@@ -38,8 +42,24 @@ export function* leaveGroupOut(features: Features, groups: number, seed: number)
         covariance.set(i, j, (covariance.get(i, j) - left * shift[i]! * shift[j]!) / (left - 1));
       }
     }
-    yield { mean: mean.map((value, i) => value + shift[i]!), covariance };
+    const about = mean.map((value, i) => value + shift[i]!), leftOut = new Set(group);
+    yield {
+      mean: about,
+      covariance,
+      ...rowsIfFew(features, about, everything.filter((i) => !leftOut.has(i))),
+    };
   }
+}
+
+/** The centred rows of few samples, scaled so that their products sum to the covariance. */
+function rowsIfFew({ d, data }: Features, mean: Float64Array, rows: Uint32Array): { rows?: Rows } {
+  const n = rows.length, scale = 1 / Math.sqrt(n - 1);
+  if (n >= d) return {};
+  const centred = new Float64Array(n * d);
+  rows.forEach((row, at) => {
+    for (let i = 0; i < d; i++) centred[at * d + i] = (data[row * d + i]! - mean[i]!) * scale;
+  });
+  return { rows: { n, d, data: centred } };
 }
 
 function meanOf({ n, d, data }: Features): Float64Array {

@@ -79,3 +79,17 @@ Deno.test("fid() names features that do not fit together, are too few or not fin
     (e: Error) => e instanceof UserError && /image 3 has the value NaN/.test(e.message),
   );
 });
+
+Deno.test("frechetDistance() of few samples takes their rows, and gives what their covariance gives, also with a group left out", () => {
+  const reference = gaussian(gaussianFeatures(60, 24, 1)), few = gaussianFeatures(10, 24, 2, { spread: 1.5 });
+  for (const { rows, ...moments } of [gaussian(few), ...leaveGroupOut(few, 3, 0)]) {
+    const squares = Float64Array.from(rows!.data).reduce((sum, value) => sum + value * value, 0);
+    assertClose([squares], [moments.covariance.trace()], { relative: 1e-9 });
+    assertClose([frechetDistance({ rows: rows!, ...moments }, reference)], [
+      frechetDistance(moments, reference),
+    ], {
+      relative: 1e-9,
+    });
+  }
+  assert.equal(gaussian(gaussianFeatures(24, 24, 3)).rows, undefined);
+});
