@@ -159,7 +159,13 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     },
   );
 
-  /** Adversarial loss of x_end and g = ∂L/∂x_end, through the decoder. */
+  /** What is said of the images of x_end, and g = ∂L/∂x_end, through the decoder. */
+  function judged<J extends { gradImage: tf.Tensor }>(end: tf.Tensor, say: (images: tf.Tensor) => J) {
+    const images = autoencoder.decode(end), { gradImage, ...said } = say(images);
+    const { grads } = vjp(autoencoder.decode, [end], gradImage);
+    return { images, gradient: grads[0]!, ...said };
+  }
+
   const judge = compile(
     function judge(
       heads: tf.Tensor,
@@ -167,24 +173,22 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
       reference: tf.Tensor,
       augmentations: { generated: Augmentation; real: Augmentation },
     ) {
-      const images = autoencoder.decode(end);
-      const { loss, gradImage, score } = adversarialLossAndGradient(
-        adversary,
-        unflatten(heads, headLayout),
-        { images, augmentation: augmentations.generated },
-        { images: reference, augmentation: augmentations.real },
-      );
-      const { grads } = vjp(autoencoder.decode, [end], gradImage);
-      return { images, loss, score: score.mean(), gradient: grads[0]! };
+      const { score, ...rest } = judged(end, (images) =>
+        adversarialLossAndGradient(
+          adversary,
+          unflatten(heads, headLayout),
+          { images, augmentation: augmentations.generated },
+          { images: reference, augmentation: augmentations.real },
+        ));
+      return { ...rest, score: score.mean() };
     },
   );
 
   const reward = compile(function reward(end: tf.Tensor, wanted: tf.Tensor | null) {
-    if (!setup.reward) throw new Error("the setup has no reward");
-    const images = autoencoder.decode(end);
-    const { loss, gradImage } = rewardLossAndGradient(setup.reward, images, wanted);
-    const { grads } = vjp(autoencoder.decode, [end], gradImage);
-    return { images, loss, score: loss.neg(), gradient: grads[0]! };
+    const { reward } = setup;
+    if (!reward) throw new Error("the setup has no reward");
+    const said = judged(end, (images) => rewardLossAndGradient(reward, images, wanted));
+    return { ...said, score: said.loss.neg() };
   });
 
   const diffusionGradient = compile(

@@ -4,8 +4,8 @@ import { adversarialGradient } from "../../src/adt/adversarial_gradient.ts";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import type { Reward } from "../../src/adt/reward.ts";
 import { adtStep } from "../../src/adt/step.ts";
-import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
-import { random, take } from "../tensor/parity.ts";
+import { noLeak, startTestEngine, steadyTensors } from "../support.ts";
+import { assertDerivative } from "./derivative.ts";
 import { tinyTuning } from "./tiny_setup.ts";
 
 await startTestEngine();
@@ -29,35 +29,11 @@ for (const plan of [{ kind: "full" }, { kind: "truncated", steps: 4 }] as const)
   Deno.test(`adversarialGradient() of a reward is the derivative of its loss, ${plan.kind}`, () =>
     noLeak(async () => {
       const { setup, batch, start, dispose } = rewarded({ plan, imageToImage: false });
-      const functions = adtFunctions(setup), state = start(), { weights } = state.generator;
-      const judge = async (weights: tf.Tensor1D) => {
-        const generator = { ...state.generator, weights };
-        const { gradient, images, metrics } = await adversarialGradient(
-          setup,
-          functions,
-          { ...state, generator },
-          batch,
-          1,
-        );
-        assert.equal(metrics.score_generated, -metrics.loss_adv!);
-        images.dispose();
-        return { gradient, loss: metrics.loss_adv! };
-      };
-      const { gradient } = await judge(weights);
-      const direction = tf.tidy(() => {
-        const [r, g] = [random([weights.size], 3), gradient].map((x) => x.div(x.norm()));
-        return r!.add(g!);
-      });
-      const along = async (h: number) => {
-        const moved = tf.tidy(() => weights.add(direction.mul(h)) as tf.Tensor1D);
-        const { gradient, loss } = await judge(moved);
-        tf.dispose([moved, gradient]);
-        return loss;
-      };
-      const h = 1e-3, slope = (await along(h) - await along(-h)) / (2 * h);
-      const [expected] = await take(tf.tidy(() => gradient.mul(direction).sum()));
-      assertClose([slope], [expected![0]!], { relative: 5e-3 });
-      tf.dispose([state, gradient, direction]);
+      const functions = adtFunctions(setup), state = start();
+      const { gradient, images, metrics } = await adversarialGradient(setup, functions, state, batch, 1);
+      assert.equal(metrics.score_generated, -metrics.loss_adv!);
+      tf.dispose([gradient, images, state]);
+      await assertDerivative({ setup, batch, start }, functions, 1e-3);
       functions.dispose();
       dispose();
     }));

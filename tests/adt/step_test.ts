@@ -11,7 +11,8 @@ import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
 import { diffusionLoss } from "../../src/training/diffusion_loss.ts";
 import { emaUpdate } from "../../src/training/ema.ts";
 import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
-import { random, take } from "../tensor/parity.ts";
+import { take } from "../tensor/parity.ts";
+import { assertDerivative } from "./derivative.ts";
 import { type Size, tinyTuning } from "./tiny_setup.ts";
 
 await startTestEngine();
@@ -196,35 +197,11 @@ for (
   })
 ) {
   Deno.test(`adversarialGradient() is the derivative of the adversarial loss, ${name}`, () =>
-    withTuning({ ...settings, plan: { kind: "full" } }, async ({ setup, batch, start }, functions) => {
-      const state = start(), { weights } = state.generator;
-      const judge = async (weights: tf.Tensor1D) => {
-        const { gradient, images, metrics } = await adversarialGradient(
-          setup,
-          functions,
-          { ...state, generator: { ...state.generator, weights } },
-          batch,
-          1,
-        );
-        images.dispose();
-        return { gradient, loss: metrics.loss_adv! };
-      };
-      const { gradient } = await judge(weights);
-      const direction = tf.tidy(() => {
-        const [r, g] = [random([weights.size], 3), gradient].map((x) => x.div(x.norm()));
-        return r!.add(g!);
-      });
-      const along = async (h: number) => {
-        const moved = tf.tidy(() => weights.add(direction.mul(h)) as tf.Tensor1D);
-        const { gradient, loss } = await judge(moved);
-        tf.dispose([moved, gradient]);
-        return loss;
-      };
-      const h = 1e-4, slope = (await along(h) - await along(-h)) / (2 * h);
-      const [expected] = await take(tf.tidy(() => gradient.mul(direction).sum()));
-      assertClose([slope], [expected![0]!], { relative: 5e-3 });
-      tf.dispose([state, gradient, direction]);
-    }, { steps: 3 }));
+    withTuning(
+      { ...settings, plan: { kind: "full" } },
+      (tuning, functions) => assertDerivative(tuning, functions, 1e-4),
+      { steps: 3 },
+    ));
 }
 
 Deno.test("adtStep(): in its head start the discriminator learns alone", () =>
