@@ -1,5 +1,11 @@
 import { CsvError, parse } from "csv-parse";
-import { parquetReadObjects } from "hyparquet";
+import {
+  type FileMetaData,
+  parquetMetadata,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { pipeline, Readable } from "node:stream";
 import { UserError } from "../runtime/errors.ts";
@@ -108,13 +114,30 @@ async function* parquetRows(path: string): AsyncGenerator<Row> {
   const bytes = await readBytes(path, MOST_PARQUET);
   let rows: Record<string, unknown>[];
   try {
-    rows = await parquetReadObjects({ file: bytes.buffer, compressors });
+    const metadata = parquetMetadata(bytes.buffer);
+    checkColumns(metadata);
+    rows = await parquetReadObjects({ file: bytes.buffer, metadata, compressors });
   } catch (error) {
     throw new UserError(`${path}: not a parquet file that can be read: ${(error as Error).message}`, {
       cause: error,
     });
   }
   for (const [i, row] of rows.entries()) yield { where: `row ${i + 1}`, row: plain(row) };
+}
+
+/** Refuses row groups whose columns are not each one of the schema's: hyparquet would not wait for theirs, nor catch their errors. */
+function checkColumns(metadata: FileMetaData): void {
+  const known = leavesOf(parquetSchema(metadata)).map(({ path }) => JSON.stringify(path));
+  for (const { columns } of metadata.row_groups) {
+    const paths = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema));
+    if (new Set(paths).size < paths.length) throw new Error("a row group has a column twice");
+    const foreign = paths.find((path) => !known.includes(path));
+    if (foreign !== undefined) throw new Error(`column ${cut(foreign)} is not in the schema`);
+  }
+}
+
+function leavesOf(tree: SchemaTree): SchemaTree[] {
+  return tree.children.length === 0 ? [tree] : tree.children.flatMap(leavesOf);
 }
 
 /** Whole numbers come as bigint, missing values as null. */

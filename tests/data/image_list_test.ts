@@ -146,6 +146,16 @@ Deno.test("listImages() reads metadata.csv and metadata.parquet as it reads meta
   });
 });
 
+Deno.test("listImages() refuses a metadata.parquet with a column that its schema does not have, whatever it holds", async () => {
+  const bytes = await Deno.readFile(fixture("metadata_parquet/metadata.parquet"));
+  bytes.fill(255, 32, 50); // an error in the first column's data, which comes after that in the names
+  const inRowGroup = new TextDecoder("latin1").decode(bytes).lastIndexOf("label");
+  bytes.set(new TextEncoder().encode("lapel"), inRowGroup);
+  await withFiles({ "1.png": png, "metadata.parquet": bytes }, async (folder) => {
+    await assert.rejects(listImages(folder), /column \["lapel"\] is not in the schema/);
+  });
+});
+
 Deno.test("listImages(): a text file beside each image is its caption, unless metadata says", () =>
   withFiles(
     { "1.png": png, "1.txt": "one cat,\n best quality\n", "2.png": png, "2.txt": "two" },

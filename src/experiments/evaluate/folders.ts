@@ -94,7 +94,7 @@ export async function evaluateFolders(options: FoldersOptions): Promise<FoldersR
     for (const images of sets) {
       const features = await extract(images, networks.features);
       const hps = networks.hps && await extract(images, networks.hps, "HPSv2");
-      const scores: FolderScores = await measured(
+      const { scores } = await measured(
         `scores of ${images.folder}`,
         (onProgress) => compare(features, { onProgress, signal }),
       );

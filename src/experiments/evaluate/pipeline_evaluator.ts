@@ -1,17 +1,14 @@
 import { measured } from "../../display/measured.ts";
 import { checkFeatures, type Features } from "../../metrics/features/features.ts";
-import { NETWORK_NAMES } from "../../metrics/features/kinds.ts";
+import { type FeatureKind, NETWORK_NAMES } from "../../metrics/features/kinds.ts";
 import type { FeatureNetwork } from "../../metrics/features/networks.ts";
 import { extractPixelFeatures } from "../../metrics/features/pixel_features.ts";
-import { fidEstimate } from "../../metrics/distances/fid.ts";
-import { kidWithTerms } from "../../metrics/distances/kid.ts";
-import { manifoldTerms, neighbourRadii } from "../../metrics/distances/manifold.ts";
-import { comparisonWith, NEIGHBOURS } from "../../metrics/scores/compare.ts";
+import { type Comparison, comparisonWith } from "../../metrics/scores/compare.ts";
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { type Floor, measureFloor } from "../../metrics/scores/floor.ts";
 import { byNetwork, type NamedScores, type NamedTerms } from "../../metrics/scores/named_scores.ts";
 import type { NetworkScores, PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
-import { groupTermsOf, jackknifeTerms } from "../../metrics/statistics/groups.ts";
+import { groupTermsOf } from "../../metrics/statistics/groups.ts";
 import { finiteScores } from "../../metrics/statistics/score.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { pictureFolder } from "../generate/save_images.ts";
@@ -90,14 +87,14 @@ export async function pipelineEvaluator(
     return { features, sampling: { steps, guidanceScale, height, width } };
   }
 
-  async function scoresBy(network: ScoringNetwork, sampled: readonly Features[]): Promise<NetworkScores> {
+  async function comparisonBy(network: ScoringNetwork, sampled: readonly Features[]) {
     const { kind, model, features, hps, ownScores } = network, name = NETWORK_NAMES[kind];
     const samples = sampled[looking.indexOf(features)]!, reference = await seen(real, features, name);
     const compare = await once(
       `comparison ${kind}`,
-      () => Promise.resolve(comparisonWith(reference, { embeddings: kind === "clip", seed })),
+      () => Promise.resolve(comparisonWith(reference, { embeddings: kind === "clip", groups, seed })),
     );
-    const scores: FolderScores = await measured(
+    const { scores, terms } = await measured(
       `scores by ${name}`,
       (onProgress) => compare(samples, { onProgress, signal }),
     );
@@ -109,29 +106,8 @@ export async function pipelineEvaluator(
       }
     }
     const seenByHps = hps && sampled[looking.indexOf(hps)]!;
-    Object.assign(scores, await ownScores({ features: samples, hps: seenByHps, captions: texts }));
-    return { features: kind, model, width: samples.d, scores };
-  }
-
-  /** What comparisons of pipelines by one network need; recall and coverage are shares of the reference. */
-  async function termsBy(
-    { kind, features }: ScoringNetwork,
-    sampled: readonly Features[],
-    groups: number,
-  ): Promise<NamedTerms> {
-    const name = NETWORK_NAMES[kind], samples = sampled[looking.indexOf(features)]!;
-    const reference = await seen(real, features, name);
-    const radii = await once(`radii ${kind}`, () => Promise.resolve(neighbourRadii(reference, NEIGHBOURS)));
-    const distance = fidEstimate(samples, reference, { groups, seed });
-    const values = {
-      kid: kidWithTerms(samples, reference, { seed }).terms,
-      ...manifoldTerms(samples, reference, { k: NEIGHBOURS, referenceRadii: radii }),
-    };
-    const fid = jackknifeTerms(distance.value, distance.leftOut);
-    const terms = Object.entries({ fid, ...groupTermsOf(values, groups, seed) });
-    return Object.fromEntries(
-      terms.map(([score, ofGroups]) => [byNetwork(score as keyof FolderScores, kind), ofGroups]),
-    );
+    const own = await ownScores({ features: samples, hps: seenByHps, captions: texts });
+    return { scores: { features: kind, model, width: samples.d, scores: { ...scores, ...own } }, terms };
   }
 
   function floorBy(name: string, reference: Features, train: Features): Promise<Floor> {
@@ -142,14 +118,23 @@ export async function pipelineEvaluator(
     );
   }
 
+  /** What comparisons of pipelines by one network need. */
+  function termsIn(groups: number, kind: FeatureKind, { fid, ...ofEach }: Comparison["terms"]): NamedTerms {
+    const terms = Object.entries({ fid, ...groupTermsOf(ofEach, groups, seed) });
+    return Object.fromEntries(
+      terms.map(([score, ofGroups]) => [byNetwork(score as keyof FolderScores, kind), ofGroups]),
+    );
+  }
+
   return {
     async evaluate(pipeline, sampling = {}) {
       const { features: sampled, sampling: used } = await sampleFeatures(pipeline, sampling);
       const terms: Record<string, Float64Array> = {};
       const scored: PipelineResult = { networks: [], sampling: used, ...groups && { terms } };
       for (const network of networks.scoring) {
-        scored.networks.push(await scoresBy(network, sampled));
-        if (groups) Object.assign(terms, await termsBy(network, sampled, groups));
+        const { scores, terms: ofScores } = await comparisonBy(network, sampled);
+        scored.networks.push(scores);
+        if (groups) Object.assign(terms, termsIn(groups, network.kind, ofScores));
       }
       if (!pictograms) return checked(scored);
       const network = networks.squeezenet!, name = NETWORK_NAMES.squeezenet;

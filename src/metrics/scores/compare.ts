@@ -2,9 +2,15 @@ import { cmmd } from "../distances/cmmd.ts";
 import { fidScore, fidStepCount, fidSteps, frechetDistanceTo } from "../distances/fid.ts";
 import { canExtrapolate, fidInfinitySteps } from "../distances/fid_infinity.ts";
 import { gaussian } from "../distances/gaussian.ts";
-import { kid } from "../distances/kid.ts";
-import { type ManifoldScores, manifoldScores, neighbourRadii } from "../distances/manifold.ts";
+import { kidWithTerms } from "../distances/kid.ts";
+import {
+  type ManifoldScores,
+  manifoldTerms,
+  neighbourRadii,
+  scoresOfManifoldTerms,
+} from "../distances/manifold.ts";
 import { checkSameSpace, type Features } from "../features/features.ts";
+import { jackknifeTerms } from "../statistics/groups.ts";
 import { finiteScores, type Score } from "../statistics/score.ts";
 import { type ProgressOptions, stepper } from "./progress.ts";
 
@@ -18,12 +24,21 @@ export interface ComparisonScores extends ManifoldScores {
   cmmd?: Score;
 }
 
-/** What sets of images are compared with. */
+/** A set of images beside a reference. */
+export interface Comparison {
+  scores: ComparisonScores;
+  /** Numbers whose mean is the score: one a generated image, a reference image (recall, coverage), or a group (fid). */
+  terms: Record<"fid" | "kid" | keyof ManifoldScores, Float64Array>;
+}
+
+/** How sets of images are compared. */
 export interface ComparisonOptions {
   /** Whether the features are CLIP's embeddings, so that CMMD is defined. */
   embeddings?: boolean;
   /** Neighbours of precision, recall, density and coverage. Default 5. */
   k?: number;
+  /** Random groups of generated images for the FID's interval and terms. Default as for `fid`. */
+  groups?: number;
   /** Of random choices. Default 0. */
   seed?: number;
 }
@@ -47,42 +62,46 @@ const POINTS = 15;
  *   return { n, d: 2, data: normal({ seed: 0, purpose: "example", step: 0, sample }, 2 * n) };
  * };
  * const compare = comparisonWith(set(40, 0));
- * console.log((await compare(set(30, 1))).fid);
+ * const { scores } = await compare(set(30, 1));
+ * console.log(scores.fid);
  * ```
  *
  * With 2,048 features a FID takes some ten seconds of one core, and its interval and FID∞ need one for each of their
  * steps; with 64 features all scores of 1,000 images take about a second.
  *
- * @returns the scores of a set, each with its confidence interval and n
+ * @returns compares a set: its scores, each with its confidence interval and n, and their terms
  * @throws {UserError} if there are too few images, or the features do not fit together
  */
 export function comparisonWith(
   reference: Features,
-  { embeddings = false, k = NEIGHBOURS, seed = 0 }: ComparisonOptions = {},
-): (generated: Features, progress?: ProgressOptions) => Promise<ComparisonScores> {
+  { embeddings = false, k = NEIGHBOURS, groups, seed = 0 }: ComparisonOptions = {},
+): (generated: Features, progress?: ProgressOptions) => Promise<Comparison> {
   checkSameSpace({ reference }, k + 1);
   const distance = frechetDistanceTo(gaussian(reference)), referenceRadii = neighbourRadii(reference, k);
   return async (generated, progress = {}) => {
     checkSameSpace({ reference, generated }, k + 1);
-    const extrapolate = canExtrapolate(generated);
-    const total = fidStepCount(generated) + (extrapolate ? POINTS : 0) + (embeddings ? 3 : 2);
+    const extrapolate = canExtrapolate(generated), inGroups = { groups, seed };
+    const total = fidStepCount(generated, inGroups) + (extrapolate ? POINTS : 0) + (embeddings ? 3 : 2);
     const step = stepper(total, progress);
     progress.onProgress?.(0, total);
-    const estimate = await inSteps(fidSteps(generated, distance, { seed }), step);
+    const estimate = await inSteps(fidSteps(generated, distance, inGroups), step);
     const scores = { fid: fidScore(estimate, generated.n, reference.n) } as ComparisonScores;
     if (extrapolate) {
       const steps = fidInfinitySteps(generated, reference.n, distance, estimate, { points: POINTS, seed });
       scores.fidInfinity = await inSteps(steps, step);
     }
-    scores.kid = kid(generated, reference, { seed });
+    const ofKid = kidWithTerms(generated, reference, { seed });
+    scores.kid = ofKid.score;
     await step();
     if (embeddings) {
       scores.cmmd = cmmd(generated, reference);
       await step();
     }
-    Object.assign(scores, manifoldScores(generated, reference, { k, seed, referenceRadii }));
+    const ofManifold = manifoldTerms(generated, reference, { k, referenceRadii });
+    Object.assign(scores, scoresOfManifoldTerms(ofManifold, seed));
     await step();
-    return finiteScores(scores);
+    const fid = jackknifeTerms(estimate.value, estimate.leftOut);
+    return { scores: finiteScores(scores), terms: { fid, kid: ofKid.terms, ...ofManifold } };
   };
 }
 

@@ -6,6 +6,7 @@ import { kid } from "../../../src/metrics/distances/kid.ts";
 import { manifoldScores } from "../../../src/metrics/distances/manifold.ts";
 import { comparisonWith } from "../../../src/metrics/scores/compare.ts";
 import { formatFolderScores } from "../../../src/metrics/scores/compare_table.ts";
+import { mean } from "../../../src/metrics/statistics/interval.ts";
 import { gaussianFeatures } from "../distances/gaussians.ts";
 
 const reference = gaussianFeatures(60, 4, 1), generated = gaussianFeatures(50, 4, 2, { mean: 0.4 });
@@ -13,7 +14,7 @@ const reference = gaussianFeatures(60, 4, 1), generated = gaussianFeatures(50, 4
 Deno.test("comparisonWith() gives the scores of the single functions, and reports its steps", async () => {
   const steps: string[] = [];
   const onProgress = (done: number, total: number) => steps.push(`${done}/${total}`);
-  const scores = await comparisonWith(reference, { embeddings: true })(generated, { onProgress });
+  const { scores } = await comparisonWith(reference, { embeddings: true })(generated, { onProgress });
   assert.deepEqual(scores, {
     fid: fid(generated, reference),
     fidInfinity: fidInfinity(generated, reference),
@@ -25,8 +26,20 @@ Deno.test("comparisonWith() gives the scores of the single functions, and report
 });
 
 Deno.test("comparisonWith() leaves out what is not defined: CMMD elsewhere than on CLIP, FID∞ of few images", async () => {
-  const scores = await comparisonWith(reference)(gaussianFeatures(9, 4, 3));
+  const { scores } = await comparisonWith(reference)(gaussianFeatures(9, 4, 3));
   assert.ok(!("cmmd" in scores) && !("fidInfinity" in scores));
+});
+
+Deno.test("comparisonWith() gives terms whose means are the scores", async () => {
+  const { scores, terms } = await comparisonWith(reference, { groups: 10 })(generated);
+  assert.deepEqual(
+    Object.entries(terms).map(([name, { length }]) => [name, length]),
+    [["fid", 10], ["kid", 50], ["precision", 50], ["recall", 60], ["density", 50], ["coverage", 60]],
+  );
+  for (const [name, values] of Object.entries(terms)) {
+    assert.ok(Math.abs(mean(values) - scores[name as keyof typeof terms].value) < 1e-12, name);
+  }
+  assert.deepEqual(scores.fid, fid(generated, reference, { groups: 10 }));
 });
 
 Deno.test("comparisonWith() stops when aborted, and refuses other features and too few images", async () => {
@@ -38,11 +51,11 @@ Deno.test("comparisonWith() stops when aborted, and refuses other features and t
 });
 
 Deno.test("formatFolderScores() has a column for each folder, and refuses folders at different n", async () => {
-  const compare = comparisonWith(reference), scores = await compare(generated);
-  const rows = [{ name: "before", scores }, {
-    name: "after",
-    scores: await compare(gaussianFeatures(50, 4, 5)),
-  }];
+  const compare = comparisonWith(reference);
+  const row = async (name: string, n: number, seed: number, mean = 0) => {
+    return { name, scores: (await compare(gaussianFeatures(n, 4, seed, { mean }))).scores };
+  };
+  const rows = [await row("before", 50, 2, 0.4), await row("after", 50, 5)];
   const text = formatFolderScores(rows, { kind: "dinov2", features: 4 });
   assert.match(
     text,
@@ -54,7 +67,7 @@ Deno.test("formatFolderScores() has a column for each folder, and refuses folder
     formatFolderScores(rows, { kind: "dinov2", features: 50 }),
     /Too few images .* 50 against 50 features/,
   );
-  const fewer = { name: "fewer", scores: await compare(gaussianFeatures(20, 4, 5)) };
+  const fewer = await row("fewer", 20, 5);
   assert.throws(
     () => formatFolderScores([...rows, fewer], { kind: "dinov2", features: 4 }),
     /n = 50 .*n = 20/,
