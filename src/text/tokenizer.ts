@@ -167,7 +167,8 @@ function asUserError<T>(where: string, use: () => T): T {
 
 /** The numbers of the tokens that are put before and after every text. */
 function marks(library: LibraryTokenizer, where: string): { before: number[]; after: number[] } {
-  const text = "\0";
+  let text = "\0"; // stands for any text, so it must be none of the tokens
+  while (library.token_to_id(text) !== undefined) text += "\0";
   const framed: string[] = asUserError(
     where,
     () => library.post_processor?.post_process([text], null, true).tokens ?? [text],
@@ -175,7 +176,7 @@ function marks(library: LibraryTokenizer, where: string): { before: number[]; af
   const ids = framed.map((token) => token === text ? -1 : library.token_to_id(token));
   const at = ids.indexOf(-1);
   if (at < 0) throw new UserError(`${where}: post_processor leaves the text out`);
-  const unknown = framed[ids.indexOf(undefined)];
+  const unknown = framed.find((token, i) => i !== at && !isTokenId(ids[i]));
   if (unknown !== undefined) {
     throw new UserError(`${where}: the token ${cut(unknown)} around texts is not in the vocabulary`);
   }

@@ -107,3 +107,13 @@ Deno.test("steps of a tokenizer that double a text again and again are refused",
       assert.match((await refused("growth", () => encode(["a"]))).message, /longer than 200000 characters/);
     }
   }));
+
+Deno.test("a mark around texts may be any token, the character 0 too", () =>
+  withCopy("tokenizer_clip_files", async (folder) => {
+    const file = join(folder, "special_tokens_map.json"), map = JSON.parse(await Deno.readTextFile(file));
+    await Deno.writeTextFile(file, JSON.stringify({ ...map, bos_token: "\0" }));
+    const { encode, vocabularySize } = await loadTokenizer(folder);
+    const { ids: [ids] } = encode(["cat"], { maxLength: 8 });
+    assert.equal(ids![0], vocabularySize - 1); // as transformers, which adds what it lacks
+    assert.ok(ids!.every(Number.isInteger) && ids!.every((id) => id >= 0));
+  }));

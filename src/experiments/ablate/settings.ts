@@ -5,6 +5,7 @@
 import { UserError } from "../../runtime/errors.ts";
 import { checkConfig, parseConfig, stringifyConfig } from "../config/config.ts";
 import { readYaml } from "../config/yaml.ts";
+import { isRecord } from "../../weights/config.ts";
 import { type TuneConfig, tuneSchema } from "../tune/config.ts";
 import { overridden, type Settings } from "../config/overridden.ts";
 
@@ -58,8 +59,9 @@ export function parseArm({ name, changes, untuned, base, file }: ArmSettings): T
   if ("output" in changes) {
     refuse("output", "each run has a folder of its own in the study's output; remove it");
   }
-  const { train } = changes as { train?: Settings };
-  if (train && "seed" in train) refuse("train.seed", "the study's `seeds` say it for all arms; remove it");
+  if (isRecord(changes.train) && "seed" in changes.train) {
+    refuse("train.seed", "the study's `seeds` say it for all arms; remove it");
+  }
   if (untuned && "sampler" in changes) {
     refuse(
       "sampler",

@@ -111,6 +111,10 @@ Deno.test("what is wrong in a study is named with file, arm and key, and the nea
       /arms\.a\.train\.seed: the study's `seeds` say it/,
     ],
     [
+      `base: ${base}\narms: { a: { train: seed } }\noutput: x`,
+      /^study\.yaml: arms\.a: train: got "seed"/,
+    ],
+    [
       `base: ${base}\narms: { a: { output: y } }\noutput: x`,
       /arms\.a\.output: each run has a folder of its own/,
     ],
