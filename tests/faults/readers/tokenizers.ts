@@ -68,7 +68,7 @@ const expression: fc.Arbitrary<string> = fc.letrec<{ whole: string; atom: string
     fc.constantFrom("", "", "*", "+", "?", "*?", "{2,}", "{1,30}"),
     fc.constantFrom(1, 1, 1, 3, 30),
   )
-    .map(([atom, sign, times]) => (atom + sign).repeat(atom.length < 100 ? times : 1)),
+    .map(([atom, sign, times]) => ((atom.length < 100 ? atom : "a") + sign).repeat(times)),
   whole: fc.array(fc.array(tie("part"), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 })
     .map((options) => options.map((parts) => parts.join("")).join("|")),
 })).whole;
