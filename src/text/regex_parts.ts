@@ -29,19 +29,26 @@ const MOST_CHOICES = 10;
 
 /** Whether the time to search grows with a small power of the text's length. */
 function isQuick(expression: string): boolean {
-  const bare = expression.replaceAll(/\\[pP]\{[^}]*\}|\\./g, "x").replaceAll(/\[[^\]]*\]/g, "x");
+  const bare = expression.replaceAll(/\\[bBAzZG]/g, "$").replaceAll(/\\[pP]\{[^}]*\}|\\./g, "x").replaceAll(
+    /\[[^\]]*\]/g,
+    "x",
+  );
   const repeatsGroup = /\)[*+{]/.test(bare), repeatsInGroup = /\((?!\?[!=<])[^()]*[*+{][^()]*\)/.test(bare);
   const repetitions = bare.split("|").map((alternative) => alternative.match(/[*+{]/g)?.length ?? 0);
   const choices = choicesOf(bare);
   return !repeatsGroup && !repeatsInGroup && Math.max(...repetitions) <= 2 && choices <= MOST_CHOICES;
 }
 
-/** What may be there or not, and the further alternatives of groups. */
+/**
+ * What may be there or not, the further alternatives of groups, and the bounds of texts, lines and words: the library looks for
+ * these by alternatives of no length, and V8 takes twice as long to compile an expression for each.
+ */
 function choicesOf(bare: string): number {
   let depth = 0, choices = 0;
   for (const [i, sign] of Array.from(bare).entries()) {
     if (sign === "(") depth++;
     else if (sign === ")") depth--;
+    else if (sign === "$" || sign === "^") choices++;
     else if (sign === "|" && depth > 0 || sign === "?" && !/[(*+?}]/.test(bare[i - 1] ?? "(")) choices++;
   }
   return choices;

@@ -17,6 +17,8 @@ Deno.test("expressions of a tokenizer.json that could take endless time are refu
       `${"a?".repeat(30)}X`,
       `${"(a|a)".repeat(30)}X`,
       `${"(?:\\w|\\d)".repeat(30)}X`,
+      `${"$".repeat(30)}X`,
+      `${"\\b^".repeat(15)}X`,
     ]
   ) {
     assert.throws(() => checkExpressions(parts(hostile), "here"), {
