@@ -281,6 +281,7 @@ export { type TuneConfig, tuneSchema } from "./src/experiments/tune/config.ts";
 export { prepareTuning } from "./src/experiments/tune/setup.ts";
 export type { Tuning } from "./src/experiments/tune/tuning.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
+export { listRuns, type RunProgress, type RunSummary } from "./src/experiments/runs/list_runs.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate/generate.ts";
 export type { LoraChoice } from "./src/experiments/generate/open_pipeline.ts";
 export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/generate/sample_pipeline.ts";

@@ -12,6 +12,7 @@ import { INTERRUPTED } from "./interrupt.ts";
 import { backendOption, type GlobalOptions, precisionOption } from "./options.ts";
 import { addParity } from "./parity.ts";
 import { addPretrain } from "./pretrain.ts";
+import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
 import { addTune } from "./tune.ts";
 
@@ -61,6 +62,7 @@ export function commands(context: CommandContext): Command {
   addAblate(program, context);
   addPretrain(program, context);
   addConvert(program);
+  addRuns(program);
   addParity(program, context);
   addDoctor(program, context);
   return program.addHelpText(

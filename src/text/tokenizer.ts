@@ -176,7 +176,7 @@ function marks(library: LibraryTokenizer, where: string): { before: number[]; af
   const ids = framed.map((token) => token === text ? -1 : library.token_to_id(token));
   const at = ids.indexOf(-1);
   if (at < 0) throw new UserError(`${where}: post_processor leaves the text out`);
-  const unknown = framed.find((token, i) => i !== at && !isTokenId(ids[i]));
+  const unknown = framed.find((_, i) => i !== at && !isTokenId(ids[i]));
   if (unknown !== undefined) {
     throw new UserError(`${where}: the token ${cut(unknown)} around texts is not in the vocabulary`);
   }

@@ -147,6 +147,11 @@ function notOne(path: string, why: string, cause?: unknown): UserError {
   return new UserError(`${path}: not a checkpoint of this run: ${why}`, { cause });
 }
 
+/** Updates done in each checkpoint of a folder, by the files' names, newest first. */
+export async function checkpointSteps(folder: string): Promise<number[]> {
+  return (await checkpointFiles(folder)).map(({ step }) => step);
+}
+
 /** Complete checkpoint files, newest first. */
 async function checkpointFiles(folder: string): Promise<{ step: number; path: string }[]> {
   const found: { step: number; path: string }[] = [];

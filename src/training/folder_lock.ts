@@ -48,6 +48,16 @@ export async function lockFolder(path: string, name: string): Promise<Deno.FsFil
   throw new UserError(`${path} is in use by ${holder}; wait until it ends, or choose another folder`);
 }
 
+/** Whether a process holds a folder; false where that cannot be seen. */
+export async function isHeld(path: string, name: string): Promise<boolean> {
+  try {
+    using lock = await Deno.open(join(path, name));
+    return !await lock.tryLock(false);
+  } catch {
+    return false;
+  }
+}
+
 function cannotUse(path: string, error: unknown): UserError {
   return new UserError(
     `cannot use the folder ${path} for a run: ${

@@ -3,7 +3,7 @@ import { UserError } from "../runtime/errors.ts";
 import { isThere } from "../runtime/files.ts";
 import { writeText } from "../weights/atomic_write.ts";
 import { removeLeftovers } from "../weights/temporary.ts";
-import { lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
+import { isHeld, lockFolder, makeFolder, namesIn } from "./folder_lock.ts";
 
 /** The folder of a run, held by this process until it is disposed. */
 export interface RunFolder extends Disposable {
@@ -75,6 +75,17 @@ export async function openRunFolder(
 export async function runFolderOf(configFile: string): Promise<string | undefined> {
   const folder = dirname(configFile);
   return basename(configFile) === CONFIG && await isThere(join(folder, LOCK)) ? folder : undefined;
+}
+
+/** Whether a folder is that of a run. */
+export async function isRunFolder(path: string): Promise<boolean> {
+  const names = await namesIn(path);
+  return names.includes(CONFIG) && names.includes("checkpoints");
+}
+
+/** Whether a process is at work in a run's folder. */
+export async function isRunning(path: string): Promise<boolean> {
+  return await isHeld(path, LOCK);
 }
 
 /** Removes what opening has made. What cannot be removed stays: why a run is withdrawn is to be told, not this. */

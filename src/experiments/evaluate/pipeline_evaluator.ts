@@ -7,7 +7,7 @@ import { type Comparison, comparisonWith } from "../../metrics/scores/compare.ts
 import type { FolderScores } from "../../metrics/scores/compare_definitions.ts";
 import { type Floor, measureFloor } from "../../metrics/scores/floor.ts";
 import { byNetwork, type NamedScores, type NamedTerms } from "../../metrics/scores/named_scores.ts";
-import type { NetworkScores, PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
+import type { PipelineScores } from "../../metrics/scores/pipeline_scores.ts";
 import { groupTermsOf } from "../../metrics/statistics/groups.ts";
 import { finiteScores } from "../../metrics/statistics/score.ts";
 import type { Pipeline } from "../../pipelines/pipeline.ts";

@@ -9,6 +9,7 @@ import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
+import type { Look } from "../runs/looks.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
 import { withRetries } from "../runs/retries.ts";
@@ -18,7 +19,7 @@ import { costMeter, mendCost } from "./cost.ts";
 import { resumedState } from "./resumed_state.ts";
 import { prepareTuning } from "./setup.ts";
 import type { Tuning } from "./tuning.ts";
-import { type Look, openWatch, type Watcher } from "./watch.ts";
+import { openWatch, type Watcher } from "./watch.ts";
 
 export interface TuneOptions {
   /** Go on with the run in the config's `output` folder. */

@@ -10,23 +10,14 @@ import type { Pipeline } from "../../pipelines/pipeline.ts";
 import { denoiserOf } from "../../pipelines/assemble.ts";
 import { isThere } from "../../runtime/files.ts";
 import type { Params } from "../../tensor/params.ts";
-import { openMetricsLog, readMetrics } from "../../training/metrics_log.ts";
+import { openMetricsLog } from "../../training/metrics_log.ts";
 import { readTensors, writeTensors } from "../../weights/safetensors.ts";
 import { namedScores, pipelineEvaluator } from "../evaluate/pipeline_evaluator.ts";
 import { promptedReference } from "../evaluate/prompted_reference.ts";
 import { samplerSettings } from "../generate/load_generator.ts";
+import { type Look, looksFile, readLooks } from "../runs/looks.ts";
 import type { PipelineTuneConfig, WatchSettings } from "./config.ts";
 import { judgeKind } from "./judge_kind.ts";
-
-/** What is seen of a tuning on its way. */
-export interface Look {
-  /** Updates done. */
-  step: number;
-  /** Fréchet distances and coverage by networks that do not judge, picture-text scores, `details`, `accuracy_discriminator`. */
-  scores: Record<string, number>;
-  /** What looks like a collapse, if anything does. */
-  alarm?: string;
-}
 
 /** Looks at a tuning from time to time. It never changes the training's numbers. */
 export interface Watcher extends Disposable {
@@ -78,9 +69,9 @@ export async function openWatch(
   const evaluator = await pipelineEvaluator(prompted, options);
   const sampling = samplingOf(config, watch), component = denoiserOf(pipeline.className);
   const details = detailsAt(prompted.pictograms?.size ?? pipeline.size);
-  const file = join(output, "watch.jsonl"), bestFile = join(output, "best.safetensors");
-  const seen = (await readMetrics(file)).filter(({ step }) => step <= from) as unknown as Look[];
-  const log = await openMetricsLog(file, from);
+  const bestFile = join(output, "best.safetensors");
+  const seen = (await readLooks(output)).filter(({ step }) => step <= from);
+  const log = await openMetricsLog(looksFile(output), from);
   let realEnergy: number | undefined;
   return {
     isDue: (step) => (step % every === 0 || step === train.steps) && !seen.some((look) => look.step === step),

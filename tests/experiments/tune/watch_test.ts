@@ -5,7 +5,8 @@ import { parseConfig, stringifyConfig } from "../../../src/experiments/config/co
 import { readCost } from "../../../src/experiments/tune/cost.ts";
 import { type TuneConfig, tuneSchema } from "../../../src/experiments/tune/config.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
-import { alarmOf, type Look } from "../../../src/experiments/tune/watch.ts";
+import type { Look } from "../../../src/experiments/runs/looks.ts";
+import { alarmOf } from "../../../src/experiments/tune/watch.ts";
 import { LORA_FILE_NAME } from "../../../src/lora/lora_file.ts";
 import { loadCheckpoint } from "../../../src/training/checkpoint.ts";
 import { readMetrics } from "../../../src/training/metrics_log.ts";
