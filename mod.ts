@@ -282,6 +282,13 @@ export { prepareTuning } from "./src/experiments/tune/setup.ts";
 export type { Tuning } from "./src/experiments/tune/tuning.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
 export { listRuns, type RunProgress, type RunSummary } from "./src/experiments/runs/list_runs.ts";
+export { plotRuns, type PlotOptions } from "./src/experiments/plot/plot_runs.ts";
+export {
+  readValidation,
+  validationFilm,
+  validationFilms,
+  type ValidationPictures,
+} from "./src/experiments/generate/validation_pictures.ts";
 export { generate, generatedImages, type Generator } from "./src/experiments/generate/generate.ts";
 export type { LoraChoice } from "./src/experiments/generate/open_pipeline.ts";
 export { samplePipeline, type SamplePipelineOptions } from "./src/experiments/generate/sample_pipeline.ts";

@@ -11,6 +11,7 @@ import { addEvaluate } from "./evaluate.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 import { backendOption, type GlobalOptions, precisionOption } from "./options.ts";
 import { addParity } from "./parity.ts";
+import { addPlot } from "./plot.ts";
 import { addPretrain } from "./pretrain.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
@@ -63,6 +64,7 @@ export function commands(context: CommandContext): Command {
   addPretrain(program, context);
   addConvert(program);
   addRuns(program);
+  addPlot(program);
   addParity(program, context);
   addDoctor(program, context);
   return program.addHelpText(

@@ -35,7 +35,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["src/experiments/config"],
   ["src/experiments/runs", "src/experiments/report", "src/experiments/parity"],
   ["src/experiments/generate", "src/experiments/pretrain"],
-  ["src/experiments/evaluate"],
+  ["src/experiments/plot", "src/experiments/evaluate"],
   ["src/experiments/tune"],
   ["src/experiments/tune/processes"],
   ["src/experiments/ablate"],

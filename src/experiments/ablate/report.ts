@@ -4,14 +4,15 @@
  * @module
  */
 import { gridHtml } from "../../display/grid.ts";
-import { figureHtml } from "../../display/plotly.ts";
+import { figureHtml, filmHtml } from "../../display/plotly.ts";
 import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
+import { validationFilms } from "../generate/validation_pictures.ts";
 import { exhibits, type Page, pairs, type Section } from "../report/page.ts";
 import { formatPercent } from "../report/scores.ts";
 import { machineFacts } from "../runs/machine_facts.ts";
 import { runName } from "./evaluate_run.ts";
 import type { FailedRun } from "./failures.ts";
-import { curvesOf, samplingCurves } from "./report_curves.ts";
+import { curvesOf, firstRuns, samplingCurves } from "./report_curves.ts";
 import { shownArms } from "./report_samples.ts";
 import { costTable, scoreTables, settingsTable } from "./report_tables.ts";
 import { type Study, variantName } from "./study.ts";
@@ -25,7 +26,7 @@ export async function studyReport(
   failed: readonly FailedRun[] = [],
 ): Promise<Page> {
   const curves = [...samplingCurves(study, scores), ...await curvesOf(study, finished)];
-  const samples = await shownArms(study, finished);
+  const samples = await shownArms(study, finished), films = await validationFilms(firstRuns(study, finished));
   const parts: (Section | false)[] = [
     failed.length > 0 && {
       id: "failed",
@@ -38,6 +39,7 @@ export async function studyReport(
       title: "Samples from the same noise",
       body: exhibits(samples, gridHtml),
     },
+    films.length > 0 && { id: "pictures", title: "Pictures on the way", body: exhibits(films, filmHtml) },
     curves.length > 0 && { id: "curves", title: "Curves", body: exhibits(curves, figureHtml) },
     { id: "costs", title: "Costs", body: costTable(study, finished) },
     { id: "settings", title: "What differs between the arms", body: settingsTable(study) },
@@ -47,7 +49,7 @@ export async function studyReport(
     title: "Ablation study",
     summary: summaryOf(study, scores, finished, failed),
     sections: parts.filter((part) => part !== false),
-    figures: curves.length > 0,
+    figures: curves.length + films.length > 0,
   };
 }
 

@@ -1,50 +1,31 @@
 import { join } from "node:path";
 import { type Figure, lineFigure, type Series } from "../../display/figure.ts";
-import { smoothed } from "../../display/series.ts";
 import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
-import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
+import { readMetrics } from "../../training/metrics_log.ts";
 import type { Exhibit } from "../report/page.ts";
+import { trainingCurves } from "../report/training_curves.ts";
 import type { Study, Variant } from "./study.ts";
 import { type ArmScore, type FinishedRun, headlineScore } from "./summary.ts";
 
-/** What is drawn of the logs: a figure for each quantity, a line for each arm. */
-const CURVES = [
-  { key: "loss_diffusion", title: "Diffusion loss", unit: "mean squared error", log: false },
-  { key: "loss_adv", title: "Adversarial loss", unit: "loss", log: false },
-  { key: "score_real", title: "Discriminator on real images", unit: "score", log: false },
-  { key: "score_fake", title: "Discriminator on generated images", unit: "score", log: false },
-  { key: "grad_norm", title: "Gradient norm", unit: "norm", log: true },
-] as const;
-
-/** Updates that a point is the mean of. */
-const WINDOW = 9;
-
-/** The logs of every arm's first seed. */
-export async function curvesOf(
+/** Every arm's first seed. */
+export function firstRuns(
   { arms }: Study,
   finished: readonly FinishedRun[],
-): Promise<Exhibit<Figure>[]> {
-  const logs = await Promise.all(arms.map(async (arm) => {
-    const first = finished.find(({ run }) => run.arm === arm && !arm.untuned);
-    return {
-      name: arm.name,
-      log: first ? await readMetrics(join(first.run.config.output, "metrics.jsonl")) : [],
-    };
-  }));
-  return CURVES.flatMap(({ key, title, unit, log }) => {
-    const lines = logs.map(({ name, log }) => lineOf(name, log, key)).filter(({ x }) => x.length > 0);
-    if (lines.length === 0) return [];
-    return [{
-      title,
-      caption: `Moving averages over ${WINDOW} updates, of each arm's first seed.`,
-      picture: lineFigure(lines, { title, x: { label: "step" }, y: { label: unit, log } }),
-    }];
-  });
+): { name: string; folder: string }[] {
+  return arms.filter(({ untuned }) => !untuned)
+    .flatMap((arm) => finished.find(({ run }) => run.arm === arm) ?? [])
+    .map(({ run: { arm, config } }) => ({ name: arm.name, folder: config.output }));
 }
 
-function lineOf(name: string, log: MetricsRecord[], key: string): Series {
-  const steps = log.map(({ step }) => step);
-  return smoothed(name, steps, log.map((record) => Number(record[key] ?? NaN)), WINDOW);
+/** The logs of every arm's first seed. */
+export async function curvesOf(study: Study, finished: readonly FinishedRun[]): Promise<Exhibit<Figure>[]> {
+  const logs = await Promise.all(
+    firstRuns(study, finished).map(async ({ name, folder }) => ({
+      name,
+      log: await readMetrics(join(folder, "metrics.jsonl")),
+    })),
+  );
+  return trainingCurves(logs, "of each arm's first seed");
 }
 
 /** What a study may sample at several values of: a curve over each, with the other two fixed. */

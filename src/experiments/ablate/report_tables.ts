@@ -2,8 +2,8 @@ import { type Markup, markup } from "../../display/html.ts";
 import { formatDuration, formatNumber } from "../../display/text.ts";
 import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
+import { type Cell, differencesTable, table } from "../report/table.ts";
 import { formatInterval, formatPercent, formatScore, scoreBars, verdict } from "../report/scores.ts";
-import { differingSettings } from "./differing_settings.ts";
 import { type Study, variantName } from "./study.ts";
 import { type ArmScore, type Comparison, type FinishedRun, headlineScore } from "./summary.ts";
 
@@ -13,8 +13,6 @@ const NOTE =
   "the reference, of its images, with the generated ones held fixed. Changes are paired: seed by seed, image by image from " +
   "the same noise. A change is called better or worse where its interval excludes zero. The floor is what real images score " +
   "at the same n.";
-
-type Cell = string | Markup;
 
 /** One table for each way to sample, with the headline score of the first as bars. */
 export function scoreTables(study: Study, scores: readonly ArmScore[]): Markup {
@@ -105,22 +103,6 @@ compiling; memory is the resident memory of the training's process at its highes
 /** The settings that are not the same in all arms. */
 export function settingsTable({ arms }: Study): Markup {
   const tuned = arms.filter(({ untuned }) => !untuned);
-  const differing = differingSettings(tuned.map(({ config }) => ({ ...config, output: "" })));
-  if (differing.size === 0) return markup`<p>The trained arms have the same settings.</p>`;
-  const show = (value: unknown) =>
-    value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value);
-  const rows = [...differing].map(([key, values]) => [key, ...values.map(show)]);
-  return table([["setting", ...tuned.map(({ name }) => name)], ...rows]);
-}
-
-/** A table whose first row is its head; a wide one scrolls sideways instead of breaking its lines. */
-function table(rows: Cell[][], width: "" | "wide" = ""): Markup {
-  const [head, ...body] = rows;
-  const line = (cells: Cell[]) =>
-    markup`<tr><th scope="row">${cells[0]}</th>${
-      cells.slice(1).map((cell) => markup`<td>${cell}</td>`)
-    }</tr>`;
-  return markup`<div class="scroll"><table class="${width}">
-<thead><tr>${head!.map((cell) => markup`<th scope="col">${cell}</th>`)}</tr></thead>
-<tbody>${body.map(line)}</tbody></table></div>`;
+  const named = tuned.map(({ name, config }) => ({ name, settings: { ...config, output: "" } }));
+  return differencesTable(named) ?? markup`<p>The trained arms have the same settings.</p>`;
 }

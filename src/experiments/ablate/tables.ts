@@ -4,6 +4,7 @@ import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { scoreCell } from "../../metrics/scores/format.ts";
 import type { Interval } from "../../metrics/statistics/interval.ts";
 import { writeText } from "../../weights/atomic_write.ts";
+import { toCsv } from "../report/csv.ts";
 import { formatPercent } from "../report/scores.ts";
 import { writeJson } from "../runs/write_json.ts";
 import type { FailedRun } from "./failures.ts";
@@ -122,17 +123,6 @@ export function shortRows(
 /** "−12.7 % [−15.0 %, −10.4 %]" */
 function percentCell({ value, ci }: { value: number; ci: Interval }): string {
   return `${formatPercent(value)} [${ci.map(formatPercent).join(", ")}]`;
-}
-
-/** Rows as CSV (RFC 4180); columns in the order in which the rows first name them. */
-export function toCsv(rows: Rows): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cell = (value: unknown) => {
-    const text = value === undefined || value === null ? "" : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = rows.map((row) => columns.map((name) => cell(row[name])).join(","));
-  return [columns.map(cell).join(","), ...lines, ""].join("\r\n");
 }
 
 /** Writes runs.csv, arms.csv, costs.csv and results.json (all of them, and the runs that failed) into the study's folder. */

@@ -44,7 +44,7 @@ export interface RunSummary {
  * @throws UserError when the folder cannot be read
  */
 export async function listRuns(folder: string): Promise<RunSummary[]> {
-  if (await isRunFolder(folder)) return [await summaryOf(folder)];
+  if (await isRunFolder(folder)) return [await runSummary(folder)];
   const below: RunSummary[] = [];
   for (const name of await subfolders(folder)) below.push(...await listRuns(join(folder, name)));
   return below;
@@ -59,7 +59,7 @@ async function subfolders(folder: string): Promise<string[]> {
   }
 }
 
-async function summaryOf(folder: string): Promise<RunSummary> {
+async function runSummary(folder: string): Promise<RunSummary> {
   const size = folderSize(folder);
   try {
     const { train } = await readYaml(join(folder, "config.yaml")), file = join(folder, "metrics.jsonl");

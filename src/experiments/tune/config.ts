@@ -9,8 +9,6 @@ import {
   type ScoreKind,
 } from "../../adt/kinds.ts";
 import { REWARD_KINDS, type RewardKind } from "../../adt/reward.ts";
-import { FEATURE_KINDS, type FeatureKind } from "../../metrics/features/kinds.ts";
-import { LEAST_IMAGES } from "../../metrics/scores/compare.ts";
 import type { Precision } from "../../runtime/precision.ts";
 import { quoted } from "../../runtime/wording.ts";
 import { SAMPLER_NAMES } from "../../sampling/sampler_names.ts";
@@ -28,6 +26,12 @@ import {
   precisionSchema,
 } from "../config/parts.ts";
 import { modelSchema, type PipelineModelConfig, type UNetModelConfig } from "./model_config.ts";
+import {
+  validationSchema,
+  type ValidationSettings,
+  watchSchema,
+  type WatchSettings,
+} from "./watch_config.ts";
 
 /** The twin discriminator and its training. */
 export interface DiscriminatorSettings {
@@ -50,22 +54,6 @@ export interface DiscriminatorSettings {
   head_start: number;
   lr: number;
   betas: [number, number];
-}
-
-/** How a tuning is looked at on its way, always with the same captions and noise. */
-export interface WatchSettings {
-  /** Updates from one look to the next. */
-  every: number;
-  /** Pictures of a look. */
-  n: number;
-  seed: number;
-  /** As the roll-outs unless given. */
-  steps?: number | undefined;
-  guidance_scale?: number | undefined;
-  /** Networks to compare by; the first decides which look is the best. */
-  features?: FeatureKind[] | undefined;
-  /** Which averaged weights the run ends with. */
-  keep: "last" | "best";
 }
 
 /** Settings of `adt tune`, all defaults filled in. */
@@ -105,8 +93,10 @@ export interface TuneConfig {
   optimizer: OptimizerConfig;
   ema_decay: number;
   train: PaceConfig;
-  /** Looks at pictures of the tuned pipeline on the way; left out: none. */
+  /** Scores of pictures of the tuned pipeline on the way; left out: none. */
   watch?: WatchSettings | undefined;
+  /** Pictures to look at on the way; left out: none. */
+  validation?: ValidationSettings | undefined;
   /** What products and convolutions compute in; left out: what the engine was started with. */
   precision?: Precision | undefined;
   /** Folder of the run; new or empty, unless the run is resumed. */
@@ -152,23 +142,6 @@ const discriminatorSchema = z.strictObject({
   head_start: z.int().min(0).default(0),
   lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
   betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
-});
-
-const watchSchema: z.ZodType<WatchSettings> = z.strictObject({
-  /** Updates from one look to the next; there is also one before the first and one at the end. */
-  every: count.default(50),
-  /** Pictures of a look. */
-  n: count.min(LEAST_IMAGES).default(200),
-  /** Fixes the captions and the noise of all looks. */
-  seed: z.int().min(0).default(0),
-  /** Sampling steps; left out: those of the roll-outs. */
-  steps: count.max(1000).optional(),
-  /** Guidance; left out: that of the roll-outs. */
-  guidance_scale: z.number().min(0).optional(),
-  /** Networks to compare by; left out: two through which the discriminator does not see. The first decides what is best. */
-  features: z.array(z.enum(FEATURE_KINDS)).min(1).optional(),
-  /** Which averaged weights the run ends with: the last ones, or those with the lowest Fréchet distance. */
-  keep: z.enum(["last", "best"]).default("last"),
 });
 
 /** What is wrong with a head start that leaves no step to train the network. */
@@ -245,8 +218,10 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject(paceShape),
-  /** Looks at pictures of the tuned pipeline on the way, see `openWatch`; left out: none. */
+  /** Scores of pictures of the tuned pipeline on the way, see `openWatch`; left out: none. */
   watch: watchSchema.optional(),
+  /** Pictures to look at on the way, see `openValidation`; left out: none. */
+  validation: validationSchema.optional(),
   precision: precisionSchema,
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
@@ -273,17 +248,19 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   path: ["adt", "discriminator", "pairing"],
   error:
     'a batch of 1 has no other image of the same condition: make train.batch_size more than 1, or this "image"',
-}).refine(({ model, watch }) => !watch || "pipeline" in model, {
-  path: ["watch"],
-  error: "is for pipelines, and `model` names a UNet; remove it",
-}).refine(
-  ({ watch, sampler }) =>
-    !watch || watch.guidance_scale !== undefined || typeof sampler.guidance_scale === "number",
-  {
-    path: ["watch", "guidance_scale"],
-    error: "missing, and sampler.guidance_scale is a range: say at which scale to look",
-  },
-).refine(({ adt, model, data }) => !adt.reward || "pipeline" in model && data.kind === "pictograms", {
+}).superRefine(({ model, sampler, ...config }, context) => {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+  for (const key of ["watch", "validation"] as const) {
+    if (!config[key]) continue;
+    if (!("pipeline" in model)) refuse([key], "is for pipelines, and `model` names a UNet; remove it");
+    if (config[key].guidance_scale === undefined && typeof sampler.guidance_scale !== "number") {
+      refuse(
+        [key, "guidance_scale"],
+        "missing, and sampler.guidance_scale is a range: say at which scale to look",
+      );
+    }
+  }
+}).refine(({ adt, model, data }) => !adt.reward || "pipeline" in model && data.kind === "pictograms", {
   path: ["adt", "reward"],
   error: "knows what pictograms show: it is for pipelines with data: { kind: pictograms }; remove it",
 }).refine(({ model, data }) => !("pipeline" in model) || data.kind !== "digits", {

@@ -9,6 +9,7 @@ import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
+import type { ValidationPictures } from "../generate/validation_pictures.ts";
 import type { Look } from "../runs/looks.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
@@ -19,6 +20,8 @@ import { costMeter, mendCost } from "./cost.ts";
 import { resumedState } from "./resumed_state.ts";
 import { prepareTuning } from "./setup.ts";
 import type { Tuning } from "./tuning.ts";
+import type { TunedPipeline } from "./averaged_pipeline.ts";
+import { openValidation, type Validation, validationPrompts } from "./validation.ts";
 import { openWatch, type Watcher } from "./watch.ts";
 
 export interface TuneOptions {
@@ -33,6 +36,8 @@ export interface TuneOptions {
   onStep?(step: number, metrics: StepMetrics): void | Promise<void>;
   /** Called after every look that the configuration's `watch` asks for. */
   onLook?(look: Look): void | Promise<void>;
+  /** Called with all pictures that its `validation` asks for. */
+  onValidation?(pictures: ValidationPictures): void | Promise<void>;
 }
 
 export interface TuneResult {
@@ -58,6 +63,7 @@ export async function tune(config: TuneConfig, options: TuneOptions = {}): Promi
   const fault = headStartFault(config); // with the steps of the command line
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
   checkBatchFits(config);
+  if (config.validation) await validationPrompts(config.validation);
   if (config.precision) await startEngine({ precision: config.precision });
   return await withRetries((resume) => tuneOnce(config, { ...options, resume }), options.resume);
 }
@@ -80,7 +86,7 @@ async function train(
   run: OpenRun<TuneConfig>,
   tuning: Tuning,
   state: AdtState,
-  { signal, label = "tuning", progress, onStep, onLook }: TuneOptions,
+  { signal, label = "tuning", progress, onStep, onLook, onValidation }: TuneOptions,
 ): Promise<number> {
   const { config } = run,
     { setup } = tuning,
@@ -91,15 +97,23 @@ async function train(
   try {
     using _bars = sharedBars();
     using watcher = await watcherOf(config, tuning, run.from);
+    using validation = await validationOf(config, tuning);
     const accuracies: number[] = [];
+    const isDue = (step: number) => watcher?.isDue(step) || validation?.isDue(step);
     const look = async (step: number) => {
-      if (!watcher) return;
-      const accuracy = accuracies.length > 0 ? mean(accuracies.splice(0)) : undefined;
-      const seen = await watcher.look(step, state.generator.average, accuracy);
-      console.error(wordsOf(seen));
-      await onLook?.(seen);
+      const { average } = state.generator;
+      if (watcher?.isDue(step)) {
+        const accuracy = accuracies.length > 0 ? mean(accuracies.splice(0)) : undefined;
+        const seen = await watcher.look(step, average, accuracy);
+        console.error(wordsOf(seen));
+        await onLook?.(seen);
+      }
+      if (validation?.isDue(step)) {
+        const pictures = await validation.draw(step, average, signal);
+        if (pictures) await onValidation?.(pictures);
+      }
     };
-    if (watcher?.isDue(run.from)) await look(run.from);
+    if (isDue(run.from)) await look(run.from);
     await using recorder = await recordRun(run, { label, signal, progress });
     const training = () =>
       trainingLoop({
@@ -129,7 +143,7 @@ async function train(
             tensors: () => adtTensors(state),
             cost: cost.soFar,
           }, verdict);
-          if (!watcher?.isDue(step) || verdict.grade === "lost" || recorder.signal.aborted) return;
+          if (!isDue(step) || verdict.grade === "lost" || recorder.signal.aborted) return;
           await recorder.aside(() => look(step));
           cost.skip();
         },
@@ -149,11 +163,20 @@ async function train(
   }
 }
 
+const tunedPipeline = ({ pipeline, setup }: Tuning): TunedPipeline => ({
+  pipeline: pipeline!,
+  params: setup.params,
+  base: setup.base!(),
+});
+
 async function watcherOf(config: TuneConfig, tuning: Tuning, from: number): Promise<Watcher | null> {
   if (!config.watch || !tunesPipeline(config)) return null;
-  const { pipeline, setup } = tuning,
-    watched = { pipeline: pipeline!, params: setup.params, base: setup.base!() };
-  return await openWatch(config, config.watch, watched, from);
+  return await openWatch(config, config.watch, tunedPipeline(tuning), from);
+}
+
+async function validationOf(config: TuneConfig, tuning: Tuning): Promise<Validation | null> {
+  if (!config.validation || !tunesPipeline(config)) return null;
+  return await openValidation(config, config.validation, tunedPipeline(tuning));
 }
 
 /** A look in a line. */

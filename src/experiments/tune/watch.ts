@@ -6,18 +6,16 @@ import type { Pixels, Preparation } from "../../metrics/features/prepare_image.t
 import { detailEnergy } from "../../metrics/scores/high_frequency.ts";
 import { byNetwork } from "../../metrics/scores/named_scores.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
-import type { Pipeline } from "../../pipelines/pipeline.ts";
-import { denoiserOf } from "../../pipelines/assemble.ts";
 import { isThere } from "../../runtime/files.ts";
-import type { Params } from "../../tensor/params.ts";
 import { openMetricsLog } from "../../training/metrics_log.ts";
 import { readTensors, writeTensors } from "../../weights/safetensors.ts";
 import { namedScores, pipelineEvaluator } from "../evaluate/pipeline_evaluator.ts";
 import { promptedReference } from "../evaluate/prompted_reference.ts";
-import { samplerSettings } from "../generate/load_generator.ts";
 import { type Look, looksFile, readLooks } from "../runs/looks.ts";
-import type { PipelineTuneConfig, WatchSettings } from "./config.ts";
+import { samplingOnTheWay, type TunedPipeline, withAveraged } from "./averaged_pipeline.ts";
+import type { PipelineTuneConfig } from "./config.ts";
 import { judgeKind } from "./judge_kind.ts";
+import type { WatchSettings } from "./watch_config.ts";
 
 /** Looks at a tuning from time to time. It never changes the training's numbers. */
 export interface Watcher extends Disposable {
@@ -31,15 +29,6 @@ export interface Watcher extends Disposable {
   look(step: number, average: tf.Tensor1D, accuracy?: number): Promise<Look>;
   /** The averaged weights to keep: those of the best look, or the last ones. @param last stays the caller's */
   kept(last: tf.Tensor1D): Promise<tf.Tensor1D>;
-}
-
-/** What of a tuning is watched. */
-export interface Watched {
-  pipeline: Pipeline;
-  /** All weights of the denoiser, of the tuned ones. */
-  params(weights: tf.Tensor): Params;
-  /** The same before the tuning, of which `params` may hold some. */
-  base: Params;
 }
 
 /** A look's share of the coverage at the start below which it is low; two low ones in a row are a collapse. */
@@ -57,7 +46,7 @@ const SURE = 0.99;
 export async function openWatch(
   config: PipelineTuneConfig,
   watch: WatchSettings,
-  { pipeline, params, base }: Watched,
+  tuned: TunedPipeline,
   from: number,
 ): Promise<Watcher> {
   const { data, output, train } = config, { every, n, seed, keep } = watch, judge = await judgeKind(config);
@@ -67,8 +56,8 @@ export async function openWatch(
   const prompted = await promptedReference({ reference, n, seed });
   const options = { features: watch.features, judges: judge ? [judge] : [], seed, brief: true };
   const evaluator = await pipelineEvaluator(prompted, options);
-  const sampling = samplingOf(config, watch), component = denoiserOf(pipeline.className);
-  const details = detailsAt(prompted.pictograms?.size ?? pipeline.size);
+  const sampling = samplingOnTheWay(config, watch);
+  const details = detailsAt(prompted.pictograms?.size ?? tuned.pipeline.size);
   const bestFile = join(output, "best.safetensors");
   const seen = (await readLooks(output)).filter(({ step }) => step <= from);
   const log = await openMetricsLog(looksFile(output), from);
@@ -79,11 +68,7 @@ export async function openWatch(
       realEnergy ??= mean(
         (await extractFeatures(details.features, prompted.real.source(details.preparation))).data,
       );
-      const weights = tf.tidy(() => params(average)), energies: number[] = [];
-      const watched: Pipeline = {
-        ...pipeline,
-        generate: (options) => pipeline.generate({ ...options, weights: { [component]: weights } }),
-      };
+      const energies: number[] = [];
       const onPictures = (pictures: readonly Pixels[]) => {
         energies.push(
           ...tf.tidy(() => details.features(preparedBatch(pictures, details.preparation)).dataSync()),
@@ -91,10 +76,11 @@ export async function openWatch(
         return Promise.resolve();
       };
       const label = `watching at step ${step}`;
-      const result = await evaluator.evaluate(watched, { ...sampling, label, onPictures })
-        .finally(() =>
-          tf.dispose(Object.entries(weights).flatMap(([name, x]) => x === base[name] ? [] : [x]))
-        );
+      const result = await withAveraged(
+        tuned,
+        average,
+        (pipeline) => evaluator.evaluate(pipeline, { ...sampling, label, onPictures }),
+      );
       const named = Object.entries(namedScores(result)).filter(([name]) => isWatched(name));
       const scores: Record<string, number> = {
         ...Object.fromEntries(named.map(([name, { value }]) => [name, value])),
@@ -144,20 +130,6 @@ export function alarmOf(looks: readonly Record<string, number>[], coverage: stri
     ...accuracy > SURE ? [`the discriminator is right in more than ${100 * SURE} % of the pairs`] : [],
   ];
   return signs.length > 0 ? signs.join("; ") : undefined;
-}
-
-/** How looks are sampled: as the roll-outs, unless told otherwise. */
-function samplingOf(config: PipelineTuneConfig, { steps, guidance_scale }: WatchSettings) {
-  const sampler = guidance_scale === undefined
-    ? samplerSettings(config.sampler)
-    : { ...config.sampler, guidance_scale };
-  const size = config.data.kind === "folder" ? config.data.resolution : undefined;
-  return {
-    sampler: sampler.name,
-    steps: steps ?? sampler.steps,
-    guidanceScale: sampler.guidance_scale,
-    size,
-  };
 }
 
 /** The energy of the finest details as the one feature of a network. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { differingSettings } from "../../../src/experiments/ablate/differing_settings.ts";
+import { differingSettings } from "../../../src/experiments/config/differing_settings.ts";
 import { overridden } from "../../../src/experiments/config/overridden.ts";
 import { processesWithin } from "../../../src/experiments/ablate/memory.ts";
 import { loadStudy, variantName } from "../../../src/experiments/ablate/study.ts";
 import { type StudyInput, studySchema } from "../../../src/experiments/ablate/study_config.ts";
-import { toCsv } from "../../../src/experiments/ablate/tables.ts";
+import { toCsv } from "../../../src/experiments/report/csv.ts";
 import { parseConfig } from "../../../src/experiments/config/config.ts";
 
 const base = "data/configs/digits-adt.yaml";

@@ -1,6 +1,5 @@
 import { isRecord } from "../../weights/config.ts";
-import type { Settings } from "../config/overridden.ts";
-import type { TuneConfig } from "../tune/config.ts";
+import type { Settings } from "./overridden.ts";
 
 /** A setting by its path, e.g. adt.plan.steps. */
 type FlatSettings = Map<string, unknown>;
@@ -15,8 +14,8 @@ function flatSettings(settings: Settings, prefix = ""): FlatSettings {
 }
 
 /** The settings in which configurations differ, each with one value per configuration. */
-export function differingSettings(configs: readonly Omit<TuneConfig, "output">[]): Map<string, unknown[]> {
-  const flat = configs.map((config) => flatSettings(config)),
+export function differingSettings(configs: readonly object[]): Map<string, unknown[]> {
+  const flat = configs.map((config) => flatSettings({ ...config })),
     keys = new Set(flat.flatMap((one) => [...one.keys()]));
   const rows = [...keys].map((key) => [key, flat.map((one) => one.get(key))] as const);
   return new Map(rows.filter(([, values]) => new Set(values.map((value) => JSON.stringify(value))).size > 1));

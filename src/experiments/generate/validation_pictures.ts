@@ -1,0 +1,114 @@
+import { decode } from "fast-png";
+import { join } from "node:path";
+import { type Film, film } from "../../display/film.ts";
+import { UserError } from "../../runtime/errors.ts";
+import { isThere } from "../../runtime/files.ts";
+import { cut } from "../../runtime/wording.ts";
+import { readTextFile } from "../../runtime/text_file.ts";
+import type { ImageBatch } from "../report/grids.ts";
+import type { Exhibit } from "../report/page.ts";
+import type { SampledImages } from "./sample_images.ts";
+import { saveImages } from "./save_images.ts";
+
+/** Pictures of a run on its way, one of each prompt. */
+export interface ValidationPictures {
+  /** Updates done. */
+  step: number;
+  prompts: readonly string[];
+  images: ImageBatch;
+}
+
+/** Written last, so that pictures with it are all there. */
+const LIST = "metadata.jsonl";
+
+/** Of that list, which has some prompts. */
+const MOST_BYTES = 2 ** 20;
+
+const folderOf = (run: string): string => join(run, "validation");
+
+const stepFolder = (run: string, step: number): string =>
+  join(folderOf(run), `step-${String(step).padStart(6, "0")}`);
+
+/** Saves the pictures of a step in a run's folder: a PNG of each, and the prompts in `metadata.jsonl`. */
+export async function saveValidation(run: string, step: number, images: SampledImages): Promise<void> {
+  const folder = stepFolder(run, step);
+  await Deno.remove(folder, { recursive: true }).catch(() => {}); // what a killed process left
+  await Deno.mkdir(folder, { recursive: true });
+  await saveImages(folder, images);
+}
+
+/** Updates done before each of a run's drawings, in their order. */
+export async function validatedSteps(run: string): Promise<number[]> {
+  if (!await isThere(folderOf(run))) return [];
+  const names = await Array.fromAsync(Deno.readDir(folderOf(run)), ({ name }) => /^step-(\d+)$/.exec(name));
+  const steps = names.flatMap((match) => match ? [Number(match[1])] : []).sort((a, b) => a - b);
+  const whole = await Promise.all(steps.map((step) => isThere(join(stepFolder(run, step), LIST))));
+  return steps.filter((_, i) => whole[i]);
+}
+
+/** All pictures that were drawn of a run on its way. @throws UserError for a damaged file */
+export async function readValidation(run: string): Promise<ValidationPictures[]> {
+  return await Promise.all((await validatedSteps(run)).map((step) => picturesOf(run, step)));
+}
+
+async function picturesOf(run: string, step: number): Promise<ValidationPictures> {
+  const folder = stepFolder(run, step), list = join(folder, LIST);
+  try {
+    const lines = (await readTextFile(list, MOST_BYTES)).trim().split("\n");
+    const entries = lines.map((line) => JSON.parse(line) as { file_name: string; text: string });
+    const pictures = await Promise.all(
+      entries.map(async ({ file_name }) => decode(await Deno.readFile(join(folder, file_name)))),
+    );
+    const { width, height } = pictures[0]!, size = height * width * 3;
+    const data = new Float32Array(pictures.length * size);
+    pictures.forEach(({ data: bytes }, i) =>
+      data.set(Float32Array.from(bytes, (v) => v / 127.5 - 1), i * size)
+    );
+    return {
+      step,
+      prompts: entries.map(({ text }) => text),
+      images: { data, shape: [pictures.length, height, width, 3] },
+    };
+  } catch (error) {
+    throw new UserError(
+      `cannot read the pictures in ${folder}: ${(error as Error).message}; remove that folder`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Width in pixels that a film's pictures fill, about. */
+const WIDTH = 900;
+
+/** A film of each run that drew pictures on its way. */
+export async function validationFilms(
+  runs: readonly { name: string; folder: string }[],
+): Promise<Exhibit<Film>[]> {
+  const films: Exhibit<Film>[] = [];
+  for (const { name, folder } of runs) {
+    const pictures = await readValidation(folder);
+    if (pictures.length === 0) continue;
+    films.push({
+      title: name,
+      caption:
+        "The same prompts from the same noise, with the averaged weights. Where no script runs, from top to bottom.",
+      picture: await validationFilm(pictures, name),
+    });
+  }
+  return films;
+}
+
+/** A film of a run's pictures, update by update. @param pictures at least one step's, of the same prompts */
+export function validationFilm(pictures: readonly ValidationPictures[], title: string): Promise<Film> {
+  const { prompts, images: { shape: [count, , side] } } = pictures[0]!;
+  const scale = side < 128 ? 2 : 1,
+    columns = Math.min(count, Math.max(1, Math.floor(WIDTH / (side * scale))));
+  const most = Math.floor(side * scale / 7); // characters above a picture
+  return film(pictures.map(({ images }) => images), {
+    ...{ title, scale, columns, duration: 600 },
+    labels: pictures.map(({ step }) => `update ${step}`),
+    ...columns === count && { captions: prompts.map((prompt) => cut(prompt, most)) },
+  });
+}
