@@ -282,7 +282,7 @@ export { prepareTuning } from "./src/experiments/tune/setup.ts";
 export type { Tuning } from "./src/experiments/tune/tuning.ts";
 export { tune, type TuneOptions, type TuneResult } from "./src/experiments/tune/tune.ts";
 export { listRuns, type RunProgress, type RunSummary } from "./src/experiments/runs/list_runs.ts";
-export { plotRuns, type PlotOptions } from "./src/experiments/plot/plot_runs.ts";
+export { type PlotOptions, plotRuns } from "./src/experiments/plot/plot_runs.ts";
 export {
   readValidation,
   validationFilm,
