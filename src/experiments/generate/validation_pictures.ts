@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Film, film } from "../../display/film.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
-import { cut } from "../../runtime/wording.ts";
+import { cut, listed } from "../../runtime/wording.ts";
 import { readTextFile } from "../../runtime/text_file.ts";
 import type { ImageBatch } from "../report/grids.ts";
 import type { Exhibit } from "../report/page.ts";
@@ -79,6 +79,13 @@ async function picturesOf(run: string, step: number): Promise<ValidationPictures
   }
 }
 
+/** "1 a cat; 2 a house" */
+const listOf = (prompts: readonly string[]): string =>
+  listed(prompts.map((prompt, i) => `${i + 1} ${cut(prompt) || "(no text)"}`), "; ", MOST_PROMPTS_SHOWN);
+
+/** Prompts of a film that are told, at most. */
+const MOST_PROMPTS_SHOWN = 16;
+
 /** Width in pixels that a film's pictures fill, about. */
 const WIDTH = 900;
 
@@ -93,7 +100,10 @@ export async function validationFilms(
     films.push({
       title: name,
       caption:
-        "The same prompts from the same noise, with the averaged weights. Where no script runs, from top to bottom.",
+        `${
+          listOf(pictures[0]!.prompts)
+        }: always from the same noise, with the averaged weights. Where no script runs, ` +
+        "updates follow from top to bottom.",
       picture: await validationFilm(pictures, name),
     });
   }
@@ -105,10 +115,9 @@ export function validationFilm(pictures: readonly ValidationPictures[], title: s
   const { prompts, images: { shape: [count, , side] } } = pictures[0]!;
   const scale = side < 128 ? 2 : 1,
     columns = Math.min(count, Math.max(1, Math.floor(WIDTH / (side * scale))));
-  const most = Math.floor(side * scale / 7); // characters above a picture
   return film(pictures.map(({ images }) => images), {
     ...{ title, scale, columns, duration: 600 },
     labels: pictures.map(({ step }) => `update ${step}`),
-    ...columns === count && { captions: prompts.map((prompt) => cut(prompt, most)) },
+    ...columns === count && { captions: prompts.map((_, i) => `${i + 1}`) },
   });
 }
