@@ -31,23 +31,31 @@ export function exactTokenizer(json: object, endToken: string): LibraryTokenizer
   return tokenizer;
 }
 
-/** Most characters of a text, and of its parts with one more for each: steps can double it, and there may be many. */
-const MOST_CHARACTERS = 200_000;
+/** Most characters of a text, and most that a few of them can become: of one, Unicode's compatible form has 18 at most. */
+const MOST_CHARACTERS = 200_000, MOST_GROWTH = 20, SHORT = 1000;
 
-function bounded<T extends string | string[]>(text: T): T {
-  const length = typeof text === "string"
-    ? text.length
-    : text.reduce((sum, { length }) => sum + length + 1, 0);
-  if (length <= MOST_CHARACTERS) return text;
-  throw new Error(`its steps make a text longer than ${MOST_CHARACTERS} characters`);
+/**
+ * A check of what steps make of a text, or of its parts, which count one more each: a step can double it, and there may be many.
+ */
+function boundedFor(text: string): <T extends string | string[]>(made: T) => T {
+  const most = Math.min(MOST_CHARACTERS, Math.max(SHORT, MOST_GROWTH * text.length));
+  return (made) => {
+    const length = typeof made === "string"
+      ? made.length
+      : made.reduce((sum, { length }) => sum + length + 1, 0);
+    if (length <= most) return made;
+    throw new Error(`its steps make a text longer than ${most} characters`);
+  };
 }
 
 function correctNormalizer(part: Normalizer | null): void {
   if (part instanceof SequenceNormalizer) {
     const { normalizers } = part;
     normalizers.forEach(correctNormalizer);
-    part.normalize = (text) =>
-      normalizers.reduce((text, one) => bounded(one ? one.normalize(text) : text), bounded(text));
+    part.normalize = (text) => {
+      const bounded = boundedFor(text);
+      return normalizers.reduce((text, one) => bounded(one ? one.normalize(text) : text), bounded(text));
+    };
   }
   if (part instanceof LowercaseNormalizer) {
     part.normalize = (text) => Array.from(text, (char) => char.toLowerCase()).join("");
@@ -61,8 +69,12 @@ function correctPreTokenizer(part: PreTokenizer | null): void {
   if (part instanceof SequencePreTokenizer) {
     const { tokenizers } = part;
     tokenizers.forEach(correctPreTokenizer);
-    part.pre_tokenize_text = (text, options) =>
-      tokenizers.reduce((parts, one) => bounded(one ? one.pre_tokenize(parts, options) : parts), [text]);
+    part.pre_tokenize_text = (text, options) => {
+      const bounded = boundedFor(text);
+      return tokenizers.reduce((parts, one) => bounded(one ? one.pre_tokenize(parts, options) : parts), [
+        text,
+      ]);
+    };
   }
   if (part instanceof WhitespaceSplitPreTokenizer) {
     part.pre_tokenize_text = (text) => text.match(/\P{White_Space}+/gu) ?? [];

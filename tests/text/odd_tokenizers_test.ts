@@ -104,7 +104,7 @@ Deno.test("steps of a tokenizer that double a text again and again are refused",
     ) {
       await Deno.writeTextFile(file, JSON.stringify({ ...json, ...changes }));
       const { encode } = await loadTokenizer(folder);
-      assert.match((await refused("growth", () => encode(["a"]))).message, /longer than 200000 characters/);
+      assert.match((await refused("growth", () => encode(["a"]))).message, /longer than 1000 characters/);
     }
   }));
 
