@@ -9,6 +9,12 @@ const DECODED = ["png", "jpeg", "webp", "gif", "heif", "tiff"];
 /** Most pixels, those of the largest cameras, and how many times as long as the other a side may be. */
 const MOST_PIXELS = 2 ** 26, MOST_RATIO = 32;
 
+/** Most bytes of an image in memory, as much as those pixels with four channels of 8 bits. */
+const MOST_BYTES = 4 * MOST_PIXELS;
+
+/** Bytes of a number, by the decoder's names. */
+const DEPTHS: Readonly<Record<string, number>> = { uchar: 1, char: 1, ushort: 2, short: 2 };
+
 /** Suffixes of pictures in formats that are not decoded. */
 const UNREAD =
   ("bmp dib ppm pgm pbm pnm pfm heic heif jxl jp2 j2k jpx tga psd psb exr hdr ico icns svg svgz eps ai dds " +
@@ -48,11 +54,23 @@ export function imageFault(error: unknown): string {
 
 /** Fails for an image that is not to be decoded, by its header: a small file can name any size. */
 export function checkHeader(
-  { format, width, height }: { format: string; width: number; height: number },
+  { format, width, height, channels, depth }: {
+    format: string;
+    width: number;
+    height: number;
+    channels: number;
+    depth: string;
+  },
 ): void {
   if (!DECODED.includes(format)) throw new Error("unsupported image format");
   if (width * height > MOST_PIXELS) {
     throw new Error(`${width}×${height} are more than ${MOST_PIXELS} pixels; make it smaller`);
+  }
+  const bytes = channels * (DEPTHS[depth] ?? 8);
+  if (width * height * bytes > MOST_BYTES) {
+    throw new Error(
+      `${width}×${height} of ${8 * bytes} bits each are more than ${MOST_BYTES} bytes; make it smaller`,
+    );
   }
   if (Math.max(width, height) > MOST_RATIO * Math.min(width, height)) {
     throw new Error(`${width}×${height}: one side is more than ${MOST_RATIO} times as long as the other`);

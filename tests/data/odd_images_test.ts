@@ -18,6 +18,12 @@ const ODD: Record<string, [bytes: () => Promise<Uint8Array>, message: RegExp]> =
     /unsupported image format/,
   ],
   "more pixels than any camera takes": [() => plain(8200, 8200), /8200×8200 are more than 67108864 pixels/],
+  "pixels of more bits than fit": [
+    () =>
+      sharp({ create: { width: 7000, height: 5000, channels: 4, background: "red" } })
+        .toColourspace("rgb16").png({ compressionLevel: 1 }).toBuffer(),
+    /7000×5000 of 64 bits each are more than 268435456 bytes/,
+  ],
   "a line": [() => plain(1, 5000), /1×5000: one side is more than 32 times as long/],
 };
 
