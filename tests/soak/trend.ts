@@ -13,7 +13,7 @@ export interface Trend {
   heapSlope: number;
   /** Tensors at the end beyond those at the first sample. */
   tensors: number;
-  /** Milliseconds an update takes in the second and in the last tenth, medians. */
+  /** Milliseconds an update takes in the first and in the last fifth of the last half, medians. */
   milliseconds: [number, number];
 }
 
@@ -28,7 +28,7 @@ export function trendOf(samples: readonly Sample[]): Trend {
     slope: slopeOf(half, "resident"),
     heapSlope: slopeOf(half, "heap"),
     tensors: last.tensors - samples[0]!.tensors,
-    milliseconds: [pace(tenth(1)), pace(tenth(9))],
+    milliseconds: [pace(tenth(5)), pace(tenth(9))],
   };
 }
 

@@ -105,6 +105,15 @@ export const latentsSchema = z.enum(["space_to_depth"]).default("space_to_depth"
 /** Decay of the moving average of the weights; the averaged weights are the result of a run. */
 export const emaDecaySchema = share.default(0.99);
 
+/** Where a run's numbers go: to its own log, and to TensorBoard's files. */
+export type LogKind = "jsonl" | "tensorboard";
+
+/** Left out: to its own log. */
+export const logSchema: z.ZodOptional<z.ZodType<LogKind[]>> = z.array(z.enum(["jsonl", "tensorboard"]))
+  .refine((kinds) => kinds.includes("jsonl"), {
+    error: "jsonl cannot be left out: resuming and reports read it",
+  }).optional();
+
 /** The keys of `PaceConfig`. A checkpoint is also written at the end and on Ctrl-C. */
 export const paceShape = {
   steps: count,

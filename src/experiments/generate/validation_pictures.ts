@@ -1,6 +1,8 @@
 import { decode } from "fast-png";
 import { join } from "node:path";
 import { type Film, film } from "../../display/film.ts";
+import { toByte } from "../../display/grid.ts";
+import type { EventWriter } from "../../runtime/tensorflow/event_writer.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
 import { cut, listed } from "../../runtime/wording.ts";
@@ -88,6 +90,20 @@ const MOST_PROMPTS_SHOWN = 16;
 
 /** Width in pixels that a film's pictures fill, about. */
 const WIDTH = 900;
+
+/** Puts the pictures of a step into TensorBoard's files. */
+export function writePictures(events: EventWriter, { step, prompts, images }: ValidationPictures): void {
+  const { data, shape: [, height, width] } = images, size = height * width * 3;
+  for (const [i, prompt] of prompts.entries()) {
+    const pixels = Uint8Array.from(data.subarray(i * size, (i + 1) * size), toByte);
+    events.picture(`validation/${i + 1} ${cut(prompt)}`, { height, width, data: pixels }, step);
+  }
+}
+
+/** Puts all pictures that a run has into them. */
+export async function writeValidation(events: EventWriter, run: string): Promise<void> {
+  for (const pictures of await readValidation(run)) writePictures(events, pictures);
+}
 
 /** A film of each run that drew pictures on its way. */
 export async function validationFilms(

@@ -4,6 +4,7 @@ import {
   dataSchema,
   emaDecaySchema,
   latentsSchema,
+  logSchema,
   optimizerSchema,
   paceShape,
   path,
@@ -132,6 +133,8 @@ export const pretrainSchema = z.strictObject({
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject(paceShape),
+  /** Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder. */
+  log: logSchema,
   precision: precisionSchema,
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,

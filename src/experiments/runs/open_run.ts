@@ -9,6 +9,7 @@ import { checkSameConfig, type Difference, differenceText } from "../config/same
 import { addToHistory, readHistory, retriesIn } from "./history.ts";
 import { loweredRate } from "./lowered_rate.ts";
 import { type RunConfig, runFault } from "./run_state.ts";
+import { checkLog } from "./tensorboard.ts";
 
 /** A run whose folder this process holds until it is disposed. */
 export interface OpenRun<C extends RunConfig = RunConfig> extends Disposable {
@@ -35,6 +36,7 @@ export async function openRun<C extends RunConfig>(
   { schema, tensors }: { schema: z.ZodType; tensors: readonly string[] },
   resume = false,
 ): Promise<OpenRun<C>> {
+  checkLog(config);
   const changed = resume ? await checkBeginning(config, schema) : [];
   const folder = await openRunFolder(config.output, { config: stringifyConfig(config), resume });
   const close = () => folder[Symbol.dispose]();
@@ -58,8 +60,8 @@ export async function openRun<C extends RunConfig>(
   }
 }
 
-/** Settings that a resumed run may change: those of its optimisers. */
-const MAY_CHANGE = /^(optimizer\.|adt\.discriminator\.(lr|betas)$|train\.retries$)/;
+/** Settings that a resumed run may change: those of its optimisers, and what changes no weight. */
+const MAY_CHANGE = /^(optimizer\.|adt\.discriminator\.(lr|betas)$|train\.retries$|log$)/;
 
 /** The settings that have changed since the run began. */
 async function checkBeginning(config: RunConfig, schema: z.ZodType): Promise<Difference[]> {

@@ -4,10 +4,12 @@ import { onCompile } from "../../tensor/compile_events.ts";
 import { lossScaleValue } from "../../tensor/loss_scale.ts";
 import { saveCheckpoint } from "../../training/checkpoint.ts";
 import { Divergence, type Health, trainingHealth, type Verdict } from "../../training/health.ts";
+import type { EventWriter } from "../../runtime/tensorflow/event_writer.ts";
 import { openMetricsLog, readMetrics } from "../../training/metrics_log.ts";
 import type { OpenRun } from "./open_run.ts";
 import { fallBack } from "./retries.ts";
 import type { RunState, UpdateCost } from "./run_state.ts";
+import { openTensorboard, writeNumbers } from "./tensorboard.ts";
 
 /** One update, as a run records it. */
 export interface Update {
@@ -38,6 +40,8 @@ export interface RunRecorder extends AsyncDisposable {
   lossScale: number | undefined;
   /** Seconds of training so far, those before a resumption included, without what was done aside. */
   seconds(): number;
+  /** TensorBoard's files, of a run that wants them. */
+  events?: EventWriter | undefined;
   /** Does what is no training, as looking at it. */
   aside(work: () => Promise<void>): Promise<void>;
 }
@@ -61,6 +65,7 @@ export async function recordRun(
 ): Promise<RunRecorder> {
   const { folder, saved, from, config } = run, { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);
+  const events = await openTensorboard(run);
   const health = trainingHealth(await readMetrics(folder.metricsFile));
   const bar = progress(steps, label, { start: from });
   let last = from;
@@ -75,6 +80,7 @@ export async function recordRun(
   return {
     signal: stop.signal,
     lossScale: earlier?.lossScale,
+    events,
     seconds,
     async aside(work) {
       const start = performance.now();
@@ -94,6 +100,7 @@ export async function recordRun(
       const lost = grade === "lost", stopping = signal?.aborted ?? false;
       if (lost || step % log_every === 0 || step === steps) {
         log.append({ step, ...metrics, ...lost && { lost: why } });
+        if (events) writeNumbers(events, "training", step, metrics);
       }
       if (grade === "healthy" && newest === step - 1 && newest > 0) healthy = newest;
       if (!lost && (stopping || step % checkpoint_every === 0 || step === steps)) {
@@ -104,12 +111,14 @@ export async function recordRun(
         };
         await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state }, { healthy });
         newest = step;
+        events?.flush();
       }
       if (stopping) stop.abort();
     },
     async [Symbol.asyncDispose]() {
       endCompileNotes();
       log[Symbol.dispose]();
+      events?.[Symbol.dispose]();
       await bar.done();
     },
   };

@@ -4,13 +4,14 @@ import { listed } from "../../runtime/wording.ts";
 import { allFinite } from "../../tensor/all_finite.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { isRecord } from "../../weights/config.ts";
-import type { OptimizerConfig, paceShape } from "../config/parts.ts";
+import type { LogKind, OptimizerConfig, paceShape } from "../config/parts.ts";
 
 /** What the configurations of all trainings have in common. */
 export interface RunConfig {
   output: string;
   optimizer: OptimizerConfig;
   train: z.output<z.ZodObject<typeof paceShape>>;
+  log?: LogKind[] | undefined;
 }
 
 /** What a run's updates took, as measured so far. */

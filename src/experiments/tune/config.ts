@@ -18,6 +18,8 @@ import {
   type DataConfig,
   dataSchema,
   emaDecaySchema,
+  type LogKind,
+  logSchema,
   type OptimizerConfig,
   optimizerSchema,
   type PaceConfig,
@@ -93,6 +95,7 @@ export interface TuneConfig {
   optimizer: OptimizerConfig;
   ema_decay: number;
   train: PaceConfig;
+  log?: LogKind[] | undefined;
   /** Scores of pictures of the tuned pipeline on the way; left out: none. */
   watch?: WatchSettings | undefined;
   /** Pictures to look at on the way; left out: none. */
@@ -218,6 +221,8 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject(paceShape),
+  /** Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder. */
+  log: logSchema,
   /** Scores of pictures of the tuned pipeline on the way, see `openWatch`; left out: none. */
   watch: watchSchema.optional(),
   /** Pictures to look at on the way, see `openValidation`; left out: none. */

@@ -4,17 +4,19 @@ import type { AdtState } from "../../adt/setup.ts";
 import { adtStep } from "../../adt/step.ts";
 import { type progress, sharedBars } from "../../display/progress.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
+import type { EventWriter } from "../../runtime/tensorflow/event_writer.ts";
 import { startEngine } from "../../runtime/engine/engine.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { type StepMetrics, trainingLoop } from "../../training/loop.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
-import type { ValidationPictures } from "../generate/validation_pictures.ts";
+import { type ValidationPictures, writePictures, writeValidation } from "../generate/validation_pictures.ts";
 import type { Look } from "../runs/looks.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
 import { withRetries } from "../runs/retries.ts";
 import { ADT_TENSORS, adtTensors } from "../runs/state_tensors.ts";
+import { writeNumbers } from "../runs/tensorboard.ts";
 import { headStartFault, type TuneConfig, tuneSchema, tunesPipeline } from "./config.ts";
 import { costMeter, mendCost } from "./cost.ts";
 import { resumedState } from "./resumed_state.ts";
@@ -99,6 +101,7 @@ async function train(
     using watcher = await watcherOf(config, tuning, run.from);
     using validation = await validationOf(config, tuning);
     const accuracies: number[] = [];
+    let events: EventWriter | undefined;
     const isDue = (step: number) => watcher?.isDue(step) || validation?.isDue(step);
     const look = async (step: number) => {
       const { average } = state.generator;
@@ -106,15 +109,19 @@ async function train(
         const accuracy = accuracies.length > 0 ? mean(accuracies.splice(0)) : undefined;
         const seen = await watcher.look(step, average, accuracy);
         console.error(wordsOf(seen));
+        if (events) writeNumbers(events, "looks", step, seen.scores);
         await onLook?.(seen);
       }
       if (validation?.isDue(step)) {
         const pictures = await validation.draw(step, average, signal);
+        if (pictures && events) writePictures(events, pictures);
         if (pictures) await onValidation?.(pictures);
       }
     };
     if (isDue(run.from)) await look(run.from);
     await using recorder = await recordRun(run, { label, signal, progress });
+    events = recorder.events;
+    if (events) await writeValidation(events, config.output);
     const training = () =>
       trainingLoop({
         from: run.from,
