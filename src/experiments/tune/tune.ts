@@ -101,9 +101,8 @@ async function train(
     using watcher = await watcherOf(config, tuning, run.from);
     using validation = await validationOf(config, tuning);
     const accuracies: number[] = [];
-    let events: EventWriter | undefined;
     const isDue = (step: number) => watcher?.isDue(step) || validation?.isDue(step);
-    const look = async (step: number) => {
+    const look = async (step: number, events?: EventWriter) => {
       const { average } = state.generator;
       if (watcher?.isDue(step)) {
         const accuracy = accuracies.length > 0 ? mean(accuracies.splice(0)) : undefined;
@@ -120,7 +119,7 @@ async function train(
     };
     if (isDue(run.from)) await look(run.from);
     await using recorder = await recordRun(run, { label, signal, progress });
-    events = recorder.events;
+    const { events } = recorder;
     if (events) await writeValidation(events, config.output);
     const training = () =>
       trainingLoop({
@@ -151,7 +150,7 @@ async function train(
             cost: cost.soFar,
           }, verdict);
           if (!isDue(step) || verdict.grade === "lost" || recorder.signal.aborted) return;
-          await recorder.aside(() => look(step));
+          await recorder.aside(() => look(step, events));
           cost.skip();
         },
       });

@@ -53,7 +53,7 @@ Deno.test("TensorBoard reads a run's numbers, pictures and settings, each once, 
       "validation/1 a cat/image": [[0, 32, 32], [2, 32, 32], [3, 32, 32]],
       "validation/2 a house/image": [[0, 32, 32], [2, 32, 32], [3, 32, 32]],
     });
-    assert.match(texts.configuration!, /^    model:\n {6}pipeline: [\s\S]*\n    train:\n {6}steps: 3\n/);
+    assert.match(texts.configuration!, /^ {4}model:\n {6}pipeline: [\s\S]*\n {4}train:\n {6}steps: 3\n/);
   }));
 
 Deno.test("TensorBoard's files are refused where they cannot be written", async () => {
