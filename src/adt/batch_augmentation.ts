@@ -1,16 +1,18 @@
 import { augmentationTensors, drawAugmentation } from "./augmentation.ts";
+import type { Chunk } from "./chunks.ts";
 import type { AdtBatch, AdtSetup } from "./setup.ts";
 
-/** Independent augmentations of each kind of image, drawn anew for each side's update. */
+/** Independent augmentations of each kind of image of a chunk, drawn anew for each side's update. */
 export function augmentationsOf<K extends string>(
   { settings }: AdtSetup,
   { images }: AdtBatch,
+  { first, count }: Chunk,
   kinds: readonly K[],
   step: number,
   side: string,
 ) {
-  const [count, ...shape] = images.shape as [number, number, number, number];
-  const samples = Array.from({ length: count }, (_, i) => i);
+  const [, ...shape] = images.shape as [number, number, number, number];
+  const samples = Array.from({ length: count }, (_, i) => first + i);
   const entries = kinds.map((kind) => {
     const key = { seed: settings.seed, purpose: `augmentation of ${kind} for the ${side}`, step };
     return [kind, augmentationTensors(drawAugmentation(key, samples, shape, settings.augmentation))];

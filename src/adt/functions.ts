@@ -71,21 +71,17 @@ export interface AdtFunctions {
     [state: TrainingState, gradient: tf.Tensor, scalars: tf.Tensor1D, decay: tf.Scalar],
     { next: TrainingState; gradNorm: tf.Scalar }
   >;
-  updateDiscriminator: Compiled<
+  discriminatorGradient: Compiled<
     [
-      state: Discriminator,
+      weights: tf.Tensor1D,
       images: { generated: tf.Tensor; reference: tf.Tensor; positive: tf.Tensor },
       augmentations: Triple,
-      scalars: tf.Tensor1D,
     ],
-    {
-      next: Discriminator;
-      loss: tf.Tensor;
-      scoreReal: tf.Tensor;
-      scoreFake: tf.Tensor;
-      accuracy: tf.Tensor;
-      gradNorm: tf.Scalar;
-    }
+    { loss: tf.Tensor; gradient: tf.Tensor; scoreReal: tf.Tensor; scoreFake: tf.Tensor; accuracy: tf.Tensor }
+  >;
+  updateDiscriminator: Compiled<
+    [state: Discriminator, gradient: tf.Tensor, scalars: tf.Tensor1D],
+    { next: Discriminator; gradNorm: tf.Scalar }
   >;
   dispose(): void;
 }
@@ -101,7 +97,8 @@ export interface AdtFunctions {
  * - `diffusionGradient`: the diffusion loss and its gradient [P].
  * - `joinGradients`: the sum of the adversarial gradient and the anchor's, if any, and that of the diffusion loss, each times its λ.
  * - `updateGenerator`: updates the network and its average by a gradient.
- * - `updateDiscriminator`: updates the discriminator on images that are constants.
+ * - `discriminatorGradient`: the discriminator's loss on images that are constants, and its gradient.
+ * - `updateDiscriminator`: updates the discriminator by a gradient.
  *
  * `adtStep` drives them; a notebook may call them one by one.
  */
@@ -242,23 +239,34 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     },
   );
 
-  const updateDiscriminator = compile(
-    function updateDiscriminator(
-      state: AdtState["discriminator"],
+  const discriminatorGradient = compile(
+    function discriminatorGradient(
+      weights: tf.Tensor1D,
       images: { generated: tf.Tensor; reference: tf.Tensor; positive: tf.Tensor },
       augmentations: { generated: Augmentation; real: Augmentation; positive: Augmentation },
-      scalars: tf.Tensor1D,
     ) {
       const { loss, gradients, scoreReal, scoreFake } = discriminatorLossAndGradient(
         adversary,
-        unflatten(state.weights, headLayout),
+        unflatten(weights, headLayout),
         {
           generated: { images: images.generated, augmentation: augmentations.generated },
           real: { images: images.reference, augmentation: augmentations.real },
           positive: { images: images.positive, augmentation: augmentations.positive },
         },
       );
-      const gradient = flatten(gradients, headLayout);
+      const right = tf.concat([scoreReal.greater(0), scoreFake.less(0)]);
+      return {
+        loss,
+        gradient: flatten(gradients, headLayout),
+        scoreReal: scoreReal.mean(),
+        scoreFake: scoreFake.mean(),
+        accuracy: right.cast("float32").mean(),
+      };
+    },
+  );
+
+  const updateDiscriminator = compile(
+    function updateDiscriminator(state: Discriminator, gradient: tf.Tensor, scalars: tf.Tensor1D) {
       const { weights, moments, gradNorm } = adamw(
         state.weights,
         state.moments,
@@ -267,9 +275,7 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
         settings.discriminatorOptimizer,
       );
       const next: { weights: tf.Tensor1D; moments: Moments } = { weights, moments };
-      const right = tf.concat([scoreReal.greater(0), scoreFake.less(0)]);
-      const accuracy = right.cast("float32").mean();
-      return { next, loss, scoreReal: scoreReal.mean(), scoreFake: scoreFake.mean(), accuracy, gradNorm };
+      return { next, gradNorm };
     },
   );
 
@@ -282,6 +288,7 @@ export function adtFunctions(setup: AdtSetup): AdtFunctions {
     diffusionGradient,
     joinGradients,
     updateGenerator,
+    discriminatorGradient,
     updateDiscriminator,
   };
   return {

@@ -28,6 +28,11 @@ export interface AdtSettings {
   /** Parts of a batch, of equal size, that each roll out from a start of their own. */
   startGroups: number;
   /**
+   * Parts of a batch, of equal size, that are computed one after the other, for the memory of one: the step is that of the
+   * whole. They fit the groups: one number divides the other. Default: 1.
+   */
+  accumulate?: number;
+  /**
    * First steps that train the discriminator alone: its heads start at random, and the network would follow their first,
    * meaningless gradients (this project's choice).
    */

@@ -6,6 +6,7 @@ import { stepNoise } from "../sampling/step_noise.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
 import { type RollOut, rollOuts, type RollOutStart } from "./roll_out.ts";
 import type { AdtBatch, AdtSetup } from "./setup.ts";
+import type { Chunk } from "./chunks.ts";
 import { type AdtFunctions, DRAWN_SCALE } from "./functions.ts";
 import { drawGuidanceScale } from "./guidance_scale.ts";
 
@@ -17,30 +18,33 @@ export function disposeGroup({ end, states, condition }: Group): void {
 }
 
 /**
- * Runs the path of each group of the batch, one plan a group: the batch is cut into equal parts in order. The groups
- * share the network calls.
+ * Runs the path of each group that a chunk has samples of: it is cut into equal parts in order. The groups share the network
+ * calls.
  *
  * @param weights of the network [P]
+ * @param batch the chunk's part
+ * @param plans of all groups of the whole batch
  * @param step keys the noise
- * @returns the groups in order; the caller disposes them with `disposeGroup`
- * @throws the signal's reason; RangeError when the batch does not split
+ * @returns the chunk's groups in order; the caller disposes them with `disposeGroup`
+ * @throws the signal's reason
  */
 export async function rollOutGroups(
   setup: AdtSetup,
   { denoiser }: AdtFunctions,
   weights: tf.Tensor,
   batch: AdtBatch,
-  plans: BackwardPlan[],
+  chunk: Chunk,
+  plans: readonly BackwardPlan[],
   step: number,
   signal?: AbortSignal,
 ): Promise<Group[]> {
-  const { sampler, settings: { seed } } = setup;
-  const groups = startGroupsOf(setup, batch, plans.map(({ from }) => from), step);
+  const { sampler, settings: { seed } } = setup, own = chunk.groups.map((group) => plans[group]!);
+  const groups = startGroupsOf(setup, batch, chunk, own.map(({ from }) => from), step);
   const starts = groups.map(({ start, condition }, g): RollOutStart => {
     const [count, ...shape] = start.shape as [number, ...number[]];
-    const samples = Array.from({ length: count }, (_, i) => g * count + i);
+    const samples = Array.from({ length: count }, (_, i) => chunk.first + g * count + i);
     const noise = stepNoise({ seed, purpose: "sampler noise", step }, samples, shape);
-    return { start, condition, plan: plans[g]!, noise };
+    return { start, condition, plan: own[g]!, noise };
   });
   try {
     const paths = await rollOuts(denoiser, { weights }, sampler, starts, signal);
@@ -57,28 +61,27 @@ export async function rollOutGroups(
 }
 
 /**
- * The batch in equal groups, each with its start states on the sampler's grid: x_{t_s} = α·x0 + σ·ε, or pure noise at the
+ * A chunk in its groups, each with its start states on the sampler's grid: x_{t_s} = α·x0 + σ·ε, or pure noise at the
  * grid's first step without image-to-image starts.
  */
 function startGroupsOf(
   { sampler, settings }: AdtSetup,
   { latents: x0, condition }: AdtBatch,
+  { first, groups }: Chunk,
   starts: number[],
   step: number,
 ): { start: tf.Tensor; condition: Condition; guidanceScale: number }[] {
   const [count, ...shape] = x0.shape as [number, ...number[]];
-  if (count % starts.length !== 0) {
-    throw new RangeError(
-      `a batch of ${count} images does not split into ${starts.length} equal groups`,
-    );
-  }
-  const scales = starts.map((_, group) =>
+  const scales = groups.map((group) =>
     drawGuidanceScale(settings.guidanceScale, { seed: settings.seed, step, group })
   );
   const drawn = typeof settings.guidanceScale !== "number" && scales.some((scale) => scale !== 1);
   return tf.tidy(() => {
     const key = { seed: settings.seed, purpose: "roll-out noise", step };
-    const noise = tf.tensor(normalBatch(key, Array.from({ length: count }, (_, i) => i), shape), x0.shape);
+    const noise = tf.tensor(
+      normalBatch(key, Array.from({ length: count }, (_, i) => first + i), shape),
+      x0.shape,
+    );
     const x0s = tf.split(x0, starts.length), noises = tf.split(noise, starts.length);
     const conditions = Object.entries(condition).map(([name, x]) =>
       [name, tf.split(x, starts.length)] as const

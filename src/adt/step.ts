@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { stepScalars } from "../training/adamw.ts";
 import { dropCondition } from "../training/condition_dropout.ts";
 import { drawDiffusionBatch } from "../training/diffusion_batch.ts";
+import type { DiffusionBatch } from "../training/diffusion_loss.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { learningRate } from "../training/schedules.ts";
 import {
@@ -13,10 +14,12 @@ import {
 } from "./adversarial_gradient.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
 import { augmentationsOf } from "./batch_augmentation.ts";
+import { chunksOf, eachChunk, joined, meanMetrics, partOf, samplesOf } from "./chunks.ts";
 import type { AdtFunctions } from "./functions.ts";
 import { readNumbers } from "./read_numbers.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
 import { disposeGroup, rollOutGroups } from "./start_groups.ts";
+import { Sums } from "./sums.ts";
 
 /** What one step did. */
 export interface AdtStepResult {
@@ -160,11 +163,21 @@ async function headStartStep(
     to: endOf(sampler, from),
     trained: [],
   }));
-  const groups = await rollOutGroups(setup, functions, state.generator.weights, batch, plans, step, signal);
-  const images = tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end))));
+  const made: tf.Tensor[] = [], guidanceScales: number[] = [];
+  try {
+    await eachChunk(batch, setup.settings, async (part, chunk) => {
+      const { weights } = state.generator;
+      const groups = await rollOutGroups(setup, functions, weights, part, chunk, plans, step, signal);
+      groups.forEach(({ guidanceScale }, g) => guidanceScales[chunk.groups[g]!] = guidanceScale);
+      made.push(tf.tidy(() => setup.autoencoder.decode(tf.concat(groups.map(({ end }) => end)))));
+      groups.forEach(disposeGroup);
+    });
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  }
+  const images = joined(made);
   const { discriminator, metrics } = await stepDiscriminator(setup, functions, state, images, batch, step);
-  const guidanceScales = groups.map(({ guidanceScale }) => guidanceScale);
-  groups.forEach(disposeGroup);
   images.dispose();
   return {
     state: { ...state, discriminator },
@@ -190,7 +203,7 @@ async function stepGenerator(
   const before = headStartOf(setup), update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
-  const { loss, gradient: ofDiffusion } = functions.diffusionGradient(state.generator.weights, diffusion);
+  const { loss, gradient: ofDiffusion } = diffusionGradient(setup, functions, state, diffusion);
   const { gradient: adversarial = null, anchor = null } = rolledOut ?? {};
   const { gradient, norms } = functions.joinGradients(adversarial, anchor, ofDiffusion);
   tf.dispose([ofDiffusion, adversarial ?? [], anchor ?? []]); // before the new state needs the memory
@@ -206,6 +219,26 @@ async function stepGenerator(
   return { generator: next, metrics: { ...metrics, lr } };
 }
 
+/** The diffusion loss of a batch and its gradient. */
+function diffusionGradient(
+  { settings }: AdtSetup,
+  functions: AdtFunctions,
+  { generator: { weights } }: AdtState,
+  batch: DiffusionBatch,
+): { loss: tf.Tensor; gradient: tf.Tensor } {
+  const chunks = chunksOf(batch.noisy.shape[0]!, settings);
+  if (chunks.length === 1) return functions.diffusionGradient(weights, batch);
+  const sums = new Sums();
+  for (const chunk of chunks) {
+    const part = partOf(batch, chunk);
+    const { loss, gradient } = functions.diffusionGradient(weights, part);
+    sums.add(0, loss, 1 / chunks.length);
+    sums.add(1, gradient, 1 / chunks.length);
+    tf.dispose([{ ...part }, loss, gradient]);
+  }
+  return { loss: sums.take(0)!, gradient: sums.take(1)! };
+}
+
 async function stepDiscriminator(
   setup: AdtSetup,
   functions: AdtFunctions,
@@ -214,23 +247,28 @@ async function stepDiscriminator(
   batch: AdtBatch,
   step: number,
 ) {
-  const { discriminatorOptimizer: optimizer, steps } = setup.settings;
-  const scalars = stepScalars(step, learningRate(optimizer, step, steps), optimizer.betas);
-  const kinds = ["generated", "real", "positive"] as const;
-  const augmentations = augmentationsOf(setup, batch, kinds, step, "discriminator");
-  const { next, loss, scoreReal, scoreFake, accuracy, gradNorm } = functions.updateDiscriminator(
-    state.discriminator,
-    { generated, reference: batch.reference, positive: batch.images },
-    augmentations,
-    scalars,
-  );
-  tf.dispose([scalars, augmentations, state.discriminator]);
-  const metrics = await readNumbers({
-    loss_discriminator: loss,
-    score_real: scoreReal,
-    score_fake: scoreFake,
-    accuracy_discriminator: accuracy,
-    grad_norm_discriminator: gradNorm,
+  const { discriminatorOptimizer: optimizer, steps, accumulate = 1 } = setup.settings, sum = new Sums();
+  const measured = await eachChunk(batch, setup.settings, async (part, chunk) => {
+    const kinds = ["generated", "real", "positive"] as const, own = samplesOf(generated, chunk);
+    const augmentations = augmentationsOf(setup, part, chunk, kinds, step, "discriminator");
+    const { loss, gradient, scoreReal, scoreFake, accuracy } = functions.discriminatorGradient(
+      state.discriminator.weights,
+      { generated: own, reference: part.reference, positive: part.images },
+      augmentations,
+    );
+    sum.add(0, gradient, 1 / accumulate);
+    tf.dispose([own, augmentations, gradient]);
+    return await readNumbers({
+      loss_discriminator: loss,
+      score_real: scoreReal,
+      score_fake: scoreFake,
+      accuracy_discriminator: accuracy,
+    });
   });
-  return { discriminator: next, metrics };
+  const scalars = stepScalars(step, learningRate(optimizer, step, steps), optimizer.betas),
+    gradient = sum.take(0)!;
+  const { next, gradNorm } = functions.updateDiscriminator(state.discriminator, gradient, scalars);
+  tf.dispose([scalars, gradient, state.discriminator]);
+  const norm = await readNumbers({ grad_norm_discriminator: gradNorm });
+  return { discriminator: next, metrics: { ...meanMetrics(measured), ...norm } };
 }

@@ -150,6 +150,7 @@ Deno.test("adtStep() with lambdaAdv 0 runs no roll-out and is plain diffusion tr
       denoiser: { ...functions.denoiser, forward: refuse },
       judge: refuse,
       pullback: refuse,
+      discriminatorGradient: refuse,
       updateDiscriminator: refuse,
     } as unknown as AdtFunctions;
     const { state, records } = await steps(tuning, only, 3);

@@ -17,7 +17,7 @@ import { neededCacheFolder } from "../../runtime/cache_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import type { Condition } from "../../sampling/denoiser.ts";
 import { imageSide } from "../config/image_side.ts";
-import type { PipelineTuneConfig } from "./config.ts";
+import { type PipelineTuneConfig, wholeBatch } from "./config.ts";
 import { atResolution, referenceOf } from "./parts.ts";
 import type { OpenReward } from "./picture_text_reward.ts";
 
@@ -81,7 +81,7 @@ async function cachedImages(
     tf.dispose(texts.nullCondition);
     throw error;
   });
-  const loader = makeLoader(folder, { batchSize: train.batch_size, seed: train.seed });
+  const loader = makeLoader(folder, { batchSize: wholeBatch(train), seed: train.seed });
   return {
     nullCondition: texts.nullCondition,
     async batch(step) {
@@ -110,7 +110,7 @@ async function drawnImages(
 ): Promise<CaptionedImages> {
   const { pairing, resolution } = adt.discriminator, autoencoder = await pipeline.autoencoder();
   const side = imageSide(data);
-  const loader = makeLoader(dataset, { batchSize: train.batch_size, seed: train.seed });
+  const loader = makeLoader(dataset, { batchSize: wholeBatch(train), seed: train.seed });
   const latents = keptOutputs((images) => tf.tidy(() => autoencoder.encode(images)));
   const nullCondition = await emptyCondition(pipeline);
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { chunksFit } from "../../adt/chunks.ts";
 import type { GuidanceRange } from "../../adt/guidance_scale.ts";
 import {
   ADVERSARIAL_LOSSES,
@@ -94,7 +95,7 @@ export interface TuneConfig {
   };
   optimizer: OptimizerConfig;
   ema_decay: number;
-  train: PaceConfig;
+  train: PaceConfig & { accumulate?: number | undefined };
   log?: LogKind[] | undefined;
   /** Scores of pictures of the tuned pipeline on the way; left out: none. */
   watch?: WatchSettings | undefined;
@@ -146,6 +147,11 @@ const discriminatorSchema = z.strictObject({
   lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
   betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
 });
+
+/** Images of an update. */
+export const wholeBatch = (
+  { batch_size, accumulate = 1 }: { batch_size: number; accumulate?: number | undefined },
+): number => batch_size * accumulate;
 
 /** What is wrong with a head start that leaves no step to train the network. */
 export function headStartFault(
@@ -220,7 +226,11 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   }),
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
-  train: z.strictObject(paceShape),
+  train: z.strictObject({
+    ...paceShape,
+    /** Batches that make one update together, one after the other, for the memory of one: the update of a batch so many times as large. */
+    accumulate: count.optional(),
+  }),
   /** Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder. */
   log: logSchema,
   /** Scores of pictures of the tuned pipeline on the way, see `openWatch`; left out: none. */
@@ -230,9 +240,13 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   precision: precisionSchema,
   /** Folder of the run; new or empty, unless the run is resumed. */
   output: path,
-}).refine(({ adt, train }) => train.batch_size % (adt.start_groups ?? 1) === 0, {
+}).refine(({ adt, train }) => wholeBatch(train) % (adt.start_groups ?? 1) === 0, {
   path: ["adt", "start_groups"],
-  error: "must divide train.batch_size: the groups of a batch are of equal size",
+  error: "must divide train.batch_size (times train.accumulate): the groups of a batch are of equal size",
+}).refine(({ adt, train }) => chunksFit(adt.start_groups ?? 1, train.accumulate ?? 1), {
+  path: ["train", "accumulate"],
+  error:
+    "must divide adt.start_groups, or be divided by it: each group is computed at once, or in equal parts",
 }).refine(({ adt }) => adt.lambda_adv > 0 || adt.lambda_diffusion > 0, {
   path: ["adt", "lambda_adv"],
   error: "got 0, and lambda_diffusion is 0 too: nothing would be trained; make one of them more than 0",
@@ -249,7 +263,7 @@ export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   if (fault) {
     context.addIssue({ code: "custom", path: ["adt", "discriminator", "head_start"], message: fault });
   }
-}).refine(({ adt, train }) => adt.discriminator.pairing === "image" || train.batch_size > 1, {
+}).refine(({ adt, train }) => adt.discriminator.pairing === "image" || wholeBatch(train) > 1, {
   path: ["adt", "discriminator", "pairing"],
   error:
     'a batch of 1 has no other image of the same condition: make train.batch_size more than 1, or this "image"',

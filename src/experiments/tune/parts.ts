@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AugmentationSettings, noAugmentation } from "../../adt/augmentation.ts";
+import { chunksFit } from "../../adt/chunks.ts";
 import { twinDiscriminator } from "../../adt/discriminator.ts";
 import type { Adversary } from "../../adt/discriminator_gradients.ts";
 import type { AdtSettings, AdtState } from "../../adt/setup.ts";
@@ -19,7 +20,7 @@ import { flatten, type Layout, layoutOf } from "../../tensor/params.ts";
 import { resize } from "../../tensor/resize.ts";
 import { zeroMoments } from "../../training/adamw.ts";
 import { optimizerOptions } from "../config/optimizer_options.ts";
-import type { TuneConfig } from "./config.ts";
+import { type TuneConfig, wholeBatch } from "./config.ts";
 import { trainedBackbone } from "./trained_backbone.ts";
 
 /** A discriminator that is ready to be trained. */
@@ -79,14 +80,16 @@ export function tunableSampler(
 
 /** The numbers of a tuning. */
 export function adtSettings(config: TuneConfig, augmentation: AugmentationSettings): AdtSettings {
-  const { adt, train, sampler } = config, { discriminator } = adt;
+  const { adt, train, sampler } = config, { discriminator } = adt, { accumulate = 1 } = train;
   const optimizer = optimizerOptions(config.optimizer);
   return {
     steps: train.steps,
     seed: train.seed,
     plan: adt.plan,
     imageToImage: adt.image_to_image,
-    startGroups: adt.start_groups ?? [4, 2, 1].find((n) => train.batch_size % n === 0)!,
+    startGroups: adt.start_groups ??
+      [4, 2, 1].find((n) => wholeBatch(train) % n === 0 && chunksFit(n, accumulate))!,
+    accumulate,
     discriminatorHeadStart: discriminator.head_start,
     lambdaAdv: adt.lambda_adv,
     lambdaDiffusion: adt.lambda_diffusion,

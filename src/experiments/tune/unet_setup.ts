@@ -21,7 +21,7 @@ import { initialState } from "../../training/training_state.ts";
 import { saveParams } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { writeJson } from "../runs/write_json.ts";
-import type { UNetTuneConfig } from "./config.ts";
+import { type UNetTuneConfig, wholeBatch } from "./config.ts";
 import { adtSettings, atResolution, judgedAt, openJudge, referenceOf, tunableSampler } from "./parts.ts";
 import { wholeNetwork } from "./tunable.ts";
 import type { Tuning } from "./tuning.ts";
@@ -62,7 +62,7 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
     headLayout: judge.headLayout,
     settings: adtSettings(config, judge.augmentation),
   };
-  const loader = makeLoader(dataset, { batchSize: config.train.batch_size, seed: config.train.seed });
+  const loader = makeLoader(dataset, { batchSize: wholeBatch(config.train), seed: config.train.seed });
   const initial = { generator: initialState(tunable.initial()), discriminator: judge.initial() };
   const held = opened.move();
   return {
