@@ -10,7 +10,7 @@ interface DemoCommandOptions extends GlobalOptions {
   n?: number;
   seeds: number;
   longer: number;
-  jobs: number;
+  jobs?: number;
 }
 
 /** Adds `adt demo`. */
@@ -41,13 +41,14 @@ export function addDemo(program: Command, context: CommandContext): void {
     )
     .option(
       "--jobs <number>",
-      "trainings at a time, each in a process of its own",
+      "trainings at a time, each in a process of its own (default: 2 where there are two cores)",
       wholeNumber(1),
-      defaultJobs(),
     )
     .addHelpText("after", `\nExample:\n  ${taskCommand("demo")} --seeds 3 --output runs/three-seeds`)
     .action(async (_: unknown, command: Command) => {
-      const { pictures, seeds, longer, jobs, ...given } = command.optsWithGlobals<DemoCommandOptions>();
+      const { pictures, seeds, longer, jobs = defaultJobs(), ...given } = command.optsWithGlobals<
+        DemoCommandOptions
+      >();
       const {
         output = pictures ? "runs/demo-pictures" : "runs/demo",
         n = pictures ? 500 : 2000,
