@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { mean } from "../metrics/statistics/interval.ts";
 import type { StepMetrics } from "../training/loop.ts";
 import { flattenTree } from "../tensor/tree.ts";
-import type { AdtBatch, AdtSettings } from "./setup.ts";
+import type { AdtSettings } from "./setup.ts";
 
 /** A part of a batch that is computed at a time: some of its groups, or a part of one. */
 export interface Chunk {
@@ -47,30 +48,20 @@ export function chunksOf(count: number, { startGroups, accumulate = 1 }: AdtSett
   });
 }
 
-/** The samples of a chunk as new tensors. */
-export function samplesOf<T extends tf.Tensor>(x: T, { first, count }: Chunk): T {
-  return x.shape[0] === count ? x.clone() as T : x.slice([first], [count]) as T;
-}
-
-/** The part of a batch, whatever its tensors are, that a chunk has; as new tensors. */
-export function partOf<T>(batch: T, chunk: Chunk): T {
-  const { tensors, rebuild } = flattenTree(batch, "batch");
-  return rebuild(tensors.map((x) => samplesOf(x, chunk))) as T;
-}
-
-/** Does the same with each chunk of a batch in turn. */
-export async function eachChunk<R>(
-  batch: AdtBatch,
+/** Does the same with each chunk of a batch in turn. @param batch all of its tensors have its samples in their first dimension */
+export async function eachChunk<B extends object, R>(
+  batch: B,
   settings: AdtSettings,
-  use: (part: AdtBatch, chunk: Chunk) => Promise<R>,
+  use: (part: B, chunk: Chunk) => R | Promise<R>,
 ): Promise<R[]> {
-  const results: R[] = [];
-  for (const chunk of chunksOf(batch.latents.shape[0]!, settings)) {
-    const part = partOf(batch, chunk);
+  const { tensors, rebuild } = flattenTree(batch, "batch"), count = tensors[0]!.shape[0]!, results: R[] = [];
+  for (const chunk of chunksOf(count, settings)) {
+    const { first, count: size } = chunk;
+    const parts = tensors.map((x) => size === count ? x.clone() : x.slice([first], [size]));
     try {
-      results.push(await use(part, chunk));
+      results.push(await use(rebuild(parts) as B, chunk));
     } finally {
-      tf.dispose({ ...part });
+      tf.dispose(parts);
     }
   }
   return results;
@@ -87,7 +78,5 @@ export function joined(parts: readonly tf.Tensor[]): tf.Tensor {
 /** The mean of what was measured of chunks of equal size. */
 export function meanMetrics(measured: readonly StepMetrics[]): StepMetrics {
   const names = Object.keys(measured[0]!);
-  return Object.fromEntries(
-    names.map((name) => [name, measured.reduce((sum, one) => sum + one[name]!, 0) / measured.length]),
-  );
+  return Object.fromEntries(names.map((name) => [name, mean(measured.map((one) => one[name]!))]));
 }

@@ -14,7 +14,7 @@ import {
 } from "./adversarial_gradient.ts";
 import type { BackwardPlan } from "./backward_plan.ts";
 import { augmentationsOf } from "./batch_augmentation.ts";
-import { chunksOf, eachChunk, joined, meanMetrics, partOf, samplesOf } from "./chunks.ts";
+import { eachChunk, joined, meanMetrics } from "./chunks.ts";
 import type { AdtFunctions } from "./functions.ts";
 import { readNumbers } from "./read_numbers.ts";
 import type { AdtBatch, AdtSetup, AdtState } from "./setup.ts";
@@ -203,7 +203,7 @@ async function stepGenerator(
   const before = headStartOf(setup), update = step - before;
   const lr = learningRate(optimizer, update, settings.steps - before);
   const scalars = stepScalars(update, lr, optimizer.betas), decay = tf.scalar(settings.emaDecay);
-  const { loss, gradient: ofDiffusion } = diffusionGradient(setup, functions, state, diffusion);
+  const { loss, gradient: ofDiffusion } = await diffusionGradient(setup, functions, state, diffusion);
   const { gradient: adversarial = null, anchor = null } = rolledOut ?? {};
   const { gradient, norms } = functions.joinGradients(adversarial, anchor, ofDiffusion);
   tf.dispose([ofDiffusion, adversarial ?? [], anchor ?? []]); // before the new state needs the memory
@@ -220,22 +220,19 @@ async function stepGenerator(
 }
 
 /** The diffusion loss of a batch and its gradient. */
-function diffusionGradient(
+async function diffusionGradient(
   { settings }: AdtSetup,
   functions: AdtFunctions,
   { generator: { weights } }: AdtState,
   batch: DiffusionBatch,
-): { loss: tf.Tensor; gradient: tf.Tensor } {
-  const chunks = chunksOf(batch.noisy.shape[0]!, settings);
-  if (chunks.length === 1) return functions.diffusionGradient(weights, batch);
-  const sums = new Sums();
-  for (const chunk of chunks) {
-    const part = partOf(batch, chunk);
+): Promise<{ loss: tf.Tensor; gradient: tf.Tensor }> {
+  const { accumulate = 1 } = settings, sums = new Sums();
+  await eachChunk(batch, settings, (part) => {
     const { loss, gradient } = functions.diffusionGradient(weights, part);
-    sums.add(0, loss, 1 / chunks.length);
-    sums.add(1, gradient, 1 / chunks.length);
-    tf.dispose([{ ...part }, loss, gradient]);
-  }
+    sums.add(0, loss, 1 / accumulate);
+    sums.add(1, gradient, 1 / accumulate);
+    tf.dispose([loss, gradient]);
+  });
   return { loss: sums.take(0)!, gradient: sums.take(1)! };
 }
 
@@ -248,16 +245,16 @@ async function stepDiscriminator(
   step: number,
 ) {
   const { discriminatorOptimizer: optimizer, steps, accumulate = 1 } = setup.settings, sum = new Sums();
-  const measured = await eachChunk(batch, setup.settings, async (part, chunk) => {
-    const kinds = ["generated", "real", "positive"] as const, own = samplesOf(generated, chunk);
+  const measured = await eachChunk({ ...batch, generated }, setup.settings, async (part, chunk) => {
+    const kinds = ["generated", "real", "positive"] as const;
     const augmentations = augmentationsOf(setup, part, chunk, kinds, step, "discriminator");
     const { loss, gradient, scoreReal, scoreFake, accuracy } = functions.discriminatorGradient(
       state.discriminator.weights,
-      { generated: own, reference: part.reference, positive: part.images },
+      { generated: part.generated, reference: part.reference, positive: part.images },
       augmentations,
     );
     sum.add(0, gradient, 1 / accumulate);
-    tf.dispose([own, augmentations, gradient]);
+    tf.dispose([augmentations, gradient]);
     return await readNumbers({
       loss_discriminator: loss,
       score_real: scoreReal,

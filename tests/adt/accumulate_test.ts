@@ -1,12 +1,12 @@
-import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { chunksOf } from "../../src/adt/chunks.ts";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import type { AdtSettings } from "../../src/adt/setup.ts";
 import { adtStep } from "../../src/adt/step.ts";
 import type { StepMetrics } from "../../src/training/loop.ts";
-import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
+import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { take } from "../tensor/parity.ts";
+import { assertSteadySteps } from "./steady_steps.ts";
 import { tinyTuning } from "./tiny_setup.ts";
 
 await startTestEngine();
@@ -77,18 +77,4 @@ Deno.test("chunksOf(): whole groups, or parts of one, and no others", () => {
 });
 
 Deno.test("adtStep() in parts piles up no tensors", () =>
-  steadyTensors(async (after) => {
-    const { setup, batch, start, dispose } = tinyTuning(
-      { startGroups: 4, accumulate: 2, lambdaAnchor: 1 },
-      SIZE,
-    );
-    const functions = adtFunctions(setup);
-    let state = start();
-    for (let step = 1; step <= 8; step++) {
-      ({ state } = await adtStep(setup, functions, state, batch, step));
-      after();
-    }
-    tf.dispose(state);
-    functions.dispose();
-    dispose();
-  }));
+  assertSteadySteps(() => tinyTuning({ startGroups: 4, accumulate: 2, lambdaAnchor: 1 }, SIZE), 8));

@@ -4,8 +4,9 @@ import { adversarialGradient } from "../../src/adt/adversarial_gradient.ts";
 import { adtFunctions } from "../../src/adt/functions.ts";
 import type { Reward } from "../../src/adt/reward.ts";
 import { adtStep } from "../../src/adt/step.ts";
-import { noLeak, startTestEngine, steadyTensors } from "../support.ts";
+import { noLeak, startTestEngine } from "../support.ts";
 import { assertDerivative } from "./derivative.ts";
+import { assertSteadySteps } from "./steady_steps.ts";
 import { tinyTuning } from "./tiny_setup.ts";
 
 await startTestEngine();
@@ -39,18 +40,7 @@ for (const plan of [{ kind: "full" }, { kind: "truncated", steps: 4 }] as const)
     }));
 }
 
-Deno.test("adtStep() with a reward piles up no tensors", () =>
-  steadyTensors(async (after) => {
-    const { setup, batch, start, dispose } = rewarded({}), functions = adtFunctions(setup);
-    let state = start();
-    for (let step = 1; step <= 5; step++) {
-      ({ state } = await adtStep(setup, functions, state, batch, step));
-      after();
-    }
-    tf.dispose(state);
-    functions.dispose();
-    dispose();
-  }));
+Deno.test("adtStep() with a reward piles up no tensors", () => assertSteadySteps(() => rewarded({}), 5));
 
 Deno.test("adtStep() with a reward makes it larger from the first step on, and leaves the discriminator as it is", () =>
   noLeak(async () => {

@@ -10,9 +10,10 @@ import { adamw, stepScalars } from "../../src/training/adamw.ts";
 import { drawDiffusionBatch } from "../../src/training/diffusion_batch.ts";
 import { diffusionLoss } from "../../src/training/diffusion_loss.ts";
 import { emaUpdate } from "../../src/training/ema.ts";
-import { assertClose, noLeak, startTestEngine, steadyTensors } from "../support.ts";
+import { assertClose, noLeak, startTestEngine } from "../support.ts";
 import { take } from "../tensor/parity.ts";
 import { assertDerivative } from "./derivative.ts";
+import { assertSteadySteps } from "./steady_steps.ts";
 import { type Size, tinyTuning } from "./tiny_setup.ts";
 
 await startTestEngine();
@@ -66,18 +67,7 @@ const LOOPS: Record<string, Partial<AdtSettings>> = {
 
 for (const [name, changes] of Object.entries(LOOPS)) {
   Deno.test(`adtStep() piles up no tensors: ${name}`, () =>
-    steadyTensors(async (after) => {
-      const { setup, batch, start, dispose } = tinyTuning(changes, { side: 4, steps: 2 });
-      const functions = adtFunctions(setup);
-      let state = start();
-      for (let step = 1; step <= 8; step++) {
-        ({ state } = await adtStep(setup, functions, state, batch, step));
-        after();
-      }
-      tf.dispose(state);
-      functions.dispose();
-      dispose();
-    }));
+    assertSteadySteps(() => tinyTuning(changes, { side: 4, steps: 2 }), 8));
 }
 
 Deno.test("adtStep(): two runs are the same, bit for bit", async () => {

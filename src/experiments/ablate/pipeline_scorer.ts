@@ -2,7 +2,7 @@ import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import { namedScores, pipelineEvaluator } from "../evaluate/pipeline_evaluator.ts";
 import type { PromptedReference } from "../evaluate/prompted_reference.ts";
 import { openPipeline, type PipelineSource } from "../generate/open_pipeline.ts";
-import type { ImageBatch } from "../report/grids.ts";
+import { imagesOf } from "../report/grids.ts";
 import type { StudyScorer } from "./scorer.ts";
 import type { StudyRun } from "./study.ts";
 import type { PipelineEvaluation } from "./study_evaluation.ts";
@@ -32,7 +32,7 @@ export async function pipelineScorer(
           };
           const options = { sampler, steps, guidanceScale, label, onPictures };
           const { terms, ...result } = await evaluator.evaluate(pipeline, options);
-          return { scores: namedScores(result), terms: terms!, shown: batchOf(shown) };
+          return { scores: namedScores(result), terms: terms!, shown: imagesOf(shown) };
         },
         dispose: () => pipeline.dispose(),
       };
@@ -47,12 +47,4 @@ function sourceOf({ arm, config: { model } }: StudyRun, weights: string): Pipeli
   const { pipeline, config_from: configFrom, tune } = model;
   if (arm.untuned) return { pipeline, configFrom };
   return tune === "all" ? { pipeline: weights } : { pipeline, configFrom, lora: weights };
-}
-
-/** Pictures of 8 bits and one size as images in [−1, 1]. */
-function batchOf(pictures: readonly Pixels[]): ImageBatch {
-  const { height, width } = pictures[0]!, size = height * width * 3;
-  const data = new Float32Array(pictures.length * size);
-  pictures.forEach((picture, i) => data.set(Float32Array.from(picture.data, (v) => v / 127.5 - 1), i * size));
-  return { data, shape: [pictures.length, height, width, 3] };
 }

@@ -1,9 +1,10 @@
 import { encode } from "fast-png";
 import { join } from "node:path";
-import { imageGrid, toByte } from "../../display/grid.ts";
+import { imageGrid } from "../../display/grid.ts";
 import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { writeAtomically, writeText } from "../../weights/atomic_write.ts";
+import { pictureOf } from "../report/grids.ts";
 import { checkParentFolder } from "../runs/write_json.ts";
 import type { SampledImages } from "./sample_images.ts";
 
@@ -85,7 +86,9 @@ async function writeImages(path: string, images: SampledImages, from: number, to
     return await writeAtomically(path, [(await imageGrid(images, { columns })).png]);
   }
   const name = (i: number) => fileName(i, total);
-  for (let i = from; i < labels.length; i++) await writeAtomically(join(path, name(i)), [png(images, i)]);
+  for (let i = from; i < labels.length; i++) {
+    await writeAtomically(join(path, name(i)), [png(pictureOf(images, i))]);
+  }
   const lines = labels.map((label, i) =>
     JSON.stringify({ file_name: name(i), ...captions ? { text: captions[i] } : { label } }) + "\n"
   );
@@ -108,9 +111,9 @@ export function pictureFolder(path: string, total: number): {
   const lines: string[] = [];
   return {
     async add(pictures, captions) {
-      for (const [i, { width, height, data }] of pictures.entries()) {
+      for (const [i, picture] of pictures.entries()) {
         const name = fileName(lines.length, total);
-        await writeAtomically(join(path, name), [encode({ width, height, data, channels: 3 })]);
+        await writeAtomically(join(path, name), [png(picture)]);
         lines.push(JSON.stringify({ file_name: name, text: captions[i] }) + "\n");
       }
       await writeText(join(path, "metadata.jsonl"), lines.join(""));
@@ -118,12 +121,5 @@ export function pictureFolder(path: string, total: number): {
   };
 }
 
-/** Image `i` as an RGB PNG of 8 bits. */
-function png({ data, shape: [, height, width] }: SampledImages, i: number): Uint8Array {
-  const size = height * width * 3;
-  const pixels = Uint8Array.from(
-    data.subarray(i * size, (i + 1) * size),
-    toByte,
-  );
-  return encode({ width, height, data: pixels, channels: 3 });
-}
+/** A picture as an RGB PNG. */
+const png = (picture: Pixels): Uint8Array => encode({ ...picture, channels: 3 });

@@ -1,13 +1,13 @@
 import { decode } from "fast-png";
 import { join } from "node:path";
 import { type Film, film } from "../../display/film.ts";
-import { toByte } from "../../display/grid.ts";
 import type { EventWriter } from "../../runtime/tensorflow/event_writer.ts";
+import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { isThere } from "../../runtime/files.ts";
 import { cut, listed } from "../../runtime/wording.ts";
 import { readTextFile } from "../../runtime/text_file.ts";
-import type { ImageBatch } from "../report/grids.ts";
+import { type ImageBatch, imagesOf, pictureOf } from "../report/grids.ts";
 import type { Exhibit } from "../report/page.ts";
 import type { SampledImages } from "./sample_images.ts";
 import { saveImages } from "./save_images.ts";
@@ -59,18 +59,9 @@ async function picturesOf(run: string, step: number): Promise<ValidationPictures
     const lines = (await readTextFile(list, MOST_BYTES)).trim().split("\n");
     const entries = lines.map((line) => JSON.parse(line) as { file_name: string; text: string });
     const pictures = await Promise.all(
-      entries.map(async ({ file_name }) => decode(await Deno.readFile(join(folder, file_name)))),
+      entries.map(async ({ file_name }) => decode(await Deno.readFile(join(folder, file_name))) as Pixels),
     );
-    const { width, height } = pictures[0]!, size = height * width * 3;
-    const data = new Float32Array(pictures.length * size);
-    pictures.forEach(({ data: bytes }, i) =>
-      data.set(Float32Array.from(bytes, (v) => v / 127.5 - 1), i * size)
-    );
-    return {
-      step,
-      prompts: entries.map(({ text }) => text),
-      images: { data, shape: [pictures.length, height, width, 3] },
-    };
+    return { step, prompts: entries.map(({ text }) => text), images: imagesOf(pictures) };
   } catch (error) {
     throw new UserError(
       `cannot read the pictures in ${folder}: ${(error as Error).message}; remove that folder`,
@@ -93,10 +84,8 @@ const WIDTH = 900;
 
 /** Puts the pictures of a step into TensorBoard's files. */
 export function writePictures(events: EventWriter, { step, prompts, images }: ValidationPictures): void {
-  const { data, shape: [, height, width] } = images, size = height * width * 3;
   for (const [i, prompt] of prompts.entries()) {
-    const pixels = Uint8Array.from(data.subarray(i * size, (i + 1) * size), toByte);
-    events.picture(`validation/${i + 1} ${cut(prompt)}`, { height, width, data: pixels }, step);
+    events.picture(`validation/${i + 1} ${cut(prompt)}`, pictureOf(images, i), step);
   }
 }
 

@@ -3,23 +3,19 @@
  * @module
  */
 import { stringify } from "@std/yaml";
-import { join } from "node:path";
 import { type Figure, lineFigure } from "../../display/figure.ts";
 import { markup } from "../../display/html.ts";
 import { figureHtml, filmHtml } from "../../display/plotly.ts";
 import { formatNumber, type Rows } from "../../display/text.ts";
 import { scoreDefinition } from "../../metrics/scores/named_scores.ts";
 import { UserError } from "../../runtime/errors.ts";
-import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
 import { writeText } from "../../weights/atomic_write.ts";
-import { readYaml } from "../config/yaml.ts";
 import { validationFilms } from "../generate/validation_pictures.ts";
 import { toCsv } from "../report/csv.ts";
 import { type Exhibit, exhibits, type Page, pairs, type Section, writePage } from "../report/page.ts";
 import { differencesTable, table } from "../report/table.ts";
 import { trainingCurves } from "../report/training_curves.ts";
-import { listRuns, type RunSummary } from "../runs/list_runs.ts";
-import { type Look, readLooks } from "../runs/looks.ts";
+import { readRun, runFolders, type RunRecord, type RunSummary } from "../runs/list_runs.ts";
 import { machineFacts } from "../runs/machine_facts.ts";
 
 export interface PlotOptions {
@@ -29,13 +25,8 @@ export interface PlotOptions {
   csv?: string;
 }
 
-/** All that is known of a run. */
-interface Run extends RunSummary {
-  name: string;
-  log: MetricsRecord[];
-  looks: Look[];
-  settings: object;
-}
+/** A run by a short name. */
+type Run = RunSummary & Omit<RunRecord, "summary"> & { name: string };
 
 /**
  * Writes a page that compares runs, or their numbers, or both.
@@ -50,21 +41,16 @@ export async function plotRuns(folders: readonly string[], { output, csv }: Plot
 }
 
 async function runsIn(folders: readonly string[]): Promise<Run[]> {
-  const found = new Map<string, RunSummary>();
+  const found = new Set<string>();
   for (const folder of folders) {
-    const runs = await listRuns(folder);
+    const runs = await runFolders(folder);
     if (runs.length === 0) throw new UserError(`${folder}: no run, and none below it; "adt runs" lists them`);
-    for (const run of runs) found.set(run.folder, run);
+    for (const run of runs) found.add(run);
   }
-  const runs = [...found.values()], names = shortNames(runs.map(({ folder }) => folder));
-  return await Promise.all(runs.map(async (run, i) => {
-    if (run.fault !== undefined) throw new UserError(run.fault);
-    const { output: _, ...settings } = await readYaml(join(run.folder, "config.yaml"));
-    const [log, looks] = await Promise.all([
-      readMetrics(join(run.folder, "metrics.jsonl")),
-      readLooks(run.folder),
-    ]);
-    return { ...run, name: names[i]!, log, looks, settings };
+  const paths = [...found], names = shortNames(paths);
+  return await Promise.all(paths.map(async (path, i) => {
+    const { summary, settings: { output: _, ...settings }, ...rest } = await readRun(path);
+    return { ...summary, ...rest, settings, name: names[i]! };
   }));
 }
 

@@ -1,10 +1,25 @@
-import { type ImageGrid, imageGrid } from "../../display/grid.ts";
+import { type ImageGrid, imageGrid, toByte } from "../../display/grid.ts";
+import type { Pixels } from "../../metrics/features/prepare_image.ts";
 import { UserError } from "../../runtime/errors.ts";
 
 /** Images as numbers in [-1,1] with their shape [B,H,W,3]. */
 export interface ImageBatch {
   data: Float32Array;
   shape: [number, number, number, number];
+}
+
+/** Pictures of 8 bits and one size as images. */
+export function imagesOf(pictures: readonly Pixels[]): ImageBatch {
+  const { height, width } = pictures[0]!, size = height * width * 3;
+  const data = new Float32Array(pictures.length * size);
+  pictures.forEach((picture, i) => data.set(Float32Array.from(picture.data, (v) => v / 127.5 - 1), i * size));
+  return { data, shape: [pictures.length, height, width, 3] };
+}
+
+/** Image `i` of some as a picture of 8 bits. */
+export function pictureOf({ data, shape: [, height, width] }: ImageBatch, i: number): Pixels {
+  const size = height * width * 3;
+  return { height, width, data: Uint8Array.from(data.subarray(i * size, (i + 1) * size), toByte) };
 }
 
 /** What one model made. */

@@ -4,7 +4,7 @@ import { folderSize } from "../../runtime/folder_size.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { checkpointSteps } from "../../training/checkpoint.ts";
 import { namesIn } from "../../training/folder_lock.ts";
-import { readMetrics } from "../../training/metrics_log.ts";
+import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
 import { isRunFolder, isRunning } from "../../training/run_folder.ts";
 import { isRecord } from "../../weights/config.ts";
 import { readYaml } from "../config/yaml.ts";
@@ -33,6 +33,14 @@ export interface RunSummary {
   fault?: string;
 }
 
+/** All that a run's folder holds but its weights. */
+export interface RunRecord {
+  summary: RunSummary;
+  settings: Record<string, unknown>;
+  log: MetricsRecord[];
+  looks: Look[];
+}
+
 /**
  * The runs in a folder and below it, by path. Nothing is changed, and no checkpoint is read.
  *
@@ -44,9 +52,16 @@ export interface RunSummary {
  * @throws UserError when the folder cannot be read
  */
 export async function listRuns(folder: string): Promise<RunSummary[]> {
-  if (await isRunFolder(folder)) return [await runSummary(folder)];
-  const below: RunSummary[] = [];
-  for (const name of await subfolders(folder)) below.push(...await listRuns(join(folder, name)));
+  const summaries: RunSummary[] = [];
+  for (const run of await runFolders(folder)) summaries.push(await summaryOf(run));
+  return summaries;
+}
+
+/** The folders of the runs in a folder and below it. @throws UserError when it cannot be read */
+export async function runFolders(folder: string): Promise<string[]> {
+  if (await isRunFolder(folder)) return [folder];
+  const below: string[] = [];
+  for (const name of await subfolders(folder)) below.push(...await runFolders(join(folder, name)));
   return below;
 }
 
@@ -59,32 +74,35 @@ async function subfolders(folder: string): Promise<string[]> {
   }
 }
 
-async function runSummary(folder: string): Promise<RunSummary> {
-  const size = folderSize(folder);
+async function summaryOf(folder: string): Promise<RunSummary> {
   try {
-    const { train } = await readYaml(join(folder, "config.yaml")), file = join(folder, "metrics.jsonl");
-    const steps = isRecord(train) ? Number(train.steps) : NaN,
-      log = await readMetrics(file),
-      last = log.at(-1);
-    const step = Math.max(last?.step ?? 0, ...await checkpointSteps(join(folder, "checkpoints")));
-    const loss = Number(last?.loss_diffusion ?? last?.loss), best = bestOf(await readLooks(folder));
-    const changed = await isThere(file) ? (await Deno.stat(file)).mtime : null;
-    return {
-      ...{
-        folder,
-        steps,
-        step,
-        size,
-        progress: await progressOf(folder, step >= steps, last?.lost !== undefined),
-      },
-      ...Number.isFinite(loss) && { loss },
-      ...best && { best },
-      ...changed && { changed },
-    };
+    return (await readRun(folder)).summary;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
+    const size = folderSize(folder);
     return { folder, progress: "unreadable", step: 0, steps: 0, size, fault: error.message };
   }
+}
+
+/** Reads a run's folder. @throws UserError for a file that is damaged */
+export async function readRun(folder: string): Promise<RunRecord> {
+  const settings = await readYaml(join(folder, "config.yaml")), file = join(folder, "metrics.jsonl");
+  const log = await readMetrics(file),
+    looks = await readLooks(folder),
+    last = log.at(-1),
+    { train } = settings;
+  const steps = isRecord(train) ? Number(train.steps) : NaN;
+  const step = Math.max(last?.step ?? 0, ...await checkpointSteps(join(folder, "checkpoints")));
+  const progress = await progressOf(folder, step >= steps, last?.lost !== undefined);
+  const loss = Number(last?.loss_diffusion ?? last?.loss), best = bestOf(looks), size = folderSize(folder);
+  const changed = await isThere(file) ? (await Deno.stat(file)).mtime : null;
+  const summary: RunSummary = {
+    ...{ folder, progress, step, steps, size },
+    ...Number.isFinite(loss) && { loss },
+    ...best && { best },
+    ...changed && { changed },
+  };
+  return { summary, settings, log, looks };
 }
 
 async function progressOf(folder: string, done: boolean, lost: boolean): Promise<RunProgress> {

@@ -65,8 +65,8 @@ export async function recordRun(
 ): Promise<RunRecorder> {
   const { folder, saved, from, config } = run, { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);
-  const events = await openTensorboard(run);
-  const health = trainingHealth(await readMetrics(folder.metricsFile));
+  const records = await readMetrics(folder.metricsFile), events = await openTensorboard(run, records);
+  const health = trainingHealth(records);
   const bar = progress(steps, label, { start: from });
   let last = from;
   const endCompileNotes = onCompile(({ name, done }) => bar.update(last, done ? "" : `compiling ${name}…`));

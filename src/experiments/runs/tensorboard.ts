@@ -1,8 +1,6 @@
 import { join } from "node:path";
-import { UserError } from "../../runtime/errors.ts";
-import { onTensorflow } from "../../runtime/tensorflow/backend.ts";
-import { type EventWriter, eventWriter } from "../../runtime/tensorflow/event_writer.ts";
-import { readMetrics } from "../../training/metrics_log.ts";
+import { checkEventWriter, type EventWriter, eventWriter } from "../../runtime/tensorflow/event_writer.ts";
+import type { MetricsRecord } from "../../training/metrics_log.ts";
 import type { RunFolder } from "../../training/run_folder.ts";
 import { stringifyConfig } from "../config/config.ts";
 import { readLooks } from "./looks.ts";
@@ -12,25 +10,25 @@ const wants = ({ log }: RunConfig): boolean => log?.includes("tensorboard") ?? f
 
 /** @throws UserError for a run that wants TensorBoard's files on an engine that cannot write them */
 export function checkLog(config: RunConfig): void {
-  if (!wants(config) || onTensorflow()) return;
-  throw new UserError(
-    "log: tensorboard: TensorFlow writes these files, and another engine computes; leave it out, or choose --backend tensorflow",
-  );
+  if (wants(config)) checkEventWriter();
 }
 
 /**
  * TensorBoard's files of a run that wants them, `tensorboard` in its folder. A resumed run writes them anew from its own log, so
  * that no update is in them twice.
+ *
+ * @param log what that has
  */
 export async function openTensorboard(
   { folder, config, from }: { folder: RunFolder; config: RunConfig; from: number },
+  log: readonly MetricsRecord[],
 ): Promise<EventWriter | undefined> {
   if (!wants(config)) return undefined;
   const path = join(folder.path, "tensorboard");
   await Deno.remove(path, { recursive: true }).catch(() => {});
   const events = await eventWriter(path);
   events.text("configuration", stringifyConfig(config).replaceAll(/^/gm, "    "), 0); // a block of code in Markdown
-  for (const { step, ...metrics } of await readMetrics(folder.metricsFile)) {
+  for (const { step, ...metrics } of log) {
     writeNumbers(events, "training", step, metrics);
   }
   for (const { step, scores } of await readLooks(folder.path)) {

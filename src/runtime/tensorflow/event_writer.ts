@@ -26,6 +26,14 @@ type Input = [dtype: number, shape: number[], values: TensorValues];
 /** Records that may wait until they are written, and for how many milliseconds. */
 const QUEUE = 1000, WAIT = 10_000;
 
+/** @throws UserError where event files cannot be written: on another engine than TensorFlow */
+export function checkEventWriter(): void {
+  if (onTensorflow()) return;
+  throw new UserError(
+    "log: tensorboard: TensorFlow writes these files, and another engine computes; leave it out, or choose --backend tensorflow",
+  );
+}
+
 /**
  * A new event file in a folder, which is made; written by TensorFlow's own summary ops.
  *
@@ -42,11 +50,7 @@ const QUEUE = 1000, WAIT = 10_000;
  * @throws UserError on another engine than TensorFlow, and when it cannot be written
  */
 export async function eventWriter(folder: string): Promise<EventWriter> {
-  if (!onTensorflow()) {
-    throw new UserError(
-      "log: tensorboard: event files are written by TensorFlow, and another engine computes; leave it out, or choose --backend tensorflow",
-    );
-  }
+  checkEventWriter();
   const { binding } = backend(), metadata = await textMetadata();
   const run = (op: string, attributes: Attribute[], writer: number[], inputs: Input[]) => {
     const ids = inputs.map(([dtype, shape, values]) => binding.createTensor(shape, dtype, values));
