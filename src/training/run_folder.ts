@@ -41,7 +41,7 @@ export async function openRunFolder(
   path: string,
   { config, resume = false }: RunFolderOptions,
 ): Promise<RunFolder> {
-  await checkContents(path, resume);
+  await checkRunFolder(path, resume);
   const found = await isThere(path);
   await makeFolder(path);
   const lock = await lockFolder(path, LOCK);
@@ -59,7 +59,7 @@ export async function openRunFolder(
   };
   try {
     // Again, now that no other process can change it.
-    await checkContents(path, resume);
+    await checkRunFolder(path, resume);
     await removeLeftovers(path, { below: true });
     await makeFolder(run.checkpoints);
     await makeFolder(run.weights);
@@ -94,7 +94,8 @@ async function removeEmptyRun(path: string, found: boolean): Promise<void> {
   for (const one of found ? made : [...made, path]) await Deno.remove(one).catch(() => {});
 }
 
-async function checkContents(path: string, resume: boolean): Promise<void> {
+/** Whether a run may start in a folder, or go on there. @throws UserError */
+export async function checkRunFolder(path: string, resume = false): Promise<void> {
   const names = await namesIn(path);
   const isRun = names.includes(CONFIG);
   if (resume && !isRun) {

@@ -1,9 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
-import { adtFunctions } from "../../adt/functions.ts";
-import { adtStep } from "../../adt/step.ts";
 import { measured } from "../../display/measured.ts";
 import { balancedLabels, generate } from "../generate/generate.ts";
 import { loadGenerator } from "../generate/load_generator.ts";
+import { tuningInMemory } from "../tune/in_memory.ts";
 import { prepareTuning } from "../tune/setup.ts";
 import { type Study, type StudyRun, type Variant, variantName } from "./study.ts";
 
@@ -51,24 +49,13 @@ export async function measureSpeeds(study: Study): Promise<Speeds> {
 }
 
 async function timeUpdates({ config }: StudyRun): Promise<{ start: number; update: number }> {
-  const began = performance.now(),
-    tuning = await prepareTuning(config),
-    functions = adtFunctions(tuning.setup);
-  let state = tuning.initial;
-  try {
-    const ends: number[] = [], first = config.adt.discriminator.head_start + 1;
-    for (let step = first; step <= first + UPDATES; step++) {
-      const batch = await tuning.batch(step);
-      ({ state } = await adtStep(tuning.setup, functions, state, batch, step));
-      tf.dispose({ ...batch });
-      ends.push(performance.now());
-    }
-    return { start: (ends[0]! - began) / 1000, update: (ends.at(-1)! - ends[0]!) / 1000 / UPDATES };
-  } finally {
-    functions.dispose();
-    tuning.dispose();
-    tf.dispose(state);
+  const began = performance.now(), ends: number[] = [], first = config.adt.discriminator.head_start + 1;
+  using tuning = tuningInMemory(await prepareTuning(config));
+  for (let step = first; step <= first + UPDATES; step++) {
+    await tuning.step(step);
+    ends.push(performance.now());
   }
+  return { start: (ends[0]! - began) / 1000, update: (ends.at(-1)! - ends[0]!) / 1000 / UPDATES };
 }
 
 /** Seconds of an image in each way to sample, by its name; the first is timed, the others follow from their network calls. */

@@ -5,6 +5,7 @@ import type { Params } from "../../tensor/params.ts";
 import { samplerSettings } from "../generate/load_generator.ts";
 import type { PipelineSamplingOptions } from "../generate/open_pipeline.ts";
 import type { PipelineTuneConfig } from "./config.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** A pipeline that is tuned. */
 export interface TunedPipeline {
@@ -14,6 +15,13 @@ export interface TunedPipeline {
   /** The same before the tuning, of which `params` may hold some. */
   base: Params;
 }
+
+/** The pipeline of a tuning that has one. */
+export const tunedPipeline = ({ pipeline, setup }: Tuning): TunedPipeline => ({
+  pipeline: pipeline!,
+  params: setup.params,
+  base: setup.base!(),
+});
 
 /** Uses the pipeline as it would be if the tuning ended with these averaged weights. */
 export async function withAveraged<T>(

@@ -27,18 +27,32 @@ export interface CaptionedImages {
   batch(step: number): Promise<AdtBatch>;
   /** What guidance leads away from; without the numbers that go with an image's size. */
   nullCondition: Condition;
+  /** Seconds that it took to fill the cache, scaled up if only some pictures are used; 0 where they are encoded when they come. */
+  encodingSeconds: number;
   dispose(): void;
 }
 
-/** The pictures of a tuning, with captions; of a folder what is known of each, too. */
-export type CaptionedDataset = { folder: ImageFolder } | { drawn: Dataset };
+/**
+ * The pictures of a tuning, with captions; of a folder what is known of each, too, and how many there are if only some are
+ * used.
+ */
+export type CaptionedDataset = { folder: ImageFolder; all: number } | { drawn: Dataset };
 
-/** Opens a tuning's pictures. @throws UserError as `imageFolder`, and when an image has no caption */
-export async function captionedDataset({ data, train }: PipelineTuneConfig): Promise<CaptionedDataset> {
+/**
+ * Opens a tuning's pictures.
+ *
+ * @param most of a folder's pictures; Infinity if not given
+ * @throws UserError as `imageFolder`, and when an image has no caption
+ */
+export async function captionedDataset(
+  { data, train }: PipelineTuneConfig,
+  most = Infinity,
+): Promise<CaptionedDataset> {
   if (data.kind !== "folder") return { drawn: await openDataset(data, train) };
   const folder = await openImageFolder({ ...data, refuseSmall: true });
   if (folder.images.some(({ caption }) => caption === undefined)) throw noCaptions(data.path);
-  return { folder };
+  const images = folder.images.slice(0, most);
+  return { folder: { ...folder, images, size: images.length }, all: folder.size };
 }
 
 /**
@@ -56,18 +70,18 @@ export function captionedImages(
   { wanted, signal }: { wanted?: OpenReward["wanted"] | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<CaptionedImages> {
   return "folder" in dataset
-    ? cachedImages(pipeline, dataset.folder, config, signal)
+    ? cachedImages(pipeline, dataset, config, signal)
     : drawnImages(pipeline, dataset.drawn, config, wanted);
 }
 
 async function cachedImages(
   pipeline: Pipeline,
-  folder: ImageFolder,
+  { folder, all }: { folder: ImageFolder; all: number },
   { model, data, adt, train }: PipelineTuneConfig,
   signal?: AbortSignal,
 ): Promise<CaptionedImages> {
   const { pairing, resolution } = adt.discriminator;
-  const captions = folder.images.map(({ caption }) => caption!);
+  const captions = folder.images.map(({ caption }) => caption!), began = performance.now();
   const cache = await openTensorCache(model.cache ?? join(neededCacheFolder(), "encoded")),
     options = { cache, signal };
   const texts = await measured(
@@ -81,9 +95,11 @@ async function cachedImages(
     tf.dispose(texts.nullCondition);
     throw error;
   });
+  const encodingSeconds = (performance.now() - began) / 1000 * (all / folder.size);
   const loader = makeLoader(folder, { batchSize: wholeBatch(train), seed: train.seed });
   return {
     nullCondition: texts.nullCondition,
+    encodingSeconds,
     async batch(step) {
       const { images: pixels, captions, indices } = await loader.batch(step - 1);
       const sizes = Array.from(indices, (i) => sizesOf(folder.images[i]!));
@@ -115,6 +131,7 @@ async function drawnImages(
   const nullCondition = await emptyCondition(pipeline);
   return {
     nullCondition,
+    encodingSeconds: 0,
     async batch(step) {
       const { images: pixels, captions, indices } = await loader.batch(step - 1);
       const { condition } = await pipeline.encodePrompt(captions!, {

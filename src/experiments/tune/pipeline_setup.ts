@@ -14,16 +14,16 @@ import type { PipelineTuneConfig } from "./config.ts";
 import { adtSettings, type Judge, judgedAt, openJudge, tunableSampler } from "./parts.ts";
 import { pictureTextReward } from "./picture_text_reward.ts";
 import { tunableOf } from "./tunable.ts";
-import type { Tuning } from "./tuning.ts";
+import type { PrepareOptions, Tuning } from "./tuning.ts";
 
 /** Prepares the tuning of a pipeline's denoiser: of a LoRA, or of all weights. */
 export async function preparePipelineTuning(
   config: PipelineTuneConfig,
-  signal?: AbortSignal,
+  { signal, mostImages }: PrepareOptions = {},
 ): Promise<Tuning> {
   const { model, data } = config, { discriminator } = config.adt;
   using opened = new DisposableStack();
-  const dataset = await captionedDataset(config); // what is wrong on this machine shows before anything is downloaded
+  const dataset = await captionedDataset(config, mostImages); // what is wrong on this machine shows before anything is downloaded
   const side = imageSide(data), augmentation = photoAugmentation(discriminator.resolution ?? side);
   const judge = opened.adopt(await openJudge(config, augmentation), (judge) => judge.dispose());
   const pipeline = opened.adopt(
@@ -58,7 +58,15 @@ export async function preparePipelineTuning(
   };
   const initial = { generator: initialState(tunable.initial()), discriminator: judge.initial() };
   const held = opened.move();
-  return { setup, initial, batch: images.batch, pipeline, save: tunable.save, dispose: () => held.dispose() };
+  return {
+    setup,
+    initial,
+    batch: images.batch,
+    encodingSeconds: images.encodingSeconds,
+    pipeline,
+    save: tunable.save,
+    dispose: () => held.dispose(),
+  };
 }
 
 /** The sampler that the configuration names on the pipeline's noise schedule; it clips only if that says so. */

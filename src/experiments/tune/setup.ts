@@ -1,17 +1,16 @@
 import { type TuneConfig, tunesPipeline, type UNetTuneConfig } from "./config.ts";
 import { preparePipelineTuning } from "./pipeline_setup.ts";
-import type { Tuning } from "./tuning.ts";
+import type { PrepareOptions, Tuning } from "./tuning.ts";
 import { prepareUNetTuning } from "./unet_setup.ts";
 
 /**
  * Loads all that a tuning's configuration names. Before a pipeline is tuned, its images and captions are encoded, as far as
  * an earlier run has not.
  *
- * @param signal stops the encoding; what is done by then is kept
  * @throws UserError for what cannot be had; the signal's reason when aborted
  */
-export function prepareTuning(config: TuneConfig, signal?: AbortSignal): Promise<Tuning> {
+export function prepareTuning(config: TuneConfig, options: PrepareOptions = {}): Promise<Tuning> {
   return tunesPipeline(config)
-    ? preparePipelineTuning(config, signal)
+    ? preparePipelineTuning(config, options)
     : prepareUNetTuning(config as UNetTuneConfig);
 }

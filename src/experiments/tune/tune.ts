@@ -22,7 +22,7 @@ import { costMeter, mendCost } from "./cost.ts";
 import { resumedState } from "./resumed_state.ts";
 import { prepareTuning } from "./setup.ts";
 import type { Tuning } from "./tuning.ts";
-import type { TunedPipeline } from "./averaged_pipeline.ts";
+import { tunedPipeline } from "./averaged_pipeline.ts";
 import { openValidation, type Validation, validationPrompts } from "./validation.ts";
 import { openWatch, type Watcher } from "./watch.ts";
 
@@ -62,18 +62,23 @@ export interface TuneResult {
  * disk
  */
 export async function tune(config: TuneConfig, options: TuneOptions = {}): Promise<TuneResult> {
+  await checkTuning(config);
+  if (config.precision) await startEngine({ precision: config.precision });
+  return await withRetries((resume) => tuneOnce(config, { ...options, resume }), options.resume);
+}
+
+/** What can be wrong with a tuning before anything is loaded. @throws UserError */
+export async function checkTuning(config: TuneConfig): Promise<void> {
   const fault = headStartFault(config); // with the steps of the command line
   if (fault) throw new UserError(`adt.discriminator.head_start: ${fault}`);
   checkBatchFits(config);
   if (config.validation) await validationPrompts(config.validation);
-  if (config.precision) await startEngine({ precision: config.precision });
-  return await withRetries((resume) => tuneOnce(config, { ...options, resume }), options.resume);
 }
 
 async function tuneOnce(given: TuneConfig, options: TuneOptions): Promise<TuneResult> {
   using run = await openRun(given, { schema: tuneSchema, tensors: ADT_TENSORS }, options.resume);
   const { config } = run, result = { weights: run.folder.weights, metricsFile: run.folder.metricsFile };
-  const tuning = await prepareTuning(config, options.signal).catch(async (error) => {
+  const tuning = await prepareTuning(config, { signal: options.signal }).catch(async (error) => {
     tf.dispose(run.saved?.tensors ?? []);
     if (isStop(error, options.signal)) return null;
     await run.folder.withdraw();
@@ -168,12 +173,6 @@ async function train(
     tf.dispose(state);
   }
 }
-
-const tunedPipeline = ({ pipeline, setup }: Tuning): TunedPipeline => ({
-  pipeline: pipeline!,
-  params: setup.params,
-  base: setup.base!(),
-});
 
 async function watcherOf(config: TuneConfig, tuning: Tuning, from: number): Promise<Watcher | null> {
   if (!config.watch || !tunesPipeline(config)) return null;

@@ -70,6 +70,7 @@ export async function prepareUNetTuning(config: UNetTuneConfig): Promise<Tuning>
     initial,
     batch: async (step) =>
       classBatch(await loader.batch(step - 1), autoencoder, classes, { pairing, resolution }),
+    encodingSeconds: 0,
     save: tunable.save,
     dispose: () => held.dispose(),
   };

@@ -1,16 +1,10 @@
-import { fileURLToPath } from "node:url";
-import * as tf from "@tensorflow/tfjs";
-import { cacheFolder } from "../../../runtime/cache_folder.ts";
-import { childFlags } from "../../../runtime/child_permissions.ts";
-import { currentPrecision } from "../../../runtime/precision.ts";
 import { type Progress, progress } from "../../../display/progress.ts";
 import { NotFiniteError, UserError } from "../../../runtime/errors.ts";
 import { linesOf } from "../../../runtime/lines.ts";
-import { hubCacheFolder } from "../../../pipelines/hub_cache.ts";
-import { hubHosts } from "../../../pipelines/hub_hosts.ts";
 import type { TuneConfig } from "../config.ts";
 import { tuneOrResume } from "../tune_or_resume.ts";
-import type { Message } from "./messages.ts";
+import { errorOf, type Message } from "./messages.ts";
+import { startTuningProcess } from "./start_process.ts";
 
 /** One of several tunings; each has an `output` folder of its own. */
 export interface TuningJob {
@@ -85,48 +79,18 @@ export async function tuneAll(
   return finished.every((job) => job !== null) ? finished : null;
 }
 
-const ERRORS = { UserError, NotFiniteError, Error };
-
 const tuneHere =
   (signal: AbortSignal) => async ({ config, label }: TuningJob): Promise<FinishedTuning | null> => {
     const began = performance.now(), weights = await tuneOrResume(config, { signal, label });
     return weights === null ? null : { weights, seconds: (performance.now() - began) / 1000 };
   };
 
-/** The permissions of a tuning's process: to write, its run and the caches. */
-function tuningFlags(config: TuneConfig): string[] {
-  const own = "cache" in config.model ? config.model.cache : undefined;
-  const caches = [cacheFolder(), hubCacheFolder(), ...own ? [own] : []],
-    root = new URL("../../../../", import.meta.url);
-  const here = root.protocol === "file:";
-  return childFlags({
-    read: [...here ? [fileURLToPath(root)] : [], ...caches, ...textsOf(config)],
-    write: [config.output, ...caches],
-    net: here ? hubHosts() : [root.host, ...hubHosts()],
-  });
-}
-
-/** All texts of a configuration, the paths among them. */
-function textsOf(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
-}
-
 async function tuneInChild(
   { config, label }: TuningJob,
   threads: number,
   signal: AbortSignal,
 ): Promise<FinishedTuning | null> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...tuningFlags(config), new URL("./tune_child.ts", import.meta.url).href],
-    env: {
-      ADT_BACKEND: tf.getBackend(),
-      ADT_PRECISION: currentPrecision(),
-      TF_NUM_INTRAOP_THREADS: String(threads),
-    },
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  const child = startTuningProcess(new URL("./tune_child.ts", import.meta.url), config, threads);
   const input = child.stdin.getWriter(), ended = () => {}; // its last words, or their absence, say why
   const close = () => void input.close().catch(ended);
   let bar: Progress | undefined;
@@ -146,7 +110,7 @@ async function tuneInChild(
         case "end":
           return message.weights === null ? null : { weights: message.weights, seconds: message.seconds };
         case "error":
-          throw new ERRORS[message.of](message.message);
+          throw errorOf(message);
       }
     }
     const { code, signal: killedBy } = await child.status;

@@ -5,12 +5,10 @@
  */
 import type { Progress, ProgressOptions } from "../../../display/progress.ts";
 import { startEngine } from "../../../runtime/engine/engine.ts";
-import { NotFiniteError, UserError } from "../../../runtime/errors.ts";
 import { linesOf } from "../../../runtime/lines.ts";
 import { STOP_SIGNALS } from "../../../runtime/stop.ts";
-import { Divergence } from "../../../training/health.ts";
 import { tuneOrResume } from "../tune_or_resume.ts";
-import type { Message } from "./messages.ts";
+import { failureOf, type Message } from "./messages.ts";
 
 const report = (message: Message) => console.log(JSON.stringify(message));
 
@@ -32,10 +30,6 @@ try {
   const weights = await tuneOrResume(config, { signal: stop.signal, progress: reportedProgress });
   report({ kind: "end", weights, seconds: (performance.now() - began) / 1000 });
 } catch (error) {
-  const { message, stack } = error as Error;
-  if (error instanceof Divergence) report({ kind: "error", message: error.summary, of: "NotFiniteError" });
-  else if (error instanceof NotFiniteError) report({ kind: "error", message, of: "NotFiniteError" });
-  else if (error instanceof UserError) report({ kind: "error", message, of: "UserError" });
-  else report({ kind: "error", message: stack ?? message, of: "Error" });
+  report(failureOf(error));
 }
 Deno.exit();
