@@ -8,6 +8,7 @@ import { addConvert } from "./convert.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addInit } from "./init.ts";
 import { INTERRUPTED } from "./interrupt.ts";
 import { backendOption, type GlobalOptions, precisionOption } from "./options.ts";
 import { addParity } from "./parity.ts";
@@ -57,6 +58,7 @@ export function commands(context: CommandContext): Command {
     .showHelpAfterError("(--help shows what is allowed)")
     .exitOverride();
   addDemo(program, context);
+  addInit(program);
   addTune(program, context);
   addSample(program);
   addEvaluate(program);

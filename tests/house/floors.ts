@@ -38,6 +38,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["src/experiments/plot", "src/experiments/evaluate"],
   ["src/experiments/tune"],
   ["src/experiments/tune/processes"],
+  ["src/experiments/tune/dry_run", "src/experiments/init"],
   ["src/experiments/ablate"],
   ["src/experiments/demo"],
   ["src/cli"],

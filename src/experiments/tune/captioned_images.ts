@@ -151,7 +151,8 @@ async function drawnImages(
 /** What SDXL is told of an image: its size before it was scaled, where it was cropped, and its size now. */
 const sizesOf = ({ size: original, crop, target }: ImageFacts) => ({ original, crop, target });
 
-function noCaptions(folder: string): UserError {
+/** A tuning's pictures lack captions. */
+export function noCaptions(folder: string): UserError {
   return new UserError(
     `${folder}: the images have no captions; tuning a pipeline needs a metadata.jsonl (or .csv, .parquet) beside them with a ` +
       'line like {"file_name": "a.png", "text": "a photo of a cat"} for each image, or a text file NAME.txt beside each',
