@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { TuneConfig } from "../experiments/tune/config.ts";
 import { type CommandContext, PROGRAM, startChosenEngine } from "./context.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
-import { type TrainOptions, trainUntilStopped, withFlags, withTrainOptions } from "./train.ts";
+import { resumePoint, type TrainOptions, trainUntilStopped, withFlags, withTrainOptions } from "./train.ts";
 
 interface TuneCommandOptions extends TrainOptions {
   dryRun?: boolean;
@@ -30,7 +30,7 @@ export function addTune(program: Command, context: CommandContext): void {
     )
     .action(async (file: string, _: unknown, command: Command) => {
       const { dryRun, json, ...options } = command.optsWithGlobals<TuneCommandOptions>();
-      checkTogether({ dryRun, json, resume: options.resume }, command);
+      checkTogether({ dryRun, json, resume: resumePoint(options) !== false }, command);
       const { loadConfig } = await import("../experiments/config/config.ts");
       const { tuneSchema } = await import("../experiments/tune/config.ts");
       const config = await withFlags(await loadConfig(file, tuneSchema, options.set), file, options);

@@ -34,7 +34,7 @@ export interface LoadedCheckpoint extends Checkpoint {
 }
 
 /**
- * Writes a checkpoint and then deletes all but the newest `keep` (default 2) and the `healthy` one. The tensors must live until it is written.
+ * Writes a checkpoint and then deletes all but the newest `keep` (default 2) and the `kept` ones. The tensors must live until it is written.
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
@@ -47,14 +47,14 @@ export interface LoadedCheckpoint extends Checkpoint {
  * ```
  *
  * @param folder where the run keeps its checkpoints; it must exist
- * @param options `healthy`: updates done in the last checkpoint that is known to be good
+ * @param options `kept`: updates done in checkpoints that stay
  * @returns the path of the file
  * @throws UserError when it cannot be written (no space, no permission); older checkpoints are still there then
  */
 export async function saveCheckpoint(
   folder: string,
   { step, tensors, state }: Checkpoint,
-  { keep = 2, healthy }: { keep?: number; healthy?: number } = {},
+  { keep = 2, kept = [] }: { keep?: number; kept?: readonly (number | undefined)[] } = {},
 ): Promise<string> {
   const sources: Record<string, TensorSource> = {};
   for (const [name, x] of Object.entries(tensors)) {
@@ -66,7 +66,7 @@ export async function saveCheckpoint(
   }
   const path = join(folder, `step-${String(step).padStart(6, "0")}.safetensors`);
   await writeSafetensors(path, sources, { step: String(step), state: JSON.stringify(state) });
-  await prune(folder, step, keep, healthy);
+  await prune(folder, step, keep, kept);
   return path;
 }
 
@@ -78,16 +78,21 @@ export async function dropCheckpointsAfter(folder: string, step: number): Promis
 /**
  * Reads the newest checkpoint that is whole; what is damaged or no checkpoint is passed over.
  *
- * @param faultOf why a checkpoint is not one of the caller's run, which passes it over; undefined if it is
+ * @param options `faultOf`: why a checkpoint is not one of the caller's run, which passes it over; undefined if it is. `step`: only that
+ * of so many updates
  * @returns undefined when the folder is missing or holds no checkpoint
  * @throws UserError when there are checkpoints, but none of them can be read
  */
 export async function loadCheckpoint(
   folder: string,
-  { faultOf }: { faultOf?(checkpoint: Checkpoint): Promise<string | undefined> | string | undefined } = {},
+  { faultOf, step: wanted }: {
+    faultOf?(checkpoint: Checkpoint): Promise<string | undefined> | string | undefined;
+    step?: number | undefined;
+  } = {},
 ): Promise<LoadedCheckpoint | undefined> {
   const skipped: string[] = [];
   for (const { path, step } of await checkpointFiles(folder)) {
+    if (wanted !== undefined && step !== wanted) continue;
     try {
       const { verified, ...checkpoint } = await readCheckpoint(path, step);
       const fault = await faultOf?.(checkpoint);
@@ -164,11 +169,16 @@ async function checkpointFiles(folder: string): Promise<{ step: number; path: st
 
 /**
  * Deletes checkpoints older than the newest `keep`, and what killed runs left half-written. Files of later steps than this
- * one were passed over, or the run would have gone on from them: they take no place. The healthy one stays.
+ * one were passed over, or the run would have gone on from them: they take no place. Those of `kept` stay.
  */
-async function prune(folder: string, step: number, keep: number, healthy?: number): Promise<void> {
+async function prune(
+  folder: string,
+  step: number,
+  keep: number,
+  kept: readonly (number | undefined)[],
+): Promise<void> {
   await removeLeftovers(folder);
   const upToNow = (await checkpointFiles(folder)).filter((file) => file.step <= step);
-  const old = upToNow.slice(Math.max(1, keep)).filter((file) => file.step !== healthy);
+  const old = upToNow.slice(Math.max(1, keep)).filter((file) => !kept.includes(file.step));
   for (const { path } of old) await Deno.remove(path);
 }

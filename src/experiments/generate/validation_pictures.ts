@@ -48,6 +48,12 @@ export async function validatedSteps(run: string): Promise<number[]> {
   return steps.filter((_, i) => whole[i]);
 }
 
+/** Removes what was drawn after so many updates. */
+export async function dropValidationAfter(run: string, step: number): Promise<void> {
+  const later = (await validatedSteps(run)).filter((drawn) => drawn > step);
+  for (const drawn of later) await Deno.remove(stepFolder(run, drawn), { recursive: true });
+}
+
 /** All pictures that were drawn of a run on its way. @throws UserError for a damaged file */
 export async function readValidation(run: string): Promise<ValidationPictures[]> {
   return await Promise.all((await validatedSteps(run)).map((step) => picturesOf(run, step)));

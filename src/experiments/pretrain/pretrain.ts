@@ -8,6 +8,7 @@ import { readMetrics } from "../../training/metrics_log.ts";
 import { checkBatchFits } from "../config/batch_memory.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
+import type { ResumePoint } from "../runs/resume_point.ts";
 import { withRetries } from "../runs/retries.ts";
 import { TRAINING_TENSORS, trainingState, trainingTensors } from "../runs/state_tensors.ts";
 import { writeJson } from "../runs/write_json.ts";
@@ -17,7 +18,7 @@ import { preparePretraining } from "./setup.ts";
 
 export interface PretrainOptions {
   /** Go on with the run in the config's `output` folder. */
-  resume?: boolean;
+  resume?: ResumePoint;
   /** Stops the run between two steps; it writes a checkpoint first. */
   signal?: AbortSignal;
   /** The command that makes this model, for its record. */

@@ -7,7 +7,9 @@ export type RunEvent =
   /** It diverged at update `update`; `retry`: it goes on by itself, with a lower learning rate. */
   | { step: number; event: "diverged"; update: number; last: number; why: string; retry: boolean }
   /** It was resumed with other settings. */
-  | { step: number; event: "changed"; settings: Difference[] };
+  | { step: number; event: "changed"; settings: Difference[] }
+  /** It went back to an earlier checkpoint; `last`: updates done in the newest one that it had. */
+  | { step: number; event: "back"; last: number };
 
 const fileOf = (folder: string): string => join(folder, "history.jsonl");
 

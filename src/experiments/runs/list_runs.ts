@@ -8,7 +8,7 @@ import { type MetricsRecord, readMetrics } from "../../training/metrics_log.ts";
 import { isRunFolder, isRunning } from "../../training/run_folder.ts";
 import { isRecord } from "../../weights/config.ts";
 import { readYaml } from "../config/yaml.ts";
-import { type Look, readLooks } from "./looks.ts";
+import { bestLook, type Look, readLooks } from "./looks.ts";
 
 /** How far a run has come. `stopped`: it goes on by `--resume`. */
 export type RunProgress = "running" | "finished" | "stopped" | "diverged" | "unreadable";
@@ -94,7 +94,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
   const steps = isRecord(train) ? Number(train.steps) : NaN;
   const step = Math.max(last?.step ?? 0, ...await checkpointSteps(join(folder, "checkpoints")));
   const progress = await progressOf(folder, step >= steps, last?.lost !== undefined);
-  const loss = Number(last?.loss_diffusion ?? last?.loss), best = bestOf(looks), size = folderSize(folder);
+  const loss = Number(last?.loss_diffusion ?? last?.loss), best = bestLook(looks), size = folderSize(folder);
   const changed = await isThere(file) ? (await Deno.stat(file)).mtime : null;
   const summary: RunSummary = {
     ...{ folder, progress, step, steps, size },
@@ -109,11 +109,4 @@ async function progressOf(folder: string, done: boolean, lost: boolean): Promise
   if (await isRunning(folder)) return "running";
   if (lost) return "diverged";
   return done && (await namesIn(join(folder, "weights"))).length > 0 ? "finished" : "stopped";
-}
-
-function bestOf(looks: readonly Look[]): RunSummary["best"] {
-  const score = Object.keys(looks[0]?.scores ?? {}).find((name) => name.startsWith("fid."));
-  if (score === undefined) return undefined;
-  const values = looks.map(({ step, scores }) => ({ score, value: scores[score] ?? Infinity, step }));
-  return values.reduce((best, one) => one.value < best.value ? one : best);
 }

@@ -18,3 +18,11 @@ export const looksFile = (folder: string): string => join(folder, "watch.jsonl")
 export async function readLooks(folder: string): Promise<Look[]> {
   return await readMetrics(looksFile(folder)) as unknown as Look[];
 }
+
+/** The look with the least Fréchet distance by the first network, the earliest of equals; undefined where there is none. */
+export function bestLook(looks: readonly Look[]): { score: string; value: number; step: number } | undefined {
+  const score = Object.keys(looks[0]?.scores ?? {}).find((name) => name.startsWith("fid."));
+  if (score === undefined) return undefined;
+  const values = looks.map(({ step, scores }) => ({ score, value: scores[score] ?? Infinity, step }));
+  return values.reduce((best, one) => one.value < best.value ? one : best);
+}

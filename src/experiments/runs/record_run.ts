@@ -8,7 +8,7 @@ import type { EventWriter } from "../../runtime/tensorflow/event_writer.ts";
 import { openMetricsLog, readMetrics } from "../../training/metrics_log.ts";
 import type { OpenRun } from "./open_run.ts";
 import { fallBack } from "./retries.ts";
-import type { RunState, UpdateCost } from "./run_state.ts";
+import { engineName, type RunState, type UpdateCost } from "./run_state.ts";
 import { openTensorboard, writeNumbers } from "./tensorboard.ts";
 
 /** One update, as a run records it. */
@@ -44,6 +44,8 @@ export interface RunRecorder extends AsyncDisposable {
   events?: EventWriter | undefined;
   /** Does what is no training, as looking at it. */
   aside(work: () => Promise<void>): Promise<void>;
+  /** Writes a checkpoint of the last update, if there is none. */
+  keep(): Promise<void>;
 }
 
 export interface RecordOptions {
@@ -52,6 +54,8 @@ export interface RecordOptions {
   signal?: AbortSignal;
   /** Makes the progress bar; `progress` when left out. */
   progress?: typeof drawnProgress;
+  /** The update whose checkpoint stays besides the newest and the last healthy one. */
+  best?: () => number | undefined;
 }
 
 /**
@@ -61,7 +65,7 @@ export interface RecordOptions {
  */
 export async function recordRun(
   run: OpenRun,
-  { label, signal, progress = drawnProgress }: RecordOptions,
+  { label, signal, progress = drawnProgress, best }: RecordOptions,
 ): Promise<RunRecorder> {
   const { folder, saved, from, config } = run, { steps, log_every, checkpoint_every } = config.train;
   const log = await openMetricsLog(folder.metricsFile, from);
@@ -75,6 +79,19 @@ export async function recordRun(
   const begun = performance.now(), before = earlier?.seconds ?? 0;
   let spentAside = 0;
   const seconds = () => before + (performance.now() - begun - spentAside) / 1000;
+  let latest: Update | undefined;
+  const write = async (step: number, { tensors, cost }: Update) => {
+    const state: RunState = {
+      ...{ config, seconds: seconds(), lossScale: lossScaleValue(), engine: engineName() },
+      ...cost && { cost: cost() },
+      ...healthy !== undefined && { healthy },
+    };
+    await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state }, {
+      kept: [healthy, best?.()],
+    });
+    newest = step;
+    events?.flush();
+  };
   const stop = new AbortController();
   if (signal?.aborted) stop.abort();
   return {
@@ -95,7 +112,12 @@ export async function recordRun(
         throw error instanceof Divergence ? await fallBack(run, error, healthy) : error;
       }
     },
-    async record(step, { metrics, note, tensors, cost }, { grade, why }) {
+    async keep() {
+      if (latest && newest !== last) await write(last, latest);
+    },
+    async record(step, update, { grade, why }) {
+      const { metrics, note } = update;
+      latest = update;
       bar.update(last = step, note);
       const lost = grade === "lost", stopping = signal?.aborted ?? false;
       if (lost || step % log_every === 0 || step === steps) {
@@ -103,16 +125,7 @@ export async function recordRun(
         if (events) writeNumbers(events, "training", step, metrics);
       }
       if (grade === "healthy" && newest === step - 1 && newest > 0) healthy = newest;
-      if (!lost && (stopping || step % checkpoint_every === 0 || step === steps)) {
-        const state: RunState = {
-          ...{ config, seconds: seconds(), lossScale: lossScaleValue() },
-          ...cost && { cost: cost() },
-          ...healthy !== undefined && { healthy },
-        };
-        await saveCheckpoint(folder.checkpoints, { step, tensors: tensors(), state }, { healthy });
-        newest = step;
-        events?.flush();
-      }
+      if (!lost && (stopping || step % checkpoint_every === 0 || step === steps)) await write(step, update);
       if (stopping) stop.abort();
     },
     async [Symbol.asyncDispose]() {

@@ -3,6 +3,7 @@ import { Divergence } from "../../training/health.ts";
 import type { OpenRun } from "./open_run.ts";
 import { addToHistory, readHistory, retriesIn } from "./history.ts";
 import { loweredRate } from "./lowered_rate.ts";
+import type { ResumePoint } from "./resume_point.ts";
 
 /** A divergence after which the run is to go on by itself. */
 class Retry extends Divergence {}
@@ -40,9 +41,12 @@ export async function fallBack(
 /**
  * Runs a training, and again for as long as it is to go on by itself after it diverged.
  *
- * @param run takes whether to resume
+ * @param run takes from where to resume
  */
-export async function withRetries<R>(run: (resume: boolean) => Promise<R>, resume = false): Promise<R> {
+export async function withRetries<R>(
+  run: (resume: ResumePoint) => Promise<R>,
+  resume: ResumePoint = false,
+): Promise<R> {
   for (;; resume = true) {
     try {
       return await run(resume);

@@ -1,5 +1,6 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
+import { currentPrecision } from "../../runtime/precision.ts";
 import { listed } from "../../runtime/wording.ts";
 import { allFinite } from "../../tensor/all_finite.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
@@ -36,7 +37,12 @@ export interface RunState {
   cost?: UpdateCost;
   /** Updates done in the last checkpoint before this one that was found healthy, if there was one. */
   healthy?: number;
+  /** What it was computed on, by `engineName`. */
+  engine?: string;
 }
+
+/** The engine and the type of products, on which the last digits of a run's numbers depend. */
+export const engineName = (): string => `${tf.getBackend()}, ${currentPrecision()}`;
 
 /**
  * Why a checkpoint is not one of a run with these tensors, flat float32 vectors; undefined if it is.
@@ -61,6 +67,7 @@ export async function runFault(
   for (const name of ["lossScale", "healthy"]) {
     if (!["number", "undefined"].includes(typeof state[name])) return `its state's ${name} is no number`;
   }
+  if (!["string", "undefined"].includes(typeof state.engine)) return "its state's engine is no text";
   if (state.cost !== undefined && !isCost(state.cost)) return "its state's cost is none";
 }
 

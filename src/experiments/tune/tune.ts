@@ -14,6 +14,7 @@ import { type ValidationPictures, writePictures, writeValidation } from "../gene
 import type { Look } from "../runs/looks.ts";
 import { type OpenRun, openRun } from "../runs/open_run.ts";
 import { recordRun } from "../runs/record_run.ts";
+import type { ResumePoint } from "../runs/resume_point.ts";
 import { withRetries } from "../runs/retries.ts";
 import { ADT_TENSORS, adtTensors } from "../runs/state_tensors.ts";
 import { writeNumbers } from "../runs/tensorboard.ts";
@@ -27,8 +28,8 @@ import { openValidation, type Validation, validationPrompts } from "./validation
 import { openWatch, type Watcher } from "./watch.ts";
 
 export interface TuneOptions {
-  /** Go on with the run in the config's `output` folder. */
-  resume?: boolean;
+  /** Go on with the run in the config's `output` folder, from its newest checkpoint or an earlier one. */
+  resume?: ResumePoint;
   /** Stops the run between two steps; it writes a checkpoint first. */
   signal?: AbortSignal;
   /** What the progress bar says before its numbers. */
@@ -104,7 +105,7 @@ async function train(
   try {
     using _bars = sharedBars();
     using watcher = await watcherOf(config, tuning, run.from);
-    using validation = await validationOf(config, tuning);
+    using validation = await validationOf(config, tuning, run.from);
     const accuracies: number[] = [];
     const isDue = (step: number) => watcher?.isDue(step) || validation?.isDue(step);
     const look = async (step: number, events?: EventWriter) => {
@@ -123,7 +124,7 @@ async function train(
       }
     };
     if (isDue(run.from)) await look(run.from);
-    await using recorder = await recordRun(run, { label, signal, progress });
+    await using recorder = await recordRun(run, { label, signal, progress, best: watcher?.best });
     const { events } = recorder;
     if (events) await writeValidation(events, config.output);
     const training = () =>
@@ -156,6 +157,7 @@ async function train(
           }, verdict);
           if (!isDue(step) || verdict.grade === "lost" || recorder.signal.aborted) return;
           await recorder.aside(() => look(step, events));
+          if (watcher?.best() === step) await recorder.keep();
           cost.skip();
         },
       });
@@ -179,9 +181,9 @@ async function watcherOf(config: TuneConfig, tuning: Tuning, from: number): Prom
   return await openWatch(config, config.watch, tunedPipeline(tuning), from);
 }
 
-async function validationOf(config: TuneConfig, tuning: Tuning): Promise<Validation | null> {
+async function validationOf(config: TuneConfig, tuning: Tuning, from: number): Promise<Validation | null> {
   if (!config.validation || !tunesPipeline(config)) return null;
-  return await openValidation(config, config.validation, tunedPipeline(tuning));
+  return await openValidation(config, config.validation, tunedPipeline(tuning), from);
 }
 
 /** A look in a line. */

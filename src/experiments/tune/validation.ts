@@ -3,7 +3,12 @@ import { UserError } from "../../runtime/errors.ts";
 import { isStop } from "../../runtime/stop.ts";
 import { readTextFile } from "../../runtime/text_file.ts";
 import { disposePrompts, encodePrompts, promptedImages } from "../generate/prompted_images.ts";
-import { saveValidation, validatedSteps, type ValidationPictures } from "../generate/validation_pictures.ts";
+import {
+  dropValidationAfter,
+  saveValidation,
+  validatedSteps,
+  type ValidationPictures,
+} from "../generate/validation_pictures.ts";
 import { samplingOnTheWay, type TunedPipeline, withAveraged } from "./averaged_pipeline.ts";
 import type { PipelineTuneConfig } from "./config.ts";
 import { MOST_PROMPTS, type ValidationSettings } from "./watch_config.ts";
@@ -27,14 +32,16 @@ export async function validationPrompts({ prompts, file }: ValidationSettings): 
   throw new UserError(`${file}: ${lines.length} prompts, expected 1 to ${MOST_PROMPTS}, one a line`);
 }
 
-/** Prepares to draw pictures of the tuning of a pipeline. What was drawn before a resumption is not drawn again. */
+/** Prepares to draw pictures of the tuning of a pipeline. What was drawn before a resumption is not drawn again. @param from updates done by then */
 export async function openValidation(
   config: PipelineTuneConfig,
   settings: ValidationSettings,
   tuned: TunedPipeline,
+  from: number,
 ): Promise<Validation> {
   const { output, train } = config, { every, seed } = settings;
   const sampling = samplingOnTheWay(config, settings), texts = await validationPrompts(settings);
+  await dropValidationAfter(output, from);
   const drawn = new Set(await validatedSteps(output));
   const prompts = await encodePrompts(tuned.pipeline, texts, sampling);
   return {

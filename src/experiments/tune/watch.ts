@@ -8,10 +8,10 @@ import { byNetwork } from "../../metrics/scores/named_scores.ts";
 import { mean } from "../../metrics/statistics/interval.ts";
 import { isThere } from "../../runtime/files.ts";
 import { openMetricsLog } from "../../training/metrics_log.ts";
-import { readTensors, writeTensors } from "../../weights/safetensors.ts";
+import { openSafetensors, readTensors, writeTensors } from "../../weights/safetensors.ts";
 import { namedScores, pipelineEvaluator } from "../evaluate/pipeline_evaluator.ts";
 import { promptedReference } from "../evaluate/prompted_reference.ts";
-import { type Look, looksFile, readLooks } from "../runs/looks.ts";
+import { bestLook, type Look, looksFile, readLooks } from "../runs/looks.ts";
 import { samplingOnTheWay, type TunedPipeline, withAveraged } from "./averaged_pipeline.ts";
 import type { PipelineTuneConfig } from "./config.ts";
 import { judgeKind } from "./judge_kind.ts";
@@ -27,6 +27,8 @@ export interface Watcher extends Disposable {
    * @param accuracy the discriminator's, since the last look
    */
   look(step: number, average: tf.Tensor1D, accuracy?: number): Promise<Look>;
+  /** Updates done before the best look so far; undefined before the first look. */
+  best(): number | undefined;
   /** The averaged weights to keep: those of the best look, or the last ones. @param last stays the caller's */
   kept(last: tf.Tensor1D): Promise<tf.Tensor1D>;
 }
@@ -61,7 +63,7 @@ export async function openWatch(
   const bestFile = join(output, "best.safetensors");
   const seen = (await readLooks(output)).filter(({ step }) => step <= from);
   const log = await openMetricsLog(looksFile(output), from);
-  let realEnergy: number | undefined;
+  let realEnergy: number | undefined, held = await heldStep(bestFile, seen);
   return {
     isDue: (step) => (step % every === 0 || step === train.steps) && !seen.some((look) => look.step === step),
     async look(step, average, accuracy) {
@@ -90,16 +92,20 @@ export async function openWatch(
       const { features } = result.networks[0]!, distance = byNetwork("fid", features);
       const alarm = alarmOf([...seen.map(({ scores }) => scores), scores], byNetwork("coverage", features));
       const look: Look = { step, scores, ...alarm && { alarm } };
-      if (keep === "best" && seen.every((other) => scores[distance]! < other.scores[distance]!)) {
+      const rival = seen.find((other) => other.step === held)?.scores[distance] ?? Infinity;
+      if (keep === "best" && scores[distance]! < rival) {
         const data = Float32Array.from(await average.data<"float32">());
-        await writeTensors(bestFile, { average: { shape: [average.size], data } });
+        await writeTensors(bestFile, { average: { shape: [average.size], data } }, {
+          step: String(held = step),
+        });
       }
       seen.push(look);
       log.append({ ...look });
       return look;
     },
+    best: () => bestLook(seen)?.step,
     async kept(last) {
-      if (keep === "last" || !await isThere(bestFile)) return last.clone();
+      if (keep === "last" || held === undefined) return last.clone();
       const { average } = await readTensors(bestFile);
       return tf.tensor1d(Float32Array.from(average!.data));
     },
@@ -108,6 +114,18 @@ export async function openWatch(
       evaluator.dispose();
     },
   };
+}
+
+/**
+ * Updates done in the weights that a run holds as its best; undefined where there are none, or it went back to before them.
+ *
+ * @param seen its looks
+ */
+async function heldStep(file: string, seen: readonly Look[]): Promise<number | undefined> {
+  if (!await isThere(file)) return undefined;
+  using tensors = await openSafetensors(file);
+  const step = Number(tensors.metadata.step ?? bestLook(seen)?.step); // earlier versions wrote no step
+  return seen.some((look) => look.step === step) ? step : undefined;
 }
 
 /** Scores that a look tells. */

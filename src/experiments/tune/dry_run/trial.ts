@@ -42,8 +42,8 @@ const LARGE = 256;
 const LONG = 60;
 /** It is done again for so many seconds, and then up to so often and so long. */
 const SECONDS = 2, REPEATS = 5, MOST_SECONDS = 30;
-/** Checkpoints that are there at the same time: the two newest and the last healthy one. */
-const CHECKPOINTS = 3;
+/** Checkpoints that are there at the same time: the two newest, the last healthy one, and that of the best look. */
+const CHECKPOINTS = 4;
 
 /**
  * Does a few of every kind of work of a tuning and measures them. Of the results only encoded pictures and captions stay, in the
@@ -130,7 +130,7 @@ async function lookParts(
     onStage("pictures of its validation");
     const prompts = await validationPrompts(validation);
     const settings = { ...validation, prompts: prompts.slice(0, 1), file: undefined };
-    using drawing = await openValidation(config, settings, tuned);
+    using drawing = await openValidation(config, settings, tuned, 0);
     let step = 0;
     const { each } = await repeated(async () => void await drawing.draw(step++, average));
     parts.push({
