@@ -4,8 +4,9 @@ import sharp, { type Metadata } from "sharp";
 import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
-import { checkHeader, checkRegular, imageFault } from "./image_formats.ts";
+import { checkHeader, imageFault } from "./image_formats.ts";
 import { type ImageEntry, listImages } from "./image_list.ts";
+import { decodable, type StoredImage, storedIn } from "./stored_image.ts";
 
 export interface ImageFolderOptions {
   /** Height and width that every image is brought to. */
@@ -30,8 +31,9 @@ export interface SkippedImage {
 
 /** What is known of an image before it is decoded. */
 export interface ImageFacts {
-  /** Path of the file. */
+  /** Path of the file; of an image in a shard, the shard's with the image's name. */
   path: string;
+  stored: StoredImage;
   /** Height and width in pixels, before it is scaled. */
   size: readonly [height: number, width: number];
   /** How much of the scaled image was cropped at the top and on the left, in pixels. */
@@ -86,7 +88,9 @@ export async function imageFolder(
   const { classCount, classNames } = classesOf(all);
   const classNumber = new Map(classNames?.map((name, i) => [name, i]));
   const labels = entries.map(({ label }) => typeof label === "string" ? classNumber.get(label)! : label!);
+  const stored = entries.map((entry) => storedIn(folder, entry));
   const read = readerWithStandIns(
+    stored,
     entries.map(({ file }) => join(folder, file)),
     resolution,
     (index, error) => {
@@ -99,8 +103,9 @@ export async function imageFolder(
     classNames,
     skipped,
     notes,
-    images: entries.map(({ file, caption, size }) => ({
+    images: entries.map(({ file, caption, size }, i) => ({
       path: join(folder, file),
+      stored: stored[i]!,
       size,
       crop: cropOf(size, resolution),
       target: [resolution, resolution],
@@ -127,12 +132,12 @@ export function describeSkipped(skipped: readonly SkippedImage[]): string {
 }
 
 /**
- * Decodes an image file, scales it to cover a square and crops it at the centre.
+ * Decodes an image, scales it to cover a square and crops it at the centre.
  *
  * @returns RGB, [resolution, resolution, 3], 0 … 255
  */
-async function decodeImage(file: string, resolution: number): Promise<Uint8Array> {
-  const { data, info } = await sharp(file)
+async function decodeImage(image: StoredImage, resolution: number): Promise<Uint8Array> {
+  const { data, info } = await sharp(await decodable(image))
     .autoOrient()
     .flatten({ background: "white" })
     .resize(resolution, resolution, { fit: "cover", position: "centre" })
@@ -177,7 +182,7 @@ async function withGoodHeaders(
   const good: SizedEntry[] = [];
   for (let at = 0; at < entries.length; at += 16) {
     const some = entries.slice(at, at + 16);
-    const results = await Promise.allSettled(some.map(({ file }) => readHeader(join(folder, file))));
+    const results = await Promise.allSettled(some.map((entry) => readHeader(storedIn(folder, entry))));
     results.forEach((result, i) => {
       if (result.status === "rejected") return skip(some[i]!.file, result.reason);
       const { height, width } = result.value.autoOrient;
@@ -194,15 +199,15 @@ async function withGoodHeaders(
  * @throws Error when it is no image that can be decoded, of a format that is not read (whatever its name says) or too large,
  * or no regular file
  */
-export async function readHeader(path: string): Promise<Metadata> {
-  await checkRegular(path);
-  const header = await sharp(path, { limitInputPixels: false }).metadata();
+export async function readHeader(image: StoredImage): Promise<Metadata> {
+  const header = await sharp(await decodable(image), { limitInputPixels: false }).metadata();
   checkHeader(header);
   return header;
 }
 
 /** A function that reads image `index`, or the next readable one; it tells of each broken image once. */
 function readerWithStandIns(
+  images: StoredImage[],
   files: string[],
   resolution: number,
   tell: (index: number, error: unknown) => void,
@@ -213,7 +218,7 @@ function readerWithStandIns(
       const index = (wanted + tried) % files.length;
       if (broken.has(index)) continue;
       try {
-        return { index, pixels: await decodeImage(files[index]!, resolution) };
+        return { index, pixels: await decodeImage(images[index]!, resolution) };
       } catch (error) {
         // Several reads of one broken image may be under way at once.
         if (!broken.has(index)) tell(index, error);

@@ -6,6 +6,7 @@ import { findFiles } from "./find_files.ts";
 import { isImage, leftOutNote } from "./image_formats.ts";
 import { METADATA, readMetadata } from "./image_metadata.ts";
 import { fileBelow, refuseLinks, refuseOutside } from "./inside_folder.ts";
+import { isShard, listShards, splitPlaces } from "./list_shards.ts";
 import { areSplits, chooseSplit } from "./splits.ts";
 
 /** One image of a folder, before it is opened. */
@@ -14,6 +15,8 @@ export interface ImageEntry {
   file: string;
   caption?: string;
   label?: string | number;
+  /** Reads it where it is no file of its own: of a shard. */
+  read?(): Promise<Uint8Array>;
 }
 
 /** The images of a folder. */
@@ -39,7 +42,7 @@ export interface ListOptions {
  * Lists the images of a folder and of those below it, as Hugging Face's imagefolder does. Subfolders named train,
  * validation or test are splits, of which one is taken. In it (or above it), `metadata.jsonl`, `.csv` or `.parquet` beside
  * the images is the list, with captions and labels; without any, subfolders are classes, and a text file beside an image,
- * `NAME.txt`, is its caption.
+ * `NAME.txt`, is its caption. A folder without images of its own may have them in shards, see `listShards`.
  *
  * @throws UserError when there are no images, for a split that is not there, for malformed metadata (the line is named), and
  * for images that lie outside of the folder without leave
@@ -51,11 +54,16 @@ export async function listImages(
   const { files, irregular, outside: links } = await findFiles(folder, outside),
     images = files.filter(isImage);
   refuseLinks(folder, links);
+  const shards = files.filter(isShard);
+  if (shards.length > 0 && images.length === 0) {
+    return await listShards(folder, shards, { split, preferTrain });
+  }
   const { prefix, others } = chooseSplit(folder, images, split, preferTrain);
   const inSplit = (file: string) => file.startsWith(prefix);
   const metadata = metadataOf(files, prefix), onDisk = images.filter(inSplit);
   const notes = [
     others.length ? `the split ${prefix.slice(0, -1)} is read, not ${others.join(", ")}` : undefined,
+    shards.length ? `${listed(shards, ", ", 5)} not read: there are images beside` : undefined,
     ...metadata.unused.map((file) => `${file} is not read: there is another one beside it`),
   ];
   let entries: ImageEntry[], named: Set<string>;
@@ -85,7 +93,8 @@ export async function listImages(
 
 /** Whether a folder's images lie in splits. */
 export async function hasSplits(folder: string, outside = false): Promise<boolean> {
-  return areSplits((await findFiles(folder, outside)).files.filter(isImage));
+  const { files } = await findFiles(folder, outside), images = files.filter(isImage);
+  return areSplits(images.length > 0 ? images : splitPlaces(files.filter(isShard)));
 }
 
 /** The metadata of a split, or of the whole folder: of each folder the first kind that is there. */
@@ -193,6 +202,8 @@ function noImages(folder: string, files: readonly string[], irregular: readonly 
   const note = leftOutNote(files, irregular);
   return new UserError(
     `${folder}: no images found; it needs png, jpg, webp, gif, avif or tiff files (in one subfolder per class, or all ` +
-      `without classes), or a metadata.jsonl, .csv or .parquet that lists them${note ? `; ${note}` : ""}`,
+      `without classes), a metadata.jsonl, .csv or .parquet that lists them, or shards (.tar, .parquet) that hold them${
+        note ? `; ${note}` : ""
+      }`,
   );
 }

@@ -1,17 +1,12 @@
 import { CsvError, parse } from "csv-parse";
-import {
-  type FileMetaData,
-  parquetMetadata,
-  parquetReadObjects,
-  parquetSchema,
-  type SchemaTree,
-} from "hyparquet";
+import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { pipeline, Readable } from "node:stream";
 import { UserError } from "../runtime/errors.ts";
 import { textBlocks } from "../runtime/text_blocks.ts";
 import { readBytes } from "../runtime/text_file.ts";
 import { cut, quoted } from "../runtime/wording.ts";
+import { checkColumns } from "./parquet.ts";
 
 /** What a line of a folder's metadata says of one image. */
 export interface ImageRow {
@@ -123,21 +118,6 @@ async function* parquetRows(path: string): AsyncGenerator<Row> {
     });
   }
   for (const [i, row] of rows.entries()) yield { where: `row ${i + 1}`, row: plain(row) };
-}
-
-/** Refuses row groups whose columns are not each one of the schema's: hyparquet would not wait for theirs, nor catch their errors. */
-function checkColumns(metadata: FileMetaData): void {
-  const known = leavesOf(parquetSchema(metadata)).map(({ path }) => JSON.stringify(path));
-  for (const { columns } of metadata.row_groups) {
-    const paths = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema));
-    if (new Set(paths).size < paths.length) throw new Error("a row group has a column twice");
-    const foreign = paths.find((path) => !known.includes(path));
-    if (foreign !== undefined) throw new Error(`column ${cut(foreign)} is not in the schema`);
-  }
-}
-
-function leavesOf(tree: SchemaTree): SchemaTree[] {
-  return tree.children.length === 0 ? [tree] : tree.children.flatMap(leavesOf);
 }
 
 /** Whole numbers come as bigint, missing values as null. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ImageFolder } from "../data/image_folder.ts";
+import { storedSha256 } from "../data/stored_image.ts";
 import { cacheKey } from "../data/tensor_cache.ts";
-import { fileSha256 } from "../runtime/sha256.ts";
 import type { EncodingOptions } from "./encoded_texts.ts";
 import { componentsFingerprint } from "./fingerprint.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -25,9 +25,9 @@ export async function cacheLatents(
   { cache, signal, onProgress }: EncodingOptions,
 ): Promise<CachedLatents> {
   const model = await componentsFingerprint(pipeline.folder, ["vae"]), keys: string[] = [];
-  for (const [i, { path }] of folder.images.entries()) {
+  for (const [i, { stored }] of folder.images.entries()) {
     signal?.throwIfAborted();
-    const key = cacheKey("latents", model, await fileSha256(path), String(resolution));
+    const key = cacheKey("latents", model, await storedSha256(stored), String(resolution));
     if (!await cache.has(key)) await encode(i, key);
     keys.push(key);
     onProgress?.(i + 1, folder.size);

@@ -205,7 +205,7 @@ Deno.test("imageFolder(): bad folders and bad metadata are UserErrors that say w
   const cases: [Record<string, Colour | Uint8Array | string>, RegExp][] = [
     [
       { "readme.txt": "hello" },
-      /no images found; it needs png, jpg, .*, or a metadata\.jsonl, \.csv or \.parquet/,
+      /no images found; it needs png, jpg, .*, a metadata\.jsonl, \.csv or \.parquet .*, or shards/,
     ],
     [{ "bad.png": "no" }, /none of its 1 images can be read: 1 unreadable image: bad\.png/],
     [line("{oops"), /metadata\.jsonl, line 2: not JSON/],

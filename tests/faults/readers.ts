@@ -3,6 +3,7 @@ import { images } from "./readers/images.ts";
 import { metadata } from "./readers/metadata.ts";
 import { modelConfigs, modelIndexes, preprocessors } from "./readers/models.ts";
 import { schedulers } from "./readers/schedulers.ts";
+import { shards } from "./readers/shards.ts";
 import { tokenizers } from "./readers/tokenizers.ts";
 import { checkpoints, loras, safetensors, weightFolders } from "./readers/weights.ts";
 import { yaml } from "./readers/yaml.ts";
@@ -21,4 +22,5 @@ export const READERS: readonly Reader[] = [
   ...yaml,
   ...metadata,
   images,
+  ...shards,
 ];

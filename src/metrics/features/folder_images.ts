@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { describeSkipped, readHeader, type SkippedImage } from "../../data/image_folder.ts";
 import { imageFault } from "../../data/image_formats.ts";
 import { type ImageEntry, type ImageList, listImages } from "../../data/image_list.ts";
+import { decodable, type StoredImage, storedIn } from "../../data/stored_image.ts";
 import { fileBelow, refuseOutside } from "../../data/inside_folder.ts";
 import { readMetadata } from "../../data/image_metadata.ts";
 import { UserError } from "../../runtime/errors.ts";
@@ -70,9 +71,9 @@ export async function folderImages(folder: string, options: FolderImagesOptions 
     source: (preparation) => ({
       n: entries.length,
       batch: async (from, to) => {
-        const files = entries.slice(from, to).map(({ file }) => join(folder, file));
+        const wanted = entries.slice(from, to);
         return stackImages(
-          await Promise.all(files.map((file) => prepared(file, preparation))),
+          await Promise.all(wanted.map((entry) => prepared(folder, entry, preparation))),
           preparation.size,
         );
       },
@@ -114,7 +115,7 @@ async function checkHeaders(
   for (let at = 0; at < entries.length; at += 16) {
     signal?.throwIfAborted();
     const some = entries.slice(at, at + 16);
-    const results = await Promise.allSettled(some.map(({ file }) => readHeader(join(folder, file))));
+    const results = await Promise.allSettled(some.map((entry) => readHeader(storedIn(folder, entry))));
     results.forEach((result, i) => {
       if (result.status === "rejected") {
         broken.push({ file: some[i]!.file, reason: imageFault(result.reason) });
@@ -127,20 +128,24 @@ async function checkHeaders(
   }
 }
 
-async function prepared(file: string, preparation: Preparation): Promise<Float32Array> {
+async function prepared(folder: string, entry: ImageEntry, preparation: Preparation): Promise<Float32Array> {
   try {
-    return prepareImage(await decodeWhole(file), preparation);
+    return prepareImage(await decodeWhole(storedIn(folder, entry)), preparation);
   } catch (error) {
-    throw new UserError(`${file}: not a readable image: ${imageFault(error)}; mend or remove it`, {
-      cause: error,
-    });
+    throw new UserError(
+      `${join(folder, entry.file)}: not a readable image: ${imageFault(error)}; mend or remove it`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
-/** Decodes an image file at its own size; CMYK becomes RGB as Pillow's `convert("RGB")` has it, without a colour profile. */
-export async function decodeWhole(file: string): Promise<Pixels> {
-  if ((await readHeader(file)).space === "cmyk") return await decodeCmyk(file);
-  const { data, info } = await sharp(file)
+/** Decodes an image at its own size; CMYK becomes RGB as Pillow's `convert("RGB")` has it, without a colour profile. */
+export async function decodeWhole(image: StoredImage): Promise<Pixels> {
+  const { space } = await readHeader(image), stored = await decodable(image);
+  if (space === "cmyk") return await decodeCmyk(stored);
+  const { data, info } = await sharp(stored)
     .autoOrient()
     .flatten({ background: "white" })
     .toColourspace("srgb")
@@ -150,8 +155,8 @@ export async function decodeWhole(file: string): Promise<Pixels> {
   return { width: info.width, height: info.height, data };
 }
 
-async function decodeCmyk(file: string): Promise<Pixels> {
-  const { data, info } = await sharp(file)
+async function decodeCmyk(stored: string | Uint8Array): Promise<Pixels> {
+  const { data, info } = await sharp(stored)
     .pipelineColourspace("cmyk")
     .autoOrient()
     .toColourspace("cmyk")

@@ -12,6 +12,7 @@ import {
 } from "../../../src/experiments/tune/config.ts";
 import { KOHYA_FILE_NAME } from "../../../src/experiments/tune/tunable.ts";
 import { prepareTuning } from "../../../src/experiments/tune/setup.ts";
+import { imageFolder } from "../../../src/data/image_folder.ts";
 import { tune } from "../../../src/experiments/tune/tune.ts";
 import { tuningIn } from "../../../src/experiments/tune/tune_or_resume.ts";
 import { readLora } from "../../../src/lora/read.ts";
@@ -124,6 +125,22 @@ Deno.test("tune() of a single file gives bitwise the LoRA of the same pipeline a
       await assertSameRun(ofFile, config);
     })
   ));
+
+Deno.test("tune() on pictures in a shard gives bitwise the LoRA of the same pictures in a folder", () =>
+  withPipelineTuning("pipeline_sd15", async (config, _, folder) => {
+    const shard = join(folder, "shard"), { path } = config.data;
+    await Deno.mkdir(shard);
+    for (const [i, { caption }] of (await imageFolder(path, { resolution: 32 })).images.entries()) {
+      await Deno.writeTextFile(join(path, `${i}.txt`), caption!);
+    }
+    const names = [0, 1, 2].flatMap((i) => [`${i}.png`, `${i}.txt`]);
+    const args = ["-cf", join(shard, "a.tar"), "-C", path, ...names];
+    assert.ok((await new Deno.Command("tar", { args }).output()).success);
+    const ofShard = { ...config, data: { ...config.data, path: shard }, output: `${config.output}-shard` };
+    await tune(config);
+    await tune(ofShard);
+    await assertSameRun(ofShard, config);
+  }));
 
 Deno.test("tune() of a pipeline that is stopped while it encodes keeps what it has, and goes on", () =>
   withPipelineTuning("pipeline_sd15", async (config) => {
