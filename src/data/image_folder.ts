@@ -40,6 +40,8 @@ export interface ImageFacts {
   crop: readonly [top: number, left: number];
   /** Height and width that it is brought to. */
   target: readonly [height: number, width: number];
+  /** Whether it is the mirror image of what is stored, left to right. */
+  mirrored?: boolean;
   caption?: string;
 }
 

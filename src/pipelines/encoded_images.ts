@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ImageFolder } from "../data/image_folder.ts";
-import { storedSha256 } from "../data/stored_image.ts";
+import { type StoredImage, storedSha256 } from "../data/stored_image.ts";
 import { cacheKey } from "../data/tensor_cache.ts";
 import type { EncodingOptions } from "./encoded_texts.ts";
 import { componentsFingerprint } from "./fingerprint.ts";
@@ -25,9 +25,15 @@ export async function cacheLatents(
   { cache, signal, onProgress }: EncodingOptions,
 ): Promise<CachedLatents> {
   const model = await componentsFingerprint(pipeline.folder, ["vae"]), keys: string[] = [];
-  for (const [i, { stored }] of folder.images.entries()) {
+  const digests = new Map<StoredImage, Promise<string>>(); // images come several times where they are repeated or mirrored
+  const digestOf = (image: StoredImage) => {
+    if (!digests.has(image)) digests.set(image, storedSha256(image));
+    return digests.get(image)!;
+  };
+  for (const [i, { stored, mirrored }] of folder.images.entries()) {
     signal?.throwIfAborted();
-    const key = cacheKey("latents", model, await storedSha256(stored), String(resolution));
+    const view = [String(resolution), ...mirrored ? ["mirrored"] : []];
+    const key = cacheKey("latents", model, await digestOf(stored), ...view);
     if (!await cache.has(key)) await encode(i, key);
     keys.push(key);
     onProgress?.(i + 1, folder.size);

@@ -39,6 +39,14 @@ export type DataConfig = { kind: "digits" } | { kind: "pictograms"; split: Picto
   strict: boolean;
   /** Whether images may lie outside of the folder, by links or by their paths in metadata; left out: no. */
   outside?: boolean | undefined;
+  /** How often each image of the folder is in an epoch; left out: once. */
+  repeats?: number | undefined;
+  /** More folders. */
+  also?: { path: string; split?: string | undefined; repeats?: number | undefined }[] | undefined;
+  /** Whether each image is there mirrored, left to right, too. */
+  flip?: boolean | undefined;
+  /** What each caption begins with, as a trigger word. */
+  caption_prefix?: string | undefined;
 };
 
 /** How long a run trains and when it writes what. */
@@ -96,6 +104,17 @@ export const dataSchema = z.discriminatedUnion("kind", [
     strict: z.boolean().default(false),
     /** Whether images may lie outside of the folder, by links or by their paths in metadata. Default: no. */
     outside: z.boolean().optional(),
+    /** How often each image of the folder is in an epoch; so folders have weights. Default: once. */
+    repeats: count.max(1000).optional(),
+    /** More folders, each with a split and repeats of its own; all else is as said for the first. */
+    also: z.array(
+      z.strictObject({ path, split: z.string().min(1).optional(), repeats: count.max(1000).optional() }),
+    )
+      .min(1).max(100).optional(),
+    /** Whether each image is there mirrored, left to right, too. Default: no. */
+    flip: z.boolean().optional(),
+    /** What each caption begins with, as a trigger word: "sks, ". */
+    caption_prefix: z.string().min(1).max(1000).optional(),
   }),
 ]).prefault({ kind: "digits" });
 

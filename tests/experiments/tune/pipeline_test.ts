@@ -142,6 +142,23 @@ Deno.test("tune() on pictures in a shard gives bitwise the LoRA of the same pict
     await assertSameRun(ofShard, config);
   }));
 
+Deno.test("latents of mirrored pictures are those of the mirrored pixels, and captions have their prefix", () =>
+  withPipelineTuning("pipeline_sdxl", async (config) => {
+    const data = { ...config.data, flip: true, caption_prefix: "sks, " };
+    const { setup, batch, initial, encodingSeconds, dispose } = await prepareTuning({
+      ...config,
+      data,
+      adt: { ...config.adt, discriminator: { ...config.adt.discriminator, resolution: undefined } },
+      train: { ...config.train, batch_size: 6 },
+    });
+    assert.ok(encodingSeconds > 0);
+    const { images, latents, condition, reference } = await batch(1), own = setup.autoencoder.encode(images);
+    const difference = latents.sub(own).abs().max().dataSync()[0]!;
+    assert.ok(difference < 1e-3, `they differ by ${difference}`);
+    dispose();
+    tf.dispose([initial, images, latents, condition, reference, own]);
+  }));
+
 Deno.test("tune() of a pipeline that is stopped while it encodes keeps what it has, and goes on", () =>
   withPipelineTuning("pipeline_sd15", async (config) => {
     const { steps } = await tune(config, { signal: AbortSignal.abort() });
