@@ -1,8 +1,9 @@
 import type { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import type { ZodType } from "zod";
 import { commands } from "../../src/cli/main.ts";
 import { studySchema } from "../../src/experiments/ablate/study_config.ts";
+import { configKeys } from "../../src/experiments/config/keys.ts";
 import { pretrainSchema } from "../../src/experiments/pretrain/config.ts";
 import { tuneSchema } from "../../src/experiments/tune/config.ts";
 
@@ -36,29 +37,9 @@ function optionsOf(command: Command, path: string): string[] {
 }
 
 /** A line for each key that a schema takes, with its type and default. */
-function keysOf(schema: z.ZodType): string[] {
-  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "inline" });
-  return [...new Set(keyLines(json, ""))];
-}
-
-type Json = z.core.JSONSchema.JSONSchema;
-
-function keyLines(schema: Json, path: string): string[] {
-  const members = [...schema.anyOf ?? [], ...schema.oneOf ?? [], ...schema.allOf ?? []] as Json[];
-  if (members.length) {
-    return members.flatMap((member) => keyLines({ default: schema.default, ...member }, path));
-  }
-  const keys = Object.entries(schema.properties ?? {}) as [string, Json][];
-  const more = schema.additionalProperties;
-  return [
-    ...(path ? [keyLine(schema, path)] : []),
-    ...keys.flatMap(([key, value]) => keyLines(value, path ? `${path}.${key}` : key)),
-    ...(typeof more === "object" && Object.keys(more).length ? keyLines(more as Json, `${path}.*`) : []),
-    ...(schema.items ? keyLines(schema.items as Json, `${path}[]`) : []),
-  ];
-}
-
-function keyLine({ type, enum: values, const: value, default: fallback }: Json, path: string): string {
-  const kind = value !== undefined ? JSON.stringify(value) : values ? values.join(" | ") : type ?? "any";
-  return `${path}: ${kind}${fallback === undefined ? "" : ` = ${JSON.stringify(fallback)}`}`;
+function keysOf(schema: ZodType): string[] {
+  const lines = configKeys(schema).map(({ path, kind, fallback }) =>
+    `${path}: ${kind}${fallback === undefined ? "" : ` = ${fallback}`}`
+  );
+  return [...new Set(lines)];
 }

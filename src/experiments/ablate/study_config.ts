@@ -56,17 +56,12 @@ export interface StudyInput extends Omit<StudyConfig, "arms" | "seeds" | "evalua
 
 /** Checks a study, which `adt ablate` reads from a YAML file, and fills in defaults. */
 export const studySchema: z.ZodType<StudyConfig, StudyInput> = z.strictObject({
-  /** The tune configuration that the arms change: the path of its file, or its settings. */
   base: z.union([path, z.record(z.string(), z.unknown())], {
     error: ({ input }) =>
       `${
         input === undefined ? "missing" : `got ${quoted(input)}`
       }, expected the path of a tune configuration, or its settings`,
-  }),
-  /**
-   * The arms by name: what each changes in the base, nested as in a tune configuration. Besides, `base` (the path of
-   * another base) and `untuned: true` (the model as it is before tuning).
-   */
+  }).describe("The tune configuration that the arms change: the path of its file, or its settings."),
   arms: z.record(
     z.string().min(1),
     z.looseObject({ base: path.optional(), untuned: z.boolean().default(false) }).nullable()
@@ -75,28 +70,34 @@ export const studySchema: z.ZodType<StudyConfig, StudyInput> = z.strictObject({
     .refine(
       (arms) => Object.keys(arms).length <= MOST,
       { error: ({ input }) => `got ${Object.keys(input as object).length}, expected at most ${MOST} arms` },
+    ).describe(
+      "The arms by name: what each changes in the base, nested as in a tune configuration. Besides, `base` (the path of another base) and `untuned: true` (the model as it is before tuning).",
     ),
-  /** Arms that the others are compared with; the first arm when left out. */
-  references: list(z.string()).optional(),
-  /** Training seeds; every arm is tuned once with each. */
-  seeds: list(z.int().min(0)).default([0]),
-  /** How the arms are scored; left out: not at all, only their costs and curves are reported. */
+  references: list(z.string()).optional().describe(
+    "Arms that the others are compared with; the first arm when left out.",
+  ),
+  seeds: list(z.int().min(0)).default([0]).describe("Training seeds; every arm is tuned once with each."),
   evaluate: z.strictObject({
-    /** Images per model. At most 8,000 have a floor: there are as many real ones outside of the reference. */
-    n: count.min(10),
-    /** Of the images' noise, which is the same for all models. */
-    seed: z.int().min(0).default(0),
-    /** Ways to sample, the same for all arms, in all combinations; those of `base` when left out. The first is the headline. */
-    samplers: list(z.enum(SAMPLER_NAMES)).optional(),
+    n: count.min(10).describe(
+      "Images per model. At most 8,000 have a floor: there are as many real ones outside of the reference.",
+    ),
+    seed: z.int().min(0).default(0).describe("Of the images' noise, which is the same for all models."),
+    samplers: list(z.enum(SAMPLER_NAMES)).optional().describe(
+      "Ways to sample, the same for all arms, in all combinations; those of `base` when left out. The first is the headline.",
+    ),
     steps: list(count.max(1000)).optional(),
     guidance_scales: list(z.number().min(0)).optional(),
-    /** Of digits: folder of the evaluation network; the bundled one when left out. */
-    classifier: path.optional(),
-    /** Of pipelines: the pictograms whose captions are sampled; search when left out. */
-    split: z.enum(SCORED_SPLITS).optional(),
-    /** Of pipelines: networks to compare by; when left out, two through which no arm's discriminator sees. */
-    features: list(z.enum(FEATURE_KINDS)).optional(),
-  }).optional(),
-  /** Folder of the runs, the table and the report. */
-  output: path,
+    classifier: path.optional().describe(
+      "Of digits: folder of the evaluation network; the bundled one when left out.",
+    ),
+    split: z.enum(SCORED_SPLITS).optional().describe(
+      "Of pipelines: the pictograms whose captions are sampled; search when left out.",
+    ),
+    features: list(z.enum(FEATURE_KINDS)).optional().describe(
+      "Of pipelines: networks to compare by; when left out, two through which no arm's discriminator sees.",
+    ),
+  }).optional().describe(
+    "How the arms are scored; left out: not at all, only their costs and curves are reported.",
+  ),
+  output: path.describe("Folder of the runs, the table and the report."),
 });

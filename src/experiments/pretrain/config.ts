@@ -19,97 +19,96 @@ const range = z.number().min(0);
 
 /** How far a random view may depart from its image, see `ViewRange`; 0 is not at all. */
 const viewsSchema = z.strictObject({
-  /** Radians. */
-  rotation: range.default(0),
-  /** Log₂ of the size. */
-  scale: range.default(0),
-  /** Log₂ of width over height. */
-  aspect: range.default(0),
-  /** Horizontal shift per vertical distance. */
-  shear: range.default(0),
-  /** Share of the side. */
-  translation: share.default(0),
-  /** Largest share of the contrast that is lost. */
-  contrast: share.default(0),
+  rotation: range.default(0).describe("Radians."),
+  scale: range.default(0).describe("Log₂ of the size."),
+  aspect: range.default(0).describe("Log₂ of width over height."),
+  shear: range.default(0).describe("Horizontal shift per vertical distance."),
+  translation: share.default(0).describe("Share of the side."),
+  contrast: share.default(0).describe("Largest share of the contrast that is lost."),
 }).prefault({});
 
 const diffusionSchema = z.strictObject({
   kind: z.literal("diffusion"),
-  /** A `scheduler_config.json`, inline: noise schedule and prediction type. */
-  scheduler: inlineSchema,
+  scheduler: inlineSchema.describe("A `scheduler_config.json`, inline: noise schedule and prediction type."),
   latents: latentsSchema,
-  /** Share of samples trained without condition, for classifier-free guidance. */
-  condition_dropout: share.default(0.1),
+  condition_dropout: share.default(0.1).describe(
+    "Share of samples trained without condition, for classifier-free guidance.",
+  ),
 });
 
 /** A denoiser of a text-to-image pipeline, on pictures with captions. */
 const textToImageSchema = z.strictObject({
   kind: z.literal("text_to_image"),
-  /** diffusers' class of the pipeline that the denoiser becomes a part of. */
-  pipeline: z.enum(["StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline"]),
-  /** Folders of its other parts, by diffusers' names: vae, tokenizer, text_encoder, … */
-  parts: z.record(z.string(), path),
-  /** A `scheduler_config.json`, inline: noise schedule, prediction type, and how the pipeline samples. */
-  scheduler: inlineSchema,
-  /** Share of the captions that are left out, for classifier-free guidance. */
-  caption_dropout: share.default(0.1),
-  /** γ of min-SNR weights of the noise levels (Hang et al. 2023); null: all alike. */
-  min_snr_gamma: z.number().positive().nullable().default(null),
-  /** Varies the pictures' sizes, for pipelines whose denoiser is told of them: from this side in pixels, to this factor. */
-  sizes: z.strictObject({ smallest: z.int().min(1), zoom: z.number().min(1) }).optional(),
+  pipeline: z.enum(["StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline"])
+    .describe("diffusers' class of the pipeline that the denoiser becomes a part of."),
+  parts: z.record(z.string(), path).describe(
+    "Folders of its other parts, by diffusers' names: vae, tokenizer, text_encoder, …",
+  ),
+  scheduler: inlineSchema.describe(
+    "A `scheduler_config.json`, inline: noise schedule, prediction type, and how the pipeline samples.",
+  ),
+  caption_dropout: share.default(0.1).describe(
+    "Share of the captions that are left out, for classifier-free guidance.",
+  ),
+  min_snr_gamma: z.number().positive().nullable().default(null).describe(
+    "γ of min-SNR weights of the noise levels (Hang et al. 2023); null: all alike.",
+  ),
+  sizes: z.strictObject({ smallest: z.int().min(1), zoom: z.number().min(1) }).optional().describe(
+    "Varies the pictures' sizes, for pipelines whose denoiser is told of them: from this side in pixels, to this factor.",
+  ),
 });
 
 /** A CLIPTextModelWithProjection, on a larger model's embeddings of texts, and on pictures with captions. */
 const textEncoderSchema = z.strictObject({
   kind: z.literal("text_encoder"),
-  /** Folder of CLIP's tokenizer. */
-  tokenizer: path,
-  /** Folder with the texts and the larger model's embeddings of them, see `readTaughtTexts`. */
-  teacher: path,
-  /** Which features of the data's pictures captions are matched with, and how much that counts; left out: texts alone. */
+  tokenizer: path.describe("Folder of CLIP's tokenizer."),
+  teacher: path.describe(
+    "Folder with the texts and the larger model's embeddings of them, see `readTaughtTexts`.",
+  ),
   pictures: z.strictObject({
-    /** Folder of a frozen backbone, of whose patch grids the means are taken. */
-    backbone: path,
+    backbone: path.describe("Folder of a frozen backbone, of whose patch grids the means are taken."),
     blocks: z.array(z.int().min(0)).min(1),
     weight: z.number().positive().default(1),
-  }).optional(),
+  }).optional().describe(
+    "Which features of the data's pictures captions are matched with, and how much that counts; left out: texts alone.",
+  ),
 });
 
 const classificationSchema = z.strictObject({
   kind: z.literal("classification"),
-  /** Random views that augment the images. */
-  views: viewsSchema,
+  views: viewsSchema.describe("Random views that augment the images."),
 });
 
 /** Masked-image modelling of a Dinov2Model. */
 const maskedImageSchema = z.strictObject({
   kind: z.literal("masked_image"),
-  /** Share of the patches that are hidden. */
-  mask_ratio: z.number().gt(0).lt(1).default(0.6),
-  /** Damage to the seen patches that is to be undone: noise's largest standard deviation, blur's largest share. */
+  mask_ratio: z.number().gt(0).lt(1).default(0.6).describe("Share of the patches that are hidden."),
   damage: z.strictObject({ noise: z.number().min(0).default(0), blur: z.number().min(0).max(1).default(0) })
-    .prefault({}),
-  /** Weight of a classification loss on the mean of the patch tokens; 0 trains without labels. */
-  class_weight: z.number().min(0).default(0),
+    .prefault({}).describe(
+      "Damage to the seen patches that is to be undone: noise's largest standard deviation, blur's largest share.",
+    ),
+  class_weight: z.number().min(0).default(0).describe(
+    "Weight of a classification loss on the mean of the patch tokens; 0 trains without labels.",
+  ),
 });
 
 /** Reconstruction of images by an AutoencoderKL; see `AutoencoderTraining` for the loss. */
 const autoencoderSchema = z.strictObject({
   kind: z.literal("autoencoder"),
-  /** Weight of the mean absolute difference of pixels in [−1,1]. */
-  l1_weight: z.number().min(0).default(1),
-  /** Distance of features; left out: none. */
+  l1_weight: z.number().min(0).default(1).describe(
+    "Weight of the mean absolute difference of pixels in [−1,1].",
+  ),
   perceptual: z.strictObject({
-    /** Folder of the frozen backbone whose features are compared. */
-    backbone: path,
-    /** Blocks whose features are compared, counted from 0. */
-    blocks: z.array(z.int().min(0)).min(1),
+    backbone: path.describe("Folder of the frozen backbone whose features are compared."),
+    blocks: z.array(z.int().min(0)).min(1).describe("Blocks whose features are compared, counted from 0."),
     weight: z.number().positive().default(1),
-    /** Height and width that images are brought to for the backbone; left out: their own. */
-    resolution: count.optional(),
-  }).optional(),
-  /** Weight of an image's KL divergence over the number of its pixel values, as in latent diffusion. */
-  kl_weight: z.number().min(0).default(1e-6),
+    resolution: count.optional().describe(
+      "Height and width that images are brought to for the backbone; left out: their own.",
+    ),
+  }).optional().describe("Distance of features; left out: none."),
+  kl_weight: z.number().min(0).default(1e-6).describe(
+    "Weight of an image's KL divergence over the number of its pixel values, as in latent diffusion.",
+  ),
 });
 
 /** What is learnt, and what only that needs. */
@@ -124,20 +123,20 @@ const objectiveSchema = z.discriminatedUnion("kind", [
 
 /** Settings of `adt pretrain`: training a model from scratch. */
 export const pretrainSchema = z.strictObject({
-  /** A `config.json`, inline: which network. */
-  model: inlineSchema,
-  /** A `preprocessor_config.json`, inline: pixel statistics that a backbone expects removed. */
-  preprocessor: inlineSchema.optional(),
+  model: inlineSchema.describe("A `config.json`, inline: which network."),
+  preprocessor: inlineSchema.optional().describe(
+    "A `preprocessor_config.json`, inline: pixel statistics that a backbone expects removed.",
+  ),
   objective: objectiveSchema,
   data: dataSchema,
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject(paceShape),
-  /** Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder. */
-  log: logSchema,
+  log: logSchema.describe(
+    "Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder.",
+  ),
   precision: precisionSchema,
-  /** Folder of the run; new or empty, unless the run is resumed. */
-  output: path,
+  output: path.describe("Folder of the run; new or empty, unless the run is resumed."),
 }).refine(({ objective, preprocessor }) => !preprocessor || objective.kind === "masked_image", {
   path: ["preprocessor"],
   error: "only the objective masked_image has one; remove it",

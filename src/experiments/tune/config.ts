@@ -109,43 +109,50 @@ export interface TuneConfig {
 
 /** Scales of guidance to draw from. */
 const guidanceRange: z.ZodType<GuidanceRange> = z.strictObject({
-  min: z.number().min(0),
-  max: z.number().min(0),
-  /** Share of the roll-outs without guidance. */
-  none: z.number().min(0).max(1).default(0),
+  min: z.number().min(0).describe("The least of a range."),
+  max: z.number().min(0).describe("The most of a range."),
+  none: z.number().min(0).max(1).default(0).describe("Share of the roll-outs without guidance."),
 }).refine(({ min, max }) => min <= max, { path: ["max"], error: "is less than min" });
 
 /** Through which network calls of a roll-out the gradient flows. */
 const planSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("full") }),
   z.strictObject({
-    /** The last K steps, or K steps spread evenly with the gradient stopped at the network's input (ADT). */
-    kind: z.enum(["truncated", "stop-input"]),
-    /** K: how many steps are trained; a roll-out of fewer trains them all. */
-    steps: count,
+    kind: z.enum(["truncated", "stop-input"]).describe(
+      "The last K steps, or K steps spread evenly with the gradient stopped at the network's input (ADT).",
+    ),
+    steps: count.describe("K: how many steps are trained; a roll-out of fewer trains them all."),
   }),
 ]).prefault({ kind: "stop-input", steps: 3 });
 
 const discriminatorSchema = z.strictObject({
-  /** Folder of the backbone: DINOv2, also with registers, CLIP's image tower or EfficientNet-Lite. */
-  backbone: path,
-  /** Blocks (or an EfficientNet's stages) whose patch grids the heads judge, counted from 0. */
-  blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]),
-  /** Whether the backbone is trained with the heads; the method's is frozen. */
-  train_backbone: z.boolean().default(false),
-  /** How generated and real image are compared; `single` judges the generated image alone. */
-  score: z.enum(SCORE_KINDS).default("cosine"),
-  loss: z.enum(ADVERSARIAL_LOSSES).default("hinge"),
-  /** The real partner of a generated image: the image its start was made from, or another one of the same condition. */
-  pairing: z.enum(["image", "condition"]).default("image"),
-  /** Side in pixels that images are brought to before they are judged; left out: they are judged as they are. */
-  resolution: count.optional(),
-  /** Differentiable augmentation of the discriminator's inputs. */
-  augment: z.boolean().default(true),
-  /** First of the training's steps that train the discriminator alone. */
-  head_start: z.int().min(0).default(0),
-  lr: optimizerSchema.shape.lr.unwrap().default(1e-4),
-  betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]),
+  backbone: path.describe(
+    "Folder of the backbone: DINOv2, also with registers, CLIP's image tower or EfficientNet-Lite.",
+  ),
+  blocks: z.array(z.int().min(0)).min(1).default([2, 5, 8, 11]).describe(
+    "Blocks (or an EfficientNet's stages) whose patch grids the heads judge, counted from 0.",
+  ),
+  train_backbone: z.boolean().default(false).describe(
+    "Whether the backbone is trained with the heads; the method's is frozen.",
+  ),
+  score: z.enum(SCORE_KINDS).default("cosine").describe(
+    "How generated and real image are compared; `single` judges the generated image alone.",
+  ),
+  loss: z.enum(ADVERSARIAL_LOSSES).default("hinge").describe("The adversarial loss."),
+  pairing: z.enum(["image", "condition"]).default("image").describe(
+    "The real partner of a generated image: the image its start was made from, or another one of the same condition.",
+  ),
+  resolution: count.optional().describe(
+    "Side in pixels that images are brought to before they are judged; left out: they are judged as they are.",
+  ),
+  augment: z.boolean().default(true).describe("Differentiable augmentation of the discriminator's inputs."),
+  head_start: z.int().min(0).default(0).describe(
+    "First of the training's steps that train the discriminator alone.",
+  ),
+  lr: optimizerSchema.shape.lr.unwrap().default(1e-4).describe("Learning rate of the heads."),
+  betas: optimizerSchema.shape.betas.unwrap().default([0, 0.99]).describe(
+    "As optimizer.betas, of the heads.",
+  ),
 });
 
 /** Images of an update. */
@@ -170,76 +177,75 @@ export function headStartFault(
 export const tuneSchema: z.ZodType<TuneConfig> = z.strictObject({
   model: modelSchema,
   data: dataSchema,
-  /** The inference path that tuning runs. */
   sampler: z.strictObject({
-    name: z.enum(SAMPLER_NAMES).default("ddim"),
-    steps: count.max(1000).default(10),
-    /**
-     * w of classifier-free guidance, 1 is none. Or a range, from which w is drawn anew for each roll-out, evenly; a share of
-     * `none` of them has no guidance.
-     */
+    name: z.enum(SAMPLER_NAMES).default("ddim").describe("The sampler of the roll-outs."),
+    steps: count.max(1000).default(10).describe("Its steps."),
     guidance_scale: z.union([z.number().min(0), guidanceRange], {
       error: ({ input }) =>
         `got ${
           quoted(input)
         }, expected a number of at least 0, or a range like { min: 1.5, max: 8, none: 0.5 }`,
-    }).default(1),
-  }).prefault({}),
+    }).default(1).describe(
+      "w of classifier-free guidance, 1 is none. Or a range, from which w is drawn anew for each roll-out, evenly; a share of `none` of them has no guidance.",
+    ),
+  }).prefault({}).describe("The inference path that tuning runs."),
   adt: z.strictObject({
     plan: planSchema,
-    /** Whether roll-outs start at a noised image at a random step, instead of always at pure noise. */
-    image_to_image: z.boolean().default(true),
-    /**
-     * Whether a roll-out is a single call, to the image that the network's output implies, instead of the path to its end: what
-     * one-step generators are trained on, for comparison.
-     */
-    one_step: z.boolean().default(false),
-    /**
-     * Equal parts of a batch that each roll out from a start of their own, spread over the sampler's steps. Left out: 4, or
-     * 2 or 1 where the batch size asks for it.
-     */
-    start_groups: count.optional(),
-    /**
-     * Says in the discriminator's place how good the ends of roll-outs are: "picture-text" is how well a pictogram shows what its
-     * caption says. The discriminator's settings then change nothing.
-     */
-    reward: z.enum(REWARD_KINDS).optional(),
-    /** Weight of the adversarial loss, or of the reward; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning. */
-    lambda_adv: z.number().min(0).default(0.1),
-    lambda_diffusion: z.number().min(0).default(1),
-    /** Which of guidance's two outputs the adversarial gradient goes through: both, or the conditional one alone. */
-    guidance_gradient: z.enum(GUIDANCE_GRADIENTS).default("both"),
-    /** Whether a roll-out's adversarial gradient is divided by its guidance scale, with which it grows. */
-    divide_by_guidance_scale: z.boolean().default(false),
-    /**
-     * Weight of the anchor: the mean squared distance of the network's outputs, with and without condition, from those before
-     * the tuning, at the states of the trained calls.
-     */
-    lambda_anchor: z.number().min(0).default(0),
-    /** Share of the diffusion loss's samples whose class or caption is left out, as in a training from scratch. */
-    condition_dropout: z.number().min(0).max(1).default(0),
-    /** γ of the diffusion loss's min-SNR weights, usually 5; null: all noise levels count alike. */
-    min_snr_gamma: z.number().positive().nullable().default(null),
-    /** Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap. */
-    adv_norm_cap: z.number().positive().nullable().default(null),
+    image_to_image: z.boolean().default(true).describe(
+      "Whether roll-outs start at a noised image at a random step, instead of always at pure noise.",
+    ),
+    one_step: z.boolean().default(false).describe(
+      "Whether a roll-out is a single call, to the image that the network's output implies, instead of the path to its end: what one-step generators are trained on, for comparison.",
+    ),
+    start_groups: count.optional().describe(
+      "Equal parts of a batch that each roll out from a start of their own, spread over the sampler's steps. Left out: 4, or 2 or 1 where the batch size asks for it.",
+    ),
+    reward: z.enum(REWARD_KINDS).optional().describe(
+      "Says in the discriminator's place how good the ends of roll-outs are: \"picture-text\" is how well a pictogram shows what its caption says. The discriminator's settings then change nothing.",
+    ),
+    lambda_adv: z.number().min(0).default(0.1).describe(
+      "Weight of the adversarial loss, or of the reward; 0 with `lambda_diffusion` 1 is plain diffusion fine-tuning.",
+    ),
+    lambda_diffusion: z.number().min(0).default(1).describe("Weight of the diffusion loss."),
+    guidance_gradient: z.enum(GUIDANCE_GRADIENTS).default("both").describe(
+      "Which of guidance's two outputs the adversarial gradient goes through: both, or the conditional one alone.",
+    ),
+    divide_by_guidance_scale: z.boolean().default(false).describe(
+      "Whether a roll-out's adversarial gradient is divided by its guidance scale, with which it grows.",
+    ),
+    lambda_anchor: z.number().min(0).default(0).describe(
+      "Weight of the anchor: the mean squared distance of the network's outputs, with and without condition, from those before the tuning, at the states of the trained calls.",
+    ),
+    condition_dropout: z.number().min(0).max(1).default(0).describe(
+      "Share of the diffusion loss's samples whose class or caption is left out, as in a training from scratch.",
+    ),
+    min_snr_gamma: z.number().positive().nullable().default(null).describe(
+      "γ of the diffusion loss's min-SNR weights, usually 5; null: all noise levels count alike.",
+    ),
+    adv_norm_cap: z.number().positive().nullable().default(null).describe(
+      "Largest norm of the adversarial gradient as a multiple of the diffusion loss's; null is no cap.",
+    ),
     discriminator: discriminatorSchema,
   }),
   optimizer: optimizerSchema.prefault({}),
   ema_decay: emaDecaySchema,
   train: z.strictObject({
     ...paceShape,
-    /** Batches that make one update together, one after the other, for the memory of one: the update of a batch so many times as large. */
-    accumulate: count.optional(),
+    accumulate: count.optional().describe(
+      "Batches that make one update together, one after the other, for the memory of one: the update of a batch so many times as large.",
+    ),
   }),
-  /** Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder. */
-  log: logSchema,
-  /** Scores of pictures of the tuned pipeline on the way, see `openWatch`; left out: none. */
-  watch: watchSchema.optional(),
-  /** Pictures to look at on the way, see `openValidation`; left out: none. */
-  validation: validationSchema.optional(),
+  log: logSchema.describe(
+    "Where numbers go: to the run's own log (jsonl), and to TensorBoard's files in its folder.",
+  ),
+  watch: watchSchema.optional().describe(
+    "Scores of pictures of the tuned pipeline on the way, left out: none.",
+  ),
+  validation: validationSchema.optional().describe(
+    "Pictures to look at on the way, left out: none.",
+  ),
   precision: precisionSchema,
-  /** Folder of the run; new or empty, unless the run is resumed. */
-  output: path,
+  output: path.describe("Folder of the run; new or empty, unless the run is resumed."),
 }).refine(({ adt, train }) => wholeBatch(train) % (adt.start_groups ?? 1) === 0, {
   path: ["adt", "start_groups"],
   error: "must divide train.batch_size (times train.accumulate): the groups of a batch are of equal size",

@@ -21,24 +21,23 @@ export interface WatchSettings {
 
 /** Sampling of what is seen on the way. */
 const sampling = {
-  /** Sampling steps; left out: those of the roll-outs. */
-  steps: count.max(1000).optional(),
-  /** Guidance; left out: that of the roll-outs. */
-  guidance_scale: z.number().min(0).optional(),
+  steps: count.max(1000).optional().describe("Sampling steps; left out: those of the roll-outs."),
+  guidance_scale: z.number().min(0).optional().describe("Guidance; left out: that of the roll-outs."),
 };
 
 export const watchSchema: z.ZodType<WatchSettings> = z.strictObject({
-  /** Updates from one look to the next; there is also one before the first and one at the end. */
-  every: count.default(50),
-  /** Pictures of a look. */
-  n: count.min(LEAST_IMAGES).default(200),
-  /** Fixes the captions and the noise of all looks. */
-  seed: z.int().min(0).default(0),
+  every: count.default(50).describe(
+    "Updates from one look to the next; there is also one before the first and one at the end.",
+  ),
+  n: count.min(LEAST_IMAGES).default(200).describe("Pictures of a look."),
+  seed: z.int().min(0).default(0).describe("Fixes the captions and the noise of all looks."),
   ...sampling,
-  /** Networks to compare by; left out: two through which the discriminator does not see. The first decides what is best. */
-  features: z.array(z.enum(FEATURE_KINDS)).min(1).optional(),
-  /** Which averaged weights the run ends with: the last ones, or those with the lowest Fréchet distance. */
-  keep: z.enum(["last", "best"]).default("last"),
+  features: z.array(z.enum(FEATURE_KINDS)).min(1).optional().describe(
+    "Networks to compare by; left out: two through which the discriminator does not see. The first decides what is best.",
+  ),
+  keep: z.enum(["last", "best"]).default("last").describe(
+    "Which averaged weights the run ends with: the last ones, or those with the lowest Fréchet distance.",
+  ),
 });
 
 /** Pictures that are drawn of a tuning on its way, always of the same prompts and noise. */
@@ -58,14 +57,14 @@ export interface ValidationSettings {
 export const MOST_PROMPTS = 64;
 
 export const validationSchema: z.ZodType<ValidationSettings> = z.strictObject({
-  /** A picture is drawn of each. */
-  prompts: z.array(z.string()).min(1).max(MOST_PROMPTS).optional(),
-  /** A text file of prompts in their place, one a line. */
-  file: z.string().min(1).optional(),
-  /** Updates from one drawing to the next; there is also one before the first and one at the end. */
-  every: count.default(50),
-  /** Fixes the noise: every picture of a prompt starts from that of its own. */
-  seed: z.int().min(0).default(0),
+  prompts: z.array(z.string()).min(1).max(MOST_PROMPTS).optional().describe("A picture is drawn of each."),
+  file: z.string().min(1).optional().describe("A text file of prompts in their place, one a line."),
+  every: count.default(50).describe(
+    "Updates from one drawing to the next; there is also one before the first and one at the end.",
+  ),
+  seed: z.int().min(0).default(0).describe(
+    "Fixes the noise: every picture of a prompt starts from that of its own.",
+  ),
   ...sampling,
 }).refine(({ prompts, file }) => (prompts === undefined) !== (file === undefined), {
   path: ["prompts"],

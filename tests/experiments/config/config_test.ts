@@ -64,7 +64,7 @@ Deno.test("parseConfig(): an unknown key is named, with the nearest one and all 
   );
   assert.match(
     messageOf(faulty("data: { kind: folder, path: a, resolution: 8, stict: true }")),
-    /data\.stict: there is no such key, did you mean "strict"\?; allowed here: kind, path, resolution, split, strict, outside$/,
+    /data\.stict: there is no such key, did you mean "strict"\?; allowed here: kind, path, resolution, split, strict, outside, repeats, also, flip, caption_prefix$/,
   );
   assert.match(
     messageOf(faulty(["steps: 100", "steps: 100, batch_sise: 4"])),
