@@ -11,7 +11,7 @@
  * console.log(description);
  * ```
  *
- * In a project of your own it is `import { tune } from "@adt/tuning"`; the README's section "In your own project" has the
+ * In a project of your own it is `import { tune } from "@adt/tuning"`; docs/module.md has the
  * `deno.json` and the permissions for that.
  * @module
  */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { githubAnchor } from "../../src/site/markdown.ts";
 import { isThere } from "../../src/runtime/files.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -19,12 +20,8 @@ const PAGES = new Map(
   ),
 );
 
-/** The anchor of a heading, as GitHub makes it. */
-const anchorOf = (heading: string) =>
-  heading.toLowerCase().replaceAll(/[^\p{Letter}\p{Number}\s_-]/gu, "").trim().replaceAll(/\s/g, "-");
-
 const anchorsOf = (page: string) =>
-  [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+  [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => githubAnchor(heading!));
 
 for (const [path, page] of PAGES) {
   Deno.test(`links and pictures of ${relative(ROOT, path)} lead to what is there`, async () => {

@@ -42,7 +42,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["src/experiments/ablate"],
   ["src/experiments/demo"],
   ["src/cli"],
-  ["src/benchmarks"],
+  ["src/benchmarks", "src/site"],
   ["src/benchmarks/full_size"],
   ["src"],
 ];
