@@ -269,6 +269,12 @@ export {
 } from "./src/display/bar_figure.ts";
 export { smoothed } from "./src/display/series.ts";
 export { type Film, film, type FilmOptions } from "./src/display/film.ts";
+export {
+  type Playground,
+  playground,
+  type PlaygroundAxis,
+  type PlaygroundOptions,
+} from "./src/display/playground.ts";
 export { type ImageGrid, imageGrid } from "./src/display/grid.ts";
 export { mapGrid, type MapOptions } from "./src/display/maps.ts";
 export { type Progress, progress } from "./src/display/progress.ts";

@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../runtime/errors.ts";
 import { describeFigure, type Figure } from "./figure.ts";
-import { describeGrid, type GridOptions, type ImageGrid, imageGrid, type Images } from "./grid.ts";
-import { dataUri } from "./html.ts";
+import { describeGrid, type GridOptions, type ImageGrid, imageGrid, type Images, smallUri } from "./grid.ts";
 import type { Json } from "./json.ts";
 import { themedLayout } from "./theme.ts";
 
@@ -24,9 +23,6 @@ export interface FilmOptions extends Omit<GridOptions, "rowLabels"> {
 
 /** Frames of the still, at most: the first, the last, and some evenly between. */
 const STILL_FRAMES = 6;
-
-/** Of 100. */
-const QUALITY = 85;
 
 /** Pixels around the picture: title and captions above, slider below, buttons on the left. */
 const MARGIN = { l: 110, r: 40, t: 64, b: 90 } as const;
@@ -63,7 +59,7 @@ export async function film(
     throw new UserError(`film(): ${labels.length} labels for ${frames.length} frames; give one each`);
   }
   const pictures = await Promise.all(frames.map((frame) => imageGrid(frame, grid)));
-  const sources = await Promise.all(pictures.map(small));
+  const sources = await Promise.all(pictures.map(smallUri));
   return {
     figure: figureOf(pictures[0]!, sources, { title, labels, duration }),
     still: await stillOf(frames, labels, grid),
@@ -78,12 +74,6 @@ export function isFilm(value: unknown): value is Film {
 /** A film in one line of words. */
 export const describeFilm = ({ figure, still }: Film): string =>
   `film of ${figure.frames!.length} frames, ${describeFigure(figure)}; ${describeGrid(still)}`;
-
-/** A grid in lossy WebP: noise, of which films have much, takes a fifth of what it takes as PNG. */
-async function small({ png }: ImageGrid): Promise<string> {
-  const { default: sharp } = await import("sharp");
-  return dataUri(await sharp(png).webp({ quality: QUALITY }).toBuffer(), "image/webp");
-}
 
 function figureOf(
   first: ImageGrid,

@@ -45,6 +45,17 @@ export function markup(parts: TemplateStringsArray, ...values: HtmlValue[]): Mar
   return raw(parts.map((part, i) => part + render(values[i])).join(""));
 }
 
+/** A page of its own, in the colours of the reader's system. */
+export function htmlPage(title: string, body: Markup): string {
+  return markup`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${title}</title>
+<style>:root { color-scheme: light dark; font-family: system-ui, sans-serif; }</style></head>
+<body>${body}</body>
+</html>
+`.markup;
+}
+
 /** JSON that may stand inside a `<script>` element: no `</script>` can occur in it. */
 export function scriptJson(value: unknown): Markup {
   return raw(JSON.stringify(value).replaceAll("<", "\\u003c"));

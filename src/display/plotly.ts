@@ -1,7 +1,7 @@
 import { describeFigure, type Figure } from "./figure.ts";
 import { describeFilm, type Film, isFilm } from "./film.ts";
 import { gridHtml } from "./grid.ts";
-import { type Markup, markup, pngUri, raw, scriptJson } from "./html.ts";
+import { htmlPage, type Markup, markup, pngUri, raw, scriptJson } from "./html.ts";
 import type { MimeBundle } from "./host.ts";
 
 /** The source of plotly.js (lines, points, bars: 1.2 MB), for pages that must show figures with no network. */
@@ -51,13 +51,7 @@ export async function figurePage(figure: Figure | Film): Promise<string> {
   const [words, body] = isFilm(figure)
     ? [describeFilm(figure), filmHtml(figure)]
     : [describeFigure(figure), figureHtml(figure)];
-  return markup`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${words}</title>
-<style>:root { color-scheme: light dark; font-family: system-ui, sans-serif; }</style></head>
-<body>${await plotlyScript()}${body}</body>
-</html>
-`.markup;
+  return htmlPage(words, markup`${await plotlyScript()}${body}`);
 }
 
 /** What a notebook gets of a film: frames are large, so they are in it once. */

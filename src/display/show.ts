@@ -3,7 +3,8 @@ import { describeFigure, type Figure, isFigure } from "./figure.ts";
 import { describeFilm, type Film, isFilm } from "./film.ts";
 import { describeGrid, gridHtml, type ImageGrid, isGrid } from "./grid.ts";
 import { emit, inNotebook, type MimeBundle } from "./host.ts";
-import { escapeHtml, type Markup, markup } from "./html.ts";
+import { escapeHtml, htmlPage, type Markup, markup } from "./html.ts";
+import { describePlayground, isPlayground, type Playground, playgroundHtml } from "./playground.ts";
 import { claimLibrary, figureBundle, figurePage, filmBundle } from "./plotly.ts";
 import {
   columnsOf,
@@ -18,13 +19,15 @@ import {
 } from "./text.ts";
 
 export interface ShowOptions {
-  /** Also writes a figure or a film as an HTML page, or a grid as a PNG. */
+  /** Also writes a figure, a film or a playground as an HTML page, or a grid as a PNG. */
   saveAs?: string;
 }
 
-async function save(value: Figure | Film | ImageGrid, path: string): Promise<void> {
+async function save(value: Figure | Film | ImageGrid | Playground, path: string): Promise<void> {
   if (isGrid(value)) await Deno.writeFile(path, value.png);
-  else await Deno.writeTextFile(path, await figurePage(value));
+  else if (isPlayground(value)) {
+    await Deno.writeTextFile(path, htmlPage(describePlayground(value), playgroundHtml(value)));
+  } else await Deno.writeTextFile(path, await figurePage(value));
 }
 
 function tableHtml(rows: Rows): Markup {
@@ -39,6 +42,7 @@ function tableHtml(rows: Rows): Markup {
 /** Any value in words: what a terminal prints, and what a notebook falls back on. */
 export async function describe(value: unknown): Promise<string> {
   if (isFilm(value)) return describeFilm(value);
+  if (isPlayground(value)) return describePlayground(value);
   if (isFigure(value)) return describeFigure(value);
   if (isGrid(value)) return describeGrid(value);
   if (value instanceof tf.Tensor) return await describeTensor(value);
@@ -57,6 +61,7 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
   if (isFilm(value)) return await filmBundle(value, claimLibrary());
   if (isFigure(value)) return await figureBundle(value, claimLibrary());
   const text = await describe(value);
+  if (isPlayground(value)) return { "text/html": playgroundHtml(value).markup, "text/plain": text };
   if (isGrid(value)) return { "text/html": gridHtml(value).markup, "text/plain": text };
   if (isRows(value)) return { "text/html": tableHtml(value).markup, "text/plain": text };
   return {
@@ -65,8 +70,11 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
   };
 }
 
+const isDrawn = (value: unknown): value is Figure | Film | ImageGrid | Playground =>
+  isFilm(value) || isFigure(value) || isGrid(value) || isPlayground(value);
+
 /**
- * Shows a figure, a film, an image grid, a tensor (shape, range and histogram), a table (a list of plain objects), a configuration
+ * Shows a figure, a film, a playground, an image grid, a tensor (shape, range and histogram), a table (a list of plain objects), a configuration
  * (plain objects in one another) or any other value. In a notebook it is drawn; in a terminal it is told in words.
  *
  * @example
@@ -76,7 +84,7 @@ export async function bundle(value: unknown): Promise<MimeBundle> {
  * ```
  */
 export async function show(value: unknown, { saveAs }: ShowOptions = {}): Promise<void> {
-  if (saveAs !== undefined && (isFilm(value) || isFigure(value) || isGrid(value))) await save(value, saveAs);
+  if (saveAs !== undefined && isDrawn(value)) await save(value, saveAs);
   if (inNotebook()) return await emit(await bundle(value));
   console.log(await describe(value) + (saveAs === undefined ? "" : ` → ${saveAs}`));
 }
