@@ -1,14 +1,16 @@
 import type { Command } from "commander";
 import type { FailedRun } from "../experiments/ablate/failures.ts";
+import type { Plan } from "../experiments/ablate/plan.ts";
 import type { Study } from "../experiments/ablate/study.ts";
 import { UserError } from "../runtime/errors.ts";
 import { type CommandContext, commandLine, PROGRAM, startChosenEngine } from "./context.ts";
 import { INTERRUPTED, stopOnInterrupt } from "./interrupt.ts";
-import { type GlobalOptions, wholeNumber } from "./options.ts";
+import { type GlobalOptions, jsonOption, printResult, wholeNumber } from "./options.ts";
 
 interface AblateCommandOptions extends GlobalOptions {
   dryRun?: boolean;
   jobs: number;
+  json?: boolean;
 }
 
 /** Adds `adt ablate`. */
@@ -30,17 +32,19 @@ export function addAblate(program: Command, context: CommandContext): void {
       wholeNumber(1),
       1,
     )
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `\nExample:\n  ${PROGRAM} ablate data/studies/headline.yaml --jobs 2\n\n` +
         "The file: `base`, a tune configuration; `arms`, what each changes in it; `references`, `seeds`, `evaluate`, `output`.",
     )
     .action(async (file: string, _: unknown, command: Command) => {
-      const { dryRun, jobs, ...options } = command.optsWithGlobals<AblateCommandOptions>();
+      const { dryRun, jobs, json, ...options } = command.optsWithGlobals<AblateCommandOptions>();
       const { loadStudy } = await import("../experiments/ablate/study.ts");
       const planned = await loadStudy(file); // what is wrong in it is said before an engine starts
       if (dryRun) {
-        return console.log(await planText(planned, options));
+        const plan = await planOf(planned, options);
+        return printResult(json, plan, plan.text);
       }
       await startChosenEngine(options);
       const { ablate } = await import("../experiments/ablate/ablate.ts");
@@ -50,7 +54,14 @@ export function addAblate(program: Command, context: CommandContext): void {
         processes: jobs,
         signal: interrupt.signal,
       });
-      console.log(`${formatTable(table)}\n\nreport: ${report}`);
+      const runs = finished.map(({ run: { arm, seed, config } }) => ({
+        arm: arm.name,
+        seed,
+        folder: config.output,
+      }));
+      const failures = failed.map(({ run: { arm, seed }, why }) => ({ arm: arm.name, seed, why }));
+      const text = `${formatTable(table)}\n\nreport: ${report}`;
+      printResult(json, { table, finished: runs, failed: failures, report }, text);
       if (finished.length + failed.length === study.runs.length) {
         if (failed.length > 0) throw new UserError(failedText(failed, study));
         return;
@@ -71,12 +82,12 @@ function failedText(failed: readonly FailedRun[], { runs }: Study): string {
 }
 
 /** The plan; where no finished run tells how long one takes, a few updates and images are timed (of a pipeline none). */
-async function planText(study: Study, options: GlobalOptions): Promise<string> {
+async function planOf(study: Study, options: GlobalOptions): Promise<Plan> {
   const { planStudy } = await import("../experiments/ablate/plan.ts");
   const plan = await planStudy(study);
   const { tunesPipeline } = await import("../experiments/tune/config.ts");
-  if (plan.seconds !== null || study.arms.some(({ config }) => tunesPipeline(config))) return plan.text;
+  if (plan.seconds !== null || study.arms.some(({ config }) => tunesPipeline(config))) return plan;
   await startChosenEngine(options);
   const { measureSpeeds } = await import("../experiments/ablate/speeds.ts");
-  return (await planStudy(study, await measureSpeeds(study))).text;
+  return await planStudy(study, await measureSpeeds(study));
 }

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { commandLine, PROGRAM } from "./context.ts";
+import { jsonOption, printResult } from "./options.ts";
 
 interface InitCommandOptions {
   output: string;
   configFrom?: string;
   backbone?: string;
+  json?: boolean;
 }
 
 /** Adds `adt init`. */
@@ -27,6 +29,7 @@ export function addInit(program: Command): void {
       "--backbone <folder>",
       "network through which the discriminator sees (default: models/dinov2-base if it is there, or else a bundled one)",
     )
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `\nExample:\n  ${PROGRAM} init stable-diffusion-v1-5/stable-diffusion-v1-5 photos --output photos.yaml`,
@@ -34,13 +37,11 @@ export function addInit(program: Command): void {
     .action(async (checkpoint: string, images: string, options: InitCommandOptions) => {
       const { initTuning } = await import("../experiments/init/init.ts");
       const { bytesText } = await import("../runtime/progress_line.ts");
-      const { family, images: count, resolution, backbone, expectedBytes, machineBytes } = await initTuning(
-        checkpoint,
-        images,
-        options,
-      );
-      const { output } = options;
-      console.log(
+      const made = await initTuning(checkpoint, images, options), { output, json } = options;
+      const { family, images: count, resolution, backbone, expectedBytes, machineBytes } = made;
+      printResult(
+        json,
+        { output, ...made },
         [
           `${output}: ${family}, ${count} pictures at ${resolution}×${resolution}, judged through ${backbone}`,
           `memory: about ${bytesText(expectedBytes)}${

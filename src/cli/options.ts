@@ -77,3 +77,11 @@ export interface SamplingOptions extends GlobalOptions {
   guidanceScale: number;
   seed: number;
 }
+
+/** Option of the commands that print a result: prints it for programs. */
+export const jsonOption = (): Option => new Option("--json", "print the result as JSON");
+
+/** Prints a result for programs or for people. */
+export function printResult(json: boolean | undefined, result: unknown, text: string): void {
+  console.log(json ? JSON.stringify(result, null, 2) : text);
+}

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { type CommandContext, PROGRAM, startChosenEngine } from "./context.ts";
-import { type GlobalOptions, notNegative } from "./options.ts";
+import { type GlobalOptions, jsonOption, notNegative, printResult } from "./options.ts";
 
 interface ParityCommandOptions extends GlobalOptions {
   tolerance?: number;
   mu?: number;
+  json?: boolean;
 }
 
 /** Adds `adt parity`. */
@@ -31,13 +32,14 @@ export function addParity(program: Command, context: CommandContext): void {
       "shift that a scheduler with use_dynamic_shifting was recorded with",
       notNegative,
     )
+    .addOption(jsonOption())
     .addHelpText("after", `\nExample:\n  ${PROGRAM} parity models/sd15/unet --tolerance 1e-3`)
     .action(async (folder: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<ParityCommandOptions>();
       await startChosenEngine(options);
       const { formatParity, parity } = await import("../experiments/parity/parity.ts");
       const rows = await parity(folder, options);
-      console.log(formatParity(rows));
+      printResult(options.json, rows, formatParity(rows));
       context.exitCode = rows.every(({ passed }) => passed) ? 0 : 1;
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { RunSummary } from "../experiments/runs/list_runs.ts";
 import { PROGRAM } from "./context.ts";
+import { jsonOption, printResult } from "./options.ts";
 
 interface RunsOptions {
   json?: boolean;
@@ -15,15 +16,14 @@ export function addRuns(program: Command): void {
         "with the least Fréchet distance, and what it takes on the disk. Changes nothing.",
     )
     .argument("[folder]", "where to look", "runs")
-    .option("--json", "print the list as JSON")
+    .addOption(jsonOption())
     .addHelpText("after", `\nExample:\n  ${PROGRAM} runs runs/studies`)
     .action(async (folder: string, { json }: RunsOptions) => {
       const { listRuns } = await import("../experiments/runs/list_runs.ts");
       const runs = await listRuns(folder);
-      if (json) return console.log(JSON.stringify(runs, null, 2));
-      if (runs.length === 0) return console.error(`there are no runs in ${folder}`);
+      if (runs.length === 0 && !json) return console.error(`there are no runs in ${folder}`);
       const { formatTable } = await import("../display/text.ts");
-      console.log(formatTable(runs.map(rowOf)));
+      printResult(json, runs, formatTable(runs.map(rowOf)));
       for (const { fault } of runs) if (fault !== undefined) console.error(fault);
     });
 }

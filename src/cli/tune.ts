@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { TuneConfig } from "../experiments/tune/config.ts";
 import { type CommandContext, PROGRAM, startChosenEngine } from "./context.ts";
 import { stopOnInterrupt } from "./interrupt.ts";
+import { printResult } from "./options.ts";
 import { resumePoint, type TrainOptions, trainUntilStopped, withFlags, withTrainOptions } from "./train.ts";
 
 interface TuneCommandOptions extends TrainOptions {
@@ -51,7 +52,6 @@ async function printDryRun(config: TuneConfig, options: TrainOptions, json = fal
   using interrupt = stopOnInterrupt();
   const onStage = (name: string) => console.error(`trying: ${name}`);
   const estimate = await dryRun(config, { signal: interrupt.signal, onStage });
-  if (json) return console.log(JSON.stringify(estimate, null, 2));
   const { estimateText } = await import("../experiments/tune/dry_run/estimate_text.ts");
-  console.log(estimateText(estimate));
+  printResult(json, estimate, estimateText(estimate));
 }

@@ -31,6 +31,8 @@ Deno.test("adt ablate killed by kill -9, then stopped by Ctrl-C, goes on and rep
     const plan = await adt("ablate", file, "--dry-run");
     assert.match(plan.stdout, /\nADT +0 +4\/4 +1\/1 +nothing\n/);
 
+    const json = JSON.parse((await adt("ablate", file, "--json")).stdout);
+    assert.deepEqual([json.finished.length, json.failed, json.table.length], [3, [], 2]);
     const { code, stdout, stderr } = await adt("ablate", file);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^arm +runs +FID +KID [^]*\nADT +2\/2 +\d[^]*report: .*report\.html\n$/);
@@ -48,6 +50,10 @@ Deno.test("adt ablate --dry-run prints the plan with times, before anything has 
       /\nADT +1 +0\/4 +0\/1 +\d.*\n\nabout \d.* s are left, one run at a time; where no finished/,
     );
     await assert.rejects(Deno.stat(output), Deno.errors.NotFound);
+    const json = await adt("ablate", file, "--dry-run", "--json");
+    const { text, seconds } = JSON.parse(json.stdout);
+    assert.match(text, /^2 arms, 2 seeds, 3 runs/);
+    assert.ok(seconds > 0);
   }));
 
 Deno.test("adt ablate refuses a wrong study without a stack", () =>

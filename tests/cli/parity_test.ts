@@ -17,6 +17,16 @@ Deno.test("adt parity prints a table and ends with 0 only if all are within the 
   assert.equal(differs!.code, 1, differs!.stderr);
 });
 
+Deno.test("adt parity and adt doctor print JSON for programs", async () => {
+  const parity = JSON.parse((await adt("parity", fixture("scheduler_ddim"), "--json")).stdout);
+  assert.deepEqual(parity.map(({ name, passed }: { name: string; passed: boolean }) => [name, passed]), [
+    ["timesteps", true],
+    ["trajectory", true],
+  ]);
+  const doctor = await adt("doctor", "--json");
+  assert.equal(typeof JSON.parse(doctor.stdout), "object", doctor.stderr);
+});
+
 Deno.test("adt parity --help describes the files and the defaults", async () => {
   const { code, stdout, stderr } = await adt("parity", "--help");
   assert.equal(code, 0, stderr);
