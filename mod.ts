@@ -78,7 +78,6 @@ export {
   dinov2WithRegisters,
 } from "./src/models/dinov2/dinov2.ts";
 export {
-  sd3StartParams,
   type SD3Transformer,
   sd3Transformer2D,
   type SD3TransformerConfig,

@@ -3,8 +3,14 @@ import type { Params } from "../tensor/params.ts";
 import { UserError } from "../runtime/errors.ts";
 import { uniform } from "../runtime/random.ts";
 
-/** How a weight starts: a constant, or uniform in ±bound (PyTorch's default for convolutions and linear layers). */
-export type Init = { kind: "constant"; value: number } | { kind: "uniform"; bound: number };
+/**
+ * How a weight starts: a constant, uniform in ±bound (PyTorch's default for convolutions and linear layers), or as a table of
+ * numbers that is computed.
+ */
+export type Init =
+  | { kind: "constant"; value: number }
+  | { kind: "uniform"; bound: number }
+  | { kind: "table"; numbers(): Float32Array };
 
 /** One declared weight: its shape in memory and its start value. */
 export interface Declaration {
@@ -88,6 +94,7 @@ export function initParams(d: Declarations, seed: number): Params {
 
 function startValues(name: string, shape: readonly number[], init: Init, seed: number): Float32Array {
   const size = tf.util.sizeFromShape([...shape]);
+  if (init.kind === "table") return init.numbers();
   if (init.kind === "constant") return new Float32Array(size).fill(init.value);
   return uniform({ seed, purpose: `init ${name}`, step: 0, sample: 0 }, size).map((u) =>
     (2 * u - 1) * init.bound

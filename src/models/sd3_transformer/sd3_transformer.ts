@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Declarations, declare, initParams } from "../../nn/declare.ts";
+import { type Declarations, declare } from "../../nn/declare.ts";
 import { conv2d, linear } from "../../nn/layers.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { silu } from "../../tensor/activations.ts";
@@ -40,7 +40,8 @@ const TIMESTEP_CHANNELS = 256;
  *
  * ```ts
  * import * as tf from "@tensorflow/tfjs";
- * import { sd3StartParams, sd3Transformer2D } from "./sd3_transformer.ts";
+ * import { initParams } from "../../nn/declare.ts";
+ * import { sd3Transformer2D } from "./sd3_transformer.ts";
  * await tf.setBackend("cpu");
  * const model = sd3Transformer2D({
  *   sample_size: 4,
@@ -54,7 +55,7 @@ const TIMESTEP_CHANNELS = 256;
  *   pooled_projection_dim: 5,
  *   pos_embed_max_size: 4,
  * });
- * const output = model.forward(sd3StartParams(model, 0), {
+ * const output = model.forward(initParams(model.declarations, 0), {
  *   hidden_states: tf.zeros([2, 4, 6, 4]),
  *   timestep: tf.tensor1d([1000, 250]),
  *   encoder_hidden_states: tf.zeros([2, 3, 6]),
@@ -109,20 +110,14 @@ export function sd3Transformer2D(config: Record<string, unknown>): SD3Transforme
   };
 }
 
-/** Start weights as `initParams` draws them, with the sine-cosine position table in its place. */
-export function sd3StartParams({ config: c, declarations }: SD3Transformer, seed: number): Params {
-  const params = initParams(declarations, seed), { shape } = params[POSITIONS]!;
-  params[POSITIONS]!.dispose();
-  const base = Math.floor(c.sample_size / c.patch_size);
-  return { ...params, [POSITIONS]: tf.tensor(sincosPositions(c.pos_embed_max_size, base, shape[2]!), shape) };
-}
-
 /** Patch projection and positions: latents [B,h,w,c] → tokens [B,N,C]. */
 function patchEmbedding(d: Declarations, c: SD3TransformerConfig) {
   const width = c.num_attention_heads * c.attention_head_dim, side = c.pos_embed_max_size;
   const size = { in: c.in_channels, out: width, kernel: c.patch_size, stride: c.patch_size, padding: 0 };
   const project = conv2d(d, "pos_embed.proj", size);
-  const table = declare(d, POSITIONS, [1, side * side, width], { kind: "constant", value: 0 });
+  const base = Math.floor(c.sample_size / c.patch_size);
+  const numbers = () => sincosPositions(side, base, width);
+  const table = declare(d, POSITIONS, [1, side * side, width], { kind: "table", numbers });
   return (params: Params, latents: tf.Tensor, grid: readonly [number, number]) =>
     project(params, latents).reshape([latents.shape[0]!, grid[0] * grid[1], width])
       .add(croppedPositions(constant(table(params)), side, grid));

@@ -1,7 +1,8 @@
 // One text token that counts n times against n equal ones: the same function, so the same output and the same gradients.
 import * as tf from "@tensorflow/tfjs";
+import { initParams } from "../../../src/nn/declare.ts";
 import { sd3Denoiser } from "../../../src/models/sd3_transformer/denoiser.ts";
-import { sd3StartParams, sd3Transformer2D } from "../../../src/models/sd3_transformer/sd3_transformer.ts";
+import { sd3Transformer2D } from "../../../src/models/sd3_transformer/sd3_transformer.ts";
 import { checkpointingBlocks } from "../../../src/nn/checkpointing.ts";
 import type { ComputePrecision } from "../../../src/runtime/precision.ts";
 import { onTensorflow } from "../../../src/runtime/tensorflow/backend.ts";
@@ -27,7 +28,7 @@ type Function = (...xs: tf.Tensor[]) => tf.Tensor;
 
 /** Latents, text tokens, pooled text, and the weights in the order of their names. */
 function inputs(): tf.Tensor[] {
-  const params = sd3StartParams(model, 1);
+  const params = initParams(model.declarations, 1);
   for (const [name, x] of Object.entries(params)) if (!NAMES.includes(name)) x.dispose();
   return [
     random([2, 4, 6, 3]),
@@ -108,7 +109,7 @@ for (const [precision, relative] of [["float32", 1e-5], ["bfloat16", 0.05]] as c
 
 Deno.test("guided() takes counts of the condition and of the null condition, batch 1", () =>
   noLeak(() => {
-    const params = sd3StartParams(model, 1);
+    const params = initParams(model.declarations, 1);
     tf.tidy(() => {
       const condition = (batch: number, sample: number) => ({
         encoder_hidden_states: random([batch, 3, 5], sample),

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import { initParams } from "../../../src/nn/declare.ts";
 import assert from "node:assert/strict";
 import { parseSD3Config } from "../../../src/models/sd3_transformer/config.ts";
 import { sd3Denoiser } from "../../../src/models/sd3_transformer/denoiser.ts";
 import { croppedPositions, sincosPositions } from "../../../src/models/sd3_transformer/positions.ts";
-import { sd3StartParams, sd3Transformer2D } from "../../../src/models/sd3_transformer/sd3_transformer.ts";
+import { sd3Transformer2D } from "../../../src/models/sd3_transformer/sd3_transformer.ts";
 import { UserError } from "../../../src/runtime/errors.ts";
 import { vjp } from "../../../src/tensor/vjp.ts";
 import { loadParams } from "../../../src/weights/checkpoint.ts";
@@ -50,7 +51,7 @@ const shapes = { hidden_states: [2, 4, 6, 3], encoder_hidden_states: [2, 3, 5], 
 
 Deno.test("sd3Transformer2D(): gradients of inputs and weights agree with finite differences", () =>
   noLeak(() => {
-    const model = sd3Transformer2D(tiny), params = sd3StartParams(model, 1);
+    const model = sd3Transformer2D(tiny), params = initParams(model.declarations, 1);
     const names = [
       "pos_embed.proj.weight",
       "transformer_blocks.0.attn.norm_added_k.weight",
@@ -69,9 +70,25 @@ Deno.test("sd3Transformer2D(): gradients of inputs and weights agree with finite
     }).finally(() => tf.dispose(params));
   }));
 
+Deno.test("sd3Transformer2D() starts with its positions: exchanged patches give other outputs, not the same exchanged", () => {
+  const model = sd3Transformer2D({ ...tiny, patch_size: 1 }), params = initParams(model.declarations, 1);
+  tf.tidy(() => {
+    const x = random([1, 2, 2, 3]),
+      context = {
+        timestep: tf.tensor1d([500]),
+        encoder_hidden_states: random([1, 3, 5]),
+        pooled_projections: random([1, 6]),
+      };
+    const output = model.forward(params, { hidden_states: x, ...context });
+    const exchanged = model.forward(params, { hidden_states: x.reverse(2), ...context }).reverse(2);
+    assert.ok(tf.sub(output, exchanged).abs().max().dataSync()[0]! > 1e-3);
+  });
+  tf.dispose(params);
+});
+
 Deno.test("sd3Transformer2D() has a position table that is no trained weight", () =>
   noLeak(async () => {
-    const model = sd3Transformer2D(tiny), params = sd3StartParams(model, 1);
+    const model = sd3Transformer2D(tiny), params = initParams(model.declarations, 1);
     const table = params["pos_embed.pos_embed"]!;
     const { value, grads } = vjp(
       (table) =>
@@ -123,7 +140,9 @@ Deno.test("sd3Transformer2D() names a latent that does not divide into patches",
 });
 
 Deno.test("sd3Denoiser() predicts the flow and names what a condition lacks", () => {
-  const model = sd3Transformer2D(tiny), denoiser = sd3Denoiser(model), params = sd3StartParams(model, 0);
+  const model = sd3Transformer2D(tiny),
+    denoiser = sd3Denoiser(model),
+    params = initParams(model.declarations, 0);
   assert.equal(denoiser.predictionType, "flow");
   tf.tidy(() => {
     const x = random(shapes.hidden_states), t = tf.tensor1d([1000, 3]);
