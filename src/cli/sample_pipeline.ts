@@ -20,7 +20,7 @@ export function pipelineOptions(): Option[] {
   return [
     new Option(
       "--pipeline <source>",
-      "folder of a pipeline in diffusers' layout, its single file in the original names, its repository on the Hub, or mini-sd15, which is bundled",
+      "folder of a pipeline in diffusers' layout, its single file in the original names, its repository on the Hub, or a bundled one: mini-sd15, mini-sdxl",
     )
       .conflicts(["model", "scheduler", "classes"]),
     new Option(

@@ -27,7 +27,7 @@ export interface HubOptions {
 const REPOSITORY = /^[\w.-]+\/[\w.-]+$/;
 
 /** Pipelines that come with this project, by name. */
-export const BUNDLED_PIPELINES = ["mini-sd15"] as const;
+export const BUNDLED_PIPELINES = ["mini-sd15", "mini-sdxl"] as const;
 
 /** Names of files, however much they look like a repository's. */
 const FILE = /\.(safetensors|ckpt|pt|pth|bin|gguf)$/;

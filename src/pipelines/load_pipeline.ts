@@ -31,7 +31,7 @@ const ARCHITECTURES: Readonly<Record<string, (index: ModelIndex) => Promise<Arch
  * pipeline.dispose();
  * ```
  *
- * @param source a folder in diffusers' layout; "mini-sd15", which is bundled; a single-file checkpoint of Stable Diffusion 1, SDXL, SD3 or SD3.5 in the
+ * @param source a folder in diffusers' layout; "mini-sd15" and "mini-sdxl", which are bundled; a single-file checkpoint of Stable Diffusion 1, SDXL, SD3 or SD3.5 in the
  * original names (`.safetensors`), which is converted once into this project's cache folder; or a repository of the Hugging
  * Face Hub, `owner/name`: taken from the local cache if it is there, otherwise downloaded to it
  * @throws UserError for a class or config value that is not supported, for components that are missing or do not belong
