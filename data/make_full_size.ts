@@ -38,6 +38,7 @@ function randomWeight(name: string, { shape, init }: Declaration): TensorSource 
     shape: checkpointShape(shape),
     dtype: "F16",
     load() {
+      if (init.kind === "table") return init.numbers();
       if (init.kind === "constant") return new Float32Array(size).fill(init.value);
       const draws = uniform({ seed: 0, purpose: `full size ${name}`, step: 0, sample: 0 }, size);
       for (let i = 0; i < size; i++) draws[i] = (2 * draws[i]! - 1) * init.bound;
