@@ -5,7 +5,8 @@ import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
 import { type Batch, checkIndices, type Dataset } from "./dataset.ts";
 import { checkHeader, imageFault } from "./image_formats.ts";
-import { type ImageEntry, listImages } from "./image_list.ts";
+import type { ImageEntry } from "./image_entry.ts";
+import { listImages } from "./image_list.ts";
 import { decodable, type StoredImage, storedIn } from "./stored_image.ts";
 
 export interface ImageFolderOptions {

@@ -6,27 +6,9 @@ import { findFiles } from "./find_files.ts";
 import { isImage, leftOutNote } from "./image_formats.ts";
 import { METADATA, readMetadata } from "./image_metadata.ts";
 import { fileBelow, refuseLinks, refuseOutside } from "./inside_folder.ts";
+import type { ImageEntry, ImageList } from "./image_entry.ts";
 import { isShard, listShards, splitPlaces } from "./list_shards.ts";
 import { areSplits, chooseSplit } from "./splits.ts";
-
-/** One image of a folder, before it is opened. */
-export interface ImageEntry {
-  /** Path below the folder. */
-  file: string;
-  caption?: string;
-  label?: string | number;
-  /** Reads it where it is no file of its own: of a shard. */
-  read?(): Promise<Uint8Array>;
-}
-
-/** The images of a folder. */
-export interface ImageList {
-  entries: ImageEntry[];
-  /** The folder's split that they are, by its folder's name. */
-  split?: string;
-  /** A line for each kind of thing that is there and not used. */
-  notes: string[];
-}
 
 /** Which images of a folder. */
 export interface ListOptions {

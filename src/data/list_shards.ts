@@ -1,6 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { listed } from "../runtime/wording.ts";
-import type { ImageEntry, ImageList } from "./image_list.ts";
+import type { ImageEntry, ImageList } from "./image_entry.ts";
 import { chooseSplit } from "./splits.ts";
 import { parquetSamples } from "./parquet_samples.ts";
 import { tarSamples } from "./tar_samples.ts";

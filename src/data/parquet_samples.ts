@@ -11,7 +11,7 @@ import { UserError } from "../runtime/errors.ts";
 import { openFile } from "../runtime/open_file.ts";
 import { bytesText } from "../runtime/progress_line.ts";
 import { listed, quoted } from "../runtime/wording.ts";
-import type { ImageEntry } from "./image_list.ts";
+import type { ImageEntry } from "./image_entry.ts";
 import { checkColumns } from "./parquet.ts";
 import { bytesAt } from "./tar.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileSha256, sha256 } from "../runtime/sha256.ts";
 import { checkRegular } from "./image_formats.ts";
-import type { ImageEntry } from "./image_list.ts";
+import type { ImageEntry } from "./image_entry.ts";
 
 /** Where an image is: a file, or what reads its bytes from a shard. */
 export type StoredImage = string | (() => Promise<Uint8Array>);

@@ -3,7 +3,7 @@ import { UserError } from "../runtime/errors.ts";
 import { openFile } from "../runtime/open_file.ts";
 import { cut } from "../runtime/wording.ts";
 import { isImage } from "./image_formats.ts";
-import type { ImageEntry } from "./image_list.ts";
+import type { ImageEntry } from "./image_entry.ts";
 import { bytesAt, tarEntries, type TarEntry } from "./tar.ts";
 
 /** Most bytes of a caption, or of what is known of a picture. */

@@ -10,7 +10,7 @@ import { uniform } from "../runtime/random.ts";
 export type Init =
   | { kind: "constant"; value: number }
   | { kind: "uniform"; bound: number }
-  | { kind: "table"; numbers(): Float32Array };
+  | { kind: "table"; numbers(): Float32Array<ArrayBuffer> };
 
 /** One declared weight: its shape in memory and its start value. */
 export interface Declaration {

@@ -11,7 +11,7 @@ import { UserError } from "../../runtime/errors.ts";
  * @param width channels, a multiple of 4
  * @returns [1,side²,width] in row-major order
  */
-export function sincosPositions(side: number, base: number, width: number): Float32Array {
+export function sincosPositions(side: number, base: number, width: number): Float32Array<ArrayBuffer> {
   const quarter = width / 4, table = new Float32Array(side * side * width);
   const frequency = Array.from({ length: quarter }, (_, i) => 10000 ** (-i / quarter));
   for (let row = 0; row < side; row++) {
