@@ -60,8 +60,9 @@ Deno.test("withLock() is free again when its holder was killed", () =>
 
 Deno.test("withLock() waits no longer than its signal says", async () => {
   const path = await Deno.makeTempFile(), stop = new AbortController();
-  const held = Promise.withResolvers<void>();
-  const first = withLock(path, () => held.promise);
+  const inside = Promise.withResolvers<void>(), held = Promise.withResolvers<void>();
+  const first = withLock(path, () => (inside.resolve(), held.promise));
+  await inside.promise;
   const second = withLock(path, () => Promise.resolve(assert.fail("let in")), {
     onWait: () => void setTimeout(() => stop.abort(new Error("stopped"))),
     signal: stop.signal,
