@@ -144,7 +144,7 @@ export async function adtStep(
 }
 
 /** First steps that train the discriminator alone: none where nothing asks it. */
-const headStartOf = ({ reward, settings: { lambdaAdv, discriminatorHeadStart } }: AdtSetup) =>
+export const headStartOf = ({ reward, settings: { lambdaAdv, discriminatorHeadStart } }: AdtSetup) =>
   lambdaAdv > 0 && !reward ? discriminatorHeadStart : 0;
 
 /** A step of the discriminator's head start: it learns to judge, and the network stays as it is. */

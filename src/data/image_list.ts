@@ -2,6 +2,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { readTextFile } from "../runtime/text_file.ts";
 import { listed, quoted } from "../runtime/wording.ts";
+import { oneLine } from "./caption_text.ts";
 import { findFiles } from "./find_files.ts";
 import { isImage, leftOutNote } from "./image_formats.ts";
 import { METADATA, readMetadata } from "./image_metadata.ts";
@@ -164,10 +165,7 @@ async function readCaptionFiles(
   for (const entry of entries) {
     const file = captionFile(entry.file);
     if (there.has(file)) {
-      entry.caption = (await readTextFile(join(folder, file), MOST_CAPTION)).trim().replaceAll(
-        /\s*\r?\n\s*/g,
-        " ",
-      );
+      entry.caption = oneLine((await readTextFile(join(folder, file), MOST_CAPTION)).trim());
     } else without.push(entry.file);
   }
   if (without.length && without.length < entries.length) {

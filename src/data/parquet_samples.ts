@@ -11,9 +11,9 @@ import { UserError } from "../runtime/errors.ts";
 import { openFile } from "../runtime/open_file.ts";
 import { bytesText } from "../runtime/progress_line.ts";
 import { listed, quoted } from "../runtime/wording.ts";
+import { readAt } from "../weights/read_at.ts";
 import type { ImageEntry } from "./image_entry.ts";
 import { checkColumns } from "./parquet.ts";
-import { bytesAt } from "./tar.ts";
 
 /** Names of the column of captions; the first that is there. */
 const CAPTIONS = ["text", "caption"] as const;
@@ -124,7 +124,7 @@ async function bufferOf(path: string): Promise<AsyncBuffer> {
     async slice(start, end = byteLength) {
       const from = start < 0 ? byteLength + start : start;
       using file = await openFile(path);
-      return (await bytesAt(file, from, Math.max(0, end - from))).buffer;
+      return (await readAt(file, from, Math.max(0, end - from), path)).buffer;
     },
   };
 }

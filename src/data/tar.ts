@@ -1,5 +1,6 @@
 import { UserError } from "../runtime/errors.ts";
 import { openFile } from "../runtime/open_file.ts";
+import { readAt } from "../weights/read_at.ts";
 
 /** A regular file in a tar archive. */
 export interface TarEntry {
@@ -27,11 +28,11 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
   const fail = (why: string): never => {
     throw new UserError(`${path}: not a tar archive that can be read: ${why}`);
   };
-  if (length > 2 && isGzip(await bytesAt(file, 0, 2))) fail("it is compressed; unpack it by gunzip");
+  if (length > 2 && isGzip(await readAt(file, 0, 2, path))) fail("it is compressed; unpack it by gunzip");
   let at = 0, name: string | undefined, size: number | undefined;
   for (;;) {
     if (at + BLOCK > length) fail(`it is cut off: it has no end after byte ${Math.min(at, length)}`);
-    const header = await bytesAt(file, at, BLOCK);
+    const header = await readAt(file, at, BLOCK, path);
     if (header.every((byte) => byte === 0)) return entries;
     if (!hasChecksum(header)) fail(`there is no header at byte ${at}`);
     const type = String.fromCharCode(header[156]!), stored = numberOf(header.subarray(124, 136));
@@ -43,7 +44,7 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
     if (extended) {
       if (bytes > MOST_EXTENDED) fail(`an extended header has ${bytes} bytes`);
       if (type === "g") continue;
-      const text = textOf(await bytesAt(file, offset, bytes));
+      const text = textOf(await readAt(file, offset, bytes, path));
       if (type === "L") name = text;
       else {
         const records = paxRecords(text);
@@ -56,22 +57,6 @@ export async function tarEntries(path: string): Promise<TarEntry[]> {
     if (entries.length > MOST_ENTRIES) fail(`it has more than ${MOST_ENTRIES} files`);
     name = size = undefined;
   }
-}
-
-/** Bytes of a file from `offset` on. @throws Error where it ends before */
-export async function bytesAt(
-  file: Deno.FsFile,
-  offset: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await file.seek(offset, Deno.SeekMode.Start);
-  for (let done = 0; done < length;) {
-    const n = await file.read(bytes.subarray(done));
-    if (n === null) throw new Error("it is cut off");
-    done += n;
-  }
-  return bytes;
 }
 
 const isGzip = ([first, second]: Uint8Array) => first === 0x1f && second === 0x8b;

@@ -2,9 +2,11 @@ import { join } from "node:path";
 import { UserError } from "../runtime/errors.ts";
 import { openFile } from "../runtime/open_file.ts";
 import { cut } from "../runtime/wording.ts";
+import { readAt } from "../weights/read_at.ts";
 import { isImage } from "./image_formats.ts";
+import { oneLine } from "./caption_text.ts";
 import type { ImageEntry } from "./image_entry.ts";
-import { bytesAt, tarEntries, type TarEntry } from "./tar.ts";
+import { tarEntries, type TarEntry } from "./tar.ts";
 
 /** Most bytes of a caption, or of what is known of a picture. */
 const MOST_TEXT = 2 ** 20;
@@ -40,7 +42,7 @@ export async function tarSamples(folder: string, file: string): Promise<ImageEnt
         `${path}: ${cut(entry.name)} has ${entry.size} bytes, at most ${MOST_TEXT} are read`,
       );
     }
-    return new TextDecoder().decode(await bytesAt(archive, entry.offset, entry.size)).trim();
+    return new TextDecoder().decode(await readAt(archive, entry.offset, entry.size, path)).trim();
   };
   const found: ImageEntry[] = [];
   for (const { image, txt, json, cls } of samples.values()) {
@@ -58,7 +60,7 @@ export async function tarSamples(folder: string, file: string): Promise<ImageEnt
       ...label !== undefined && { label },
       async read() {
         using archive = await openFile(path);
-        return await bytesAt(archive, image.offset, image.size);
+        return await readAt(archive, image.offset, image.size, path);
       },
     });
   }
@@ -71,8 +73,6 @@ function split(name: string): { key: string; extension: string } {
   const key = name.slice(0, name.length - base.length) + (point < 0 ? base : base.slice(0, point));
   return { key, extension: base.slice(base.lastIndexOf(".") + 1).toLowerCase() };
 }
-
-const oneLine = (text: string) => text.replaceAll(/\s*\r?\n\s*/g, " ");
 
 function captionIn(json: string, where: string): string | undefined {
   let value: unknown;

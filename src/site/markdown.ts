@@ -1,3 +1,4 @@
+import { escapeHtml } from "../display/html.ts";
 import katex from "katex";
 import { Marked, type TokenizerAndRendererExtension } from "marked";
 
@@ -68,7 +69,7 @@ export function renderMarkdown(text: string, { linkTo, anchorOf }: MarkdownOptio
         return target === undefined ? inner : `<a href="${target}">${inner}</a>`;
       },
       image({ href, text }) {
-        return `<img src="${linkTo(href) ?? href}" alt="${text.replaceAll('"', "&quot;")}">`;
+        return `<img src="${linkTo(href) ?? href}" alt="${escapeHtml(text)}">`;
       },
       table(token) {
         const row = (cells: typeof token.header, name: string) =>

@@ -1,3 +1,4 @@
+import { escapeHtml } from "../display/html.ts";
 import { jupyterAnchor, type MarkdownOptions, type Rendered, renderMarkdown } from "./markdown.ts";
 
 type Text = string | string[];
@@ -13,9 +14,6 @@ interface Notebook {
 
 const joined = (text: Text) => typeof text === "string" ? text : text.join("");
 
-export const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
 /** A recorded notebook as HTML, its outputs as they were shown. */
 export function renderNotebook(json: string, linkTo: MarkdownOptions["linkTo"]): Rendered {
   const { cells } = JSON.parse(json) as Notebook;
@@ -30,9 +28,9 @@ export function renderNotebook(json: string, linkTo: MarkdownOptions["linkTo"]):
     const shown = outputs.map(({ data, text }) =>
       data?.["text/html"] !== undefined
         ? joined(data["text/html"])
-        : `<pre>${escaped(joined(data?.["text/plain"] ?? text ?? ""))}</pre>`
+        : `<pre>${escapeHtml(joined(data?.["text/plain"] ?? text ?? ""))}</pre>`
     );
-    return `<pre class="cell"><code>${escaped(text)}</code></pre>\n` +
+    return `<pre class="cell"><code>${escapeHtml(text)}</code></pre>\n` +
       (shown.length > 0 ? `<div class="output">${shown.join("\n")}</div>` : "");
   });
   return { html: html.join("\n"), title };

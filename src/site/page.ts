@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { escaped } from "./notebook.ts";
+import { escapeHtml } from "../display/html.ts";
 
 /** A page of the site. */
 export interface Page {
@@ -49,7 +49,9 @@ export function pageText({ path, title, html }: Page, groups: readonly Group[]):
     `<h2>${name}</h2>\n<ul>${
       pages.map((page) => {
         const current = page.path === path ? ' aria-current="page"' : "";
-        return `<li><a href="${posix.relative(here, page.path)}"${current}>${escaped(page.title)}</a></li>`;
+        return `<li><a href="${posix.relative(here, page.path)}"${current}>${
+          escapeHtml(page.title)
+        }</a></li>`;
       }).join("\n")
     }</ul>`
   );
@@ -58,7 +60,7 @@ export function pageText({ path, title, html }: Page, groups: readonly Group[]):
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>

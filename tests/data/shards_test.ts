@@ -6,6 +6,7 @@ import { storedSha256 } from "../../src/data/stored_image.ts";
 import { folderImages } from "../../src/metrics/features/folder_images.ts";
 import { sha256 } from "../../src/runtime/sha256.ts";
 import { fixture, startTestEngine } from "../support.ts";
+import { inTempFolder } from "../weights/support.ts";
 
 const TAR = fixture("shards_tar"), PARQUET = fixture("shards_parquet");
 
@@ -58,7 +59,7 @@ Deno.test("a picture's checksum is that of its bytes, wherever they are stored",
 
 Deno.test("a broken picture in a shard is left out, and told by its name", async () => {
   await startTestEngine();
-  await withFolder(async (folder) => {
+  await inTempFolder(async (folder) => {
     const bytes = await Deno.readFile(join(TAR, "00000.tar")), place = indexOf(bytes, "PNG");
     bytes.fill(0, place, place + 40);
     await Deno.writeFile(join(folder, "a.tar"), bytes);
@@ -100,7 +101,7 @@ Deno.test("what is wrong with a shard is one clear line", async () => {
       ],
     ] as const
   ) {
-    await withFolder(async (folder) => {
+    await inTempFolder(async (folder) => {
       await Deno.writeFile(join(folder, name), bytes);
       await assert.rejects(listImages(folder), (error: Error) => {
         assert.equal(error.name, "UserError", `${error.stack}`);
@@ -112,7 +113,7 @@ Deno.test("what is wrong with a shard is one clear line", async () => {
 });
 
 Deno.test("a picture without a caption in a shard is told, and then none has one", async () => {
-  await withFolder(async (folder) => {
+  await inTempFolder(async (folder) => {
     const tar = await Deno.readFile(join(TAR, "00000.tar"));
     // the type of the entry makes it a folder, which is no caption
     const place = indexOf(tar, "0001.txt"), header = tar.subarray(place, place + 512);
@@ -126,7 +127,7 @@ Deno.test("a picture without a caption in a shard is told, and then none has one
 });
 
 Deno.test("shards beside images are not read, which is told", async () => {
-  await withFolder(async (folder) => {
+  await inTempFolder(async (folder) => {
     await Deno.copyFile(join(TAR, "00000.tar"), join(folder, "a.tar"));
     await Deno.writeFile(join(folder, "b.png"), await (await listImages(TAR)).entries[0]!.read!());
     const { entries, notes } = await listImages(folder);
@@ -142,13 +143,4 @@ function checksum(header: Uint8Array): Uint8Array {
 
 function indexOf(bytes: Uint8Array, text: string): number {
   return new TextDecoder("latin1").decode(bytes).indexOf(text);
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }

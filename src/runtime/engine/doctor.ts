@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { cacheFolder, neededCacheFolder } from "../cache_folder.ts";
 import { childFlags } from "../child_permissions.ts";
 import { UserError } from "../errors.ts";
 import { folderSize } from "../folder_size.ts";
+import { freeBytes } from "../free_bytes.ts";
 import type { NvidiaProblem } from "../install/cuda.ts";
 import { installedTensorflow } from "../install/setup.ts";
 import { machineMemory } from "../machine_memory.ts";
@@ -182,10 +182,7 @@ async function cache(): Promise<Check> {
 
 async function cacheCheck(): Promise<Check> {
   const folder = neededCacheFolder();
-  let existing = folder;
-  while (!existsSync(existing)) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
-  const free = bavail * bsize, ok = free > 2e9 || installedTensorflowOrNone() !== undefined;
+  const free = await freeBytes(folder), ok = free > 2e9 || installedTensorflowOrNone() !== undefined;
   return {
     name: "cache",
     ok,

@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { freeBytes } from "../free_bytes.ts";
 import { join } from "node:path";
 import { cacheFolder, neededCacheFolder } from "../cache_folder.ts";
 import { UserError } from "../errors.ts";
@@ -146,10 +146,10 @@ async function removeUnfinished(cache: string): Promise<void> {
 async function requireSpace(files: EngineFiles, cache: string): Promise<void> {
   const needed = files.wheels.reduce((sum, wheel) => sum + wheel.unpackedBytes, 0) +
     Math.max(...files.wheels.map((wheel) => 2 * wheel.bytes)); // pip may keep one copy of its own
-  const { bavail, bsize } = await statfs(cache);
-  if (bavail * bsize < needed) {
+  const free = await freeBytes(cache);
+  if (free < needed) {
     throw new UserError(
-      `${cache} has ${bytesText(bavail * bsize)} free, ${files.name} needs ${
+      `${cache} has ${bytesText(free)} free, ${files.name} needs ${
         bytesText(needed)
       }; set ADT_CACHE to a folder with more`,
     );

@@ -1,7 +1,5 @@
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
-import { existsSync } from "node:fs";
 import { UserError } from "../../../runtime/errors.ts";
+import { existingFolder, freeBytes } from "../../../runtime/free_bytes.ts";
 import { linesOf } from "../../../runtime/lines.ts";
 import { machineMemory } from "../../../runtime/machine_memory.ts";
 import { bytesText } from "../../../runtime/progress_line.ts";
@@ -56,12 +54,11 @@ export async function dryRun(
 ): Promise<Estimate> {
   await checkTuning(config);
   await checkRunFolder(config.output);
-  const place = existingFolder(config.output), { bavail, bsize } = await statfs(place);
+  const place = existingFolder(config.output), freeDiskBytes = await freeBytes(place);
   const before = memory(), output = await Deno.makeTempDir({ dir: place, prefix: ".adt-dry-run-" });
   try {
     const trial = await trialOf({ ...config, output }, { signal, onStage, memory });
     const seconds = trial.parts.reduce((sum, part) => sum + part.seconds * part.times, 0);
-    const freeDiskBytes = bavail * bsize;
     if (trial.diskBytes <= freeDiskBytes) return { ...trial, seconds, memory: before, freeDiskBytes };
     throw new UserError(
       `does not fit: checkpoints and weights take ${bytesText(trial.diskBytes)}, and ${place} has ` +
@@ -70,10 +67,6 @@ export async function dryRun(
   } finally {
     await Deno.remove(output, { recursive: true });
   }
-}
-
-function existingFolder(path: string): string {
-  return existsSync(path) ? path : existingFolder(dirname(path));
 }
 
 /** Runs the trial in a process of its own and watches over the memory. */

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import { headStartOf } from "../../../adt/step.ts";
 import { LEAST_IMAGES } from "../../../metrics/scores/compare.ts";
 import { memoryUse, resetPeakResident } from "../../../runtime/engine/memory.ts";
 import { startEngine } from "../../../runtime/engine/engine.ts";
@@ -66,7 +67,7 @@ export async function tryTuning(config: TuneConfig, onStage: (name: string) => v
 
   using tuned = tuningInMemory(tuning);
   let recording = 0;
-  for (const [what, first, times] of updatesOf(headStartOf(config), train.steps)) {
+  for (const [what, first, times] of updatesOf(headStartOf(tuning.setup), train.steps)) {
     onStage(`the first ${what}`);
     let step = first;
     const { each, more } = await repeated(() => tuned.step(step++));
@@ -99,9 +100,6 @@ const updatesOf = (headStart: number, steps: number): [what: string, first: numb
   ...headStart > 0 ? [["update of the head start", 1, headStart] as [string, number, number]] : [],
   ["update", headStart + 1, steps - headStart],
 ];
-
-const headStartOf = ({ adt: { lambda_adv, reward, discriminator } }: TuneConfig) =>
-  lambda_adv > 0 && !reward ? discriminator.head_start : 0;
 
 /** What a tuning does to be looked at. */
 async function lookParts(
